@@ -1,0 +1,27 @@
+-- The registry: which features there are, where each is counted and what limits it.
+
+CREATE TABLE @extschema@.usage_features (
+    feature_type text NOT NULL PRIMARY KEY,
+    usage_column text NOT NULL UNIQUE,
+    limit_column text NOT NULL UNIQUE,
+    period       text NOT NULL CHECK (period IN ('day', 'month')),
+    is_builtin   boolean NOT NULL DEFAULT false
+);
+
+INSERT INTO @extschema@.usage_features (feature_type, usage_column, limit_column, period, is_builtin)
+VALUES
+    ('voice_seconds',    'voice_seconds',    'voice_seconds_limit',          'month', true),
+    ('insights',         'insights_count',   'insights_limit',               'month', true),
+    ('therai_calls',     'therai_calls',     'therai_calls_limit',           'day',   true),
+    ('chat',             'chat_messages',    'chat_messages_daily_limit',    'day',   true),
+    ('image_generation', 'images_generated', 'image_generation_daily_limit', 'day',   true);
+
+-- A dump carries the rows that add_feature() has written; the others come with the extension.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.usage_features', 'WHERE NOT is_builtin');
+
+CREATE TRIGGER usage_features_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.usage_features
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.usage_features_changed();
+
+-- Rows that arrive by replication, or by a restore without triggers, change the registry as well.
+ALTER TABLE @extschema@.usage_features ENABLE ALWAYS TRIGGER usage_features_changed;

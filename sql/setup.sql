@@ -1,0 +1,17 @@
+-- The setup: everything that lives outside the extension, created or brought up to date.
+
+CREATE FUNCTION @extschema@.feature_usage_setup() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    -- Two setups at once would both add the same column.
+    LOCK TABLE @extschema@.usage_features IN SHARE ROW EXCLUSIVE MODE;
+
+    PERFORM @extschema@.feature_usage_setup_features();
+    PERFORM @extschema@.feature_usage_setup_feature_usage();
+    PERFORM @extschema@.feature_usage_setup_plan_limits();
+    PERFORM @extschema@.feature_usage_setup_user_plans();
+    PERFORM @extschema@.feature_usage_setup_increments();
+    PERFORM @extschema@.feature_usage_setup_function_rights();
+    PERFORM @extschema@.feature_usage_setup_table_rights();
+END
+$function$;

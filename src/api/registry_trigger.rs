@@ -1,0 +1,16 @@
+//! The trigger that makes a change of the registry known to every session.
+
+use std::convert::Infallible;
+
+use pgrx::prelude::*;
+
+use crate::store::registry;
+
+#[pg_trigger]
+fn usage_features_changed<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, Infallible> {
+    let changed = trigger.relation().expect("a trigger runs on a table");
+    registry::invalidate(changed.oid());
+    Ok(None)
+}

@@ -1,0 +1,35 @@
+//! Instants as the API writes them.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// Writes an instant as ISO 8601 in UTC, to the second: `2025-02-11T00:00:00Z`.
+pub fn iso8601(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Writes seconds since 1970 as ISO 8601; Postgres' `infinity` and `-infinity` keep their names.
+pub fn iso8601_from_epoch(seconds: f64) -> String {
+    if seconds == f64::INFINITY {
+        return "infinity".to_owned();
+    }
+    DateTime::from_timestamp(seconds.floor() as i64, 0)
+        .filter(|_| seconds.is_finite())
+        .map_or_else(|| "-infinity".to_owned(), iso8601)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_in_utc_to_the_second() {
+        assert_eq!(iso8601_from_epoch(0.0), "1970-01-01T00:00:00Z");
+        assert_eq!(iso8601_from_epoch(1739232000.75), "2025-02-11T00:00:00Z");
+    }
+
+    #[test]
+    fn the_ends_of_time_keep_their_names() {
+        assert_eq!(iso8601_from_epoch(f64::INFINITY), "infinity");
+        assert_eq!(iso8601_from_epoch(f64::NEG_INFINITY), "-infinity");
+    }
+}

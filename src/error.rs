@@ -1,0 +1,115 @@
+//! Every error that the native functions raise: SQLSTATE, what was wrong, what to do about it.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
+
+use crate::domain::feature::Feature;
+
+/// Wrong use, as opposed to a denial, which is an answer.
+#[derive(Debug)]
+pub enum Error<'a> {
+    /// An argument that must be given is NULL.
+    NullArgument { name: &'static str },
+    /// A count can't be lowered: that is how a user would reset a quota.
+    NegativeAmount { name: &'static str, amount: i32 },
+    /// The feature is not in the registry.
+    UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
+    /// Not a key of the feature's kind of period.
+    InvalidPeriod { feature: &'a Feature, key: &'a str },
+    /// The count would no longer fit into an integer.
+    CountOverflow { feature: &'a Feature, amount: i32 },
+    /// `user_plans`, a view perhaps, gives a user more than one row.
+    AmbiguousPlan { user_id: String },
+    /// A table or a column of ours is not there.
+    TablesMissing { code: PgSqlErrorCode, message: &'a str, schema: &'a str },
+    /// SPI refused a statement for a reason that it has no error for.
+    Statement { code: i32 },
+}
+
+impl Error<'_> {
+    /// Raises the error; the statement that called us ends here and nothing of it is kept.
+    pub fn raise(&self) -> ! {
+        let mut report = ErrorReport::new(self.code(), self.message(), "feature_usage");
+        if let Some(hint) = self.hint() {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an error report does not return");
+    }
+
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::NullArgument { .. } => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::NegativeAmount { .. } | Self::UnknownFeature { .. } => {
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            Self::InvalidPeriod { .. } => PgSqlErrorCode::ERRCODE_INVALID_DATETIME_FORMAT,
+            Self::CountOverflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Self::AmbiguousPlan { .. } => PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
+            Self::TablesMissing { code, .. } => *code,
+            Self::Statement { .. } => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NullArgument { name } => format!("{name} must not be null"),
+            Self::NegativeAmount { name, amount } => {
+                format!("{name} must not be negative, but is {amount}")
+            }
+            Self::UnknownFeature { feature_type, .. } => {
+                format!("unknown feature type \"{}\"", excerpt(feature_type))
+            }
+            Self::InvalidPeriod { feature, key } => {
+                format!("\"{}\" is not a period of {}", excerpt(key), feature.feature_type)
+            }
+            Self::CountOverflow { feature, amount } => {
+                format!("{} can't be increased by {amount}: integer out of range", feature.usage_column)
+            }
+            Self::AmbiguousPlan { user_id } => {
+                format!("user_plans has more than one row for user {user_id}")
+            }
+            Self::TablesMissing { message, .. } => (*message).to_owned(),
+            Self::Statement { code } => format!("SPI refused a statement (code {code})"),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NullArgument { .. } => Some("Pass a value for every argument.".to_owned()),
+            Self::NegativeAmount { .. } => {
+                Some("Counts only grow; to correct one, update feature_usage as its owner.".to_owned())
+            }
+            Self::UnknownFeature { known, .. } => Some(format!(
+                "The feature types are {}. Others are registered with add_feature().",
+                known.join(", ")
+            )),
+            Self::InvalidPeriod { feature, .. } => Some(format!(
+                "{} is counted {}: write the period as {}, for example {}.",
+                feature.feature_type,
+                feature.period.adjective(),
+                feature.period.form(),
+                feature.period.example()
+            )),
+            Self::CountOverflow { .. } => {
+                Some("A counter holds at most 2147483647; nothing was counted.".to_owned())
+            }
+            Self::AmbiguousPlan { .. } => {
+                Some("A view in place of user_plans must give one row a user.".to_owned())
+            }
+            Self::TablesMissing { schema, .. } => {
+                Some(format!("Run SELECT {schema}.feature_usage_setup(); as the extension's owner."))
+            }
+            Self::Statement { .. } => None,
+        }
+    }
+}
+
+/// The beginning of a caller's text: enough to recognise it, short enough for a log.
+fn excerpt(text: &str) -> String {
+    const CHARACTERS: usize = 64;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

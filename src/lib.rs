@@ -1,0 +1,68 @@
+//! `feature_usage`: counts feature usage and enforces plan limits inside PostgreSQL.
+//!
+//! [`api`] holds the SQL functions, [`domain`] the rules, [`store`] the statements. The tables,
+//! their rights and the functions that administer them are in `sql/`, in the order given here.
+
+mod api;
+mod domain;
+mod error;
+mod store;
+
+use pgrx::extension_sql_file;
+
+pgrx::pg_module_magic!();
+
+extension_sql_file!(
+    "../sql/registry.sql",
+    name = "registry",
+    requires = [api::registry_trigger::usage_features_changed]
+);
+
+extension_sql_file!("../sql/setup/features.sql", name = "setup_features", requires = ["registry"]);
+extension_sql_file!("../sql/setup/table.sql", name = "setup_table", requires = ["registry"]);
+extension_sql_file!("../sql/setup/column.sql", name = "setup_column", requires = ["registry"]);
+extension_sql_file!("../sql/setup/counter.sql", name = "setup_counter", requires = ["registry"]);
+extension_sql_file!("../sql/setup/key.sql", name = "setup_key", requires = ["registry"]);
+extension_sql_file!("../sql/setup/user_reference.sql", name = "setup_user_reference", requires = ["registry"]);
+extension_sql_file!("../sql/setup/feature_usage.sql", name = "setup_feature_usage", requires = ["registry"]);
+extension_sql_file!("../sql/setup/plan_limits.sql", name = "setup_plan_limits", requires = ["registry"]);
+extension_sql_file!("../sql/setup/user_plans.sql", name = "setup_user_plans", requires = ["registry"]);
+extension_sql_file!("../sql/setup/increments.sql", name = "setup_increments", requires = ["registry"]);
+extension_sql_file!("../sql/setup/policy.sql", name = "setup_policy", requires = ["registry"]);
+extension_sql_file!("../sql/setup/function_rights.sql", name = "setup_function_rights", requires = ["registry"]);
+extension_sql_file!("../sql/setup/table_rights.sql", name = "setup_table_rights", requires = ["registry"]);
+extension_sql_file!("../sql/setup.sql", name = "setup", requires = ["registry"]);
+extension_sql_file!("../sql/add_feature.sql", name = "add_feature", requires = ["registry"]);
+extension_sql_file!("../sql/migrate_image_generation_log.sql", name = "migrate_image_generation_log", requires = ["registry"]);
+
+extension_sql_file!(
+    "../sql/comments.sql",
+    name = "comments",
+    requires = [
+        api::increments::increment_voice_seconds,
+        api::increments::increment_insights_count,
+        api::increments::increment_therai_calls,
+        api::increments::increment_chat_messages,
+        api::increments::increment_images_generated,
+        api::increments::increment_feature_usage,
+        api::check_feature_limit::check_feature_limit,
+        api::get_user_limits::get_user_limits,
+        "setup_features",
+        "setup_table",
+        "setup_column",
+        "setup_counter",
+        "setup_key",
+        "setup_user_reference",
+        "setup_feature_usage",
+        "setup_plan_limits",
+        "setup_user_plans",
+        "setup_increments",
+        "setup_policy",
+        "setup_function_rights",
+        "setup_table_rights",
+        "setup",
+        "add_feature",
+        "migrate_image_generation_log",
+    ]
+);
+extension_sql_file!("../sql/install.sql", name = "install", finalize);

@@ -1,0 +1,18 @@
+//! The server's clock: `now()`, the start of the transaction, whatever the session's time zone.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys;
+
+/// Microseconds from 1970, where chrono starts to count, to 2000, where Postgres does.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+pub fn now() -> DateTime<Utc> {
+    // SAFETY: reads one variable of the backend; valid whenever a function of ours is running.
+    let since_2000 = unsafe { pg_sys::GetCurrentTransactionStartTimestamp() };
+    DateTime::from_timestamp_micros(since_2000 + POSTGRES_EPOCH).unwrap_or_default()
+}
+
+/// The same in seconds, as `date_part('epoch', now())` gives it.
+pub fn now_in_seconds() -> f64 {
+    now().timestamp_micros() as f64 / 1e6
+}
