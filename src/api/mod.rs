@@ -4,4 +4,5 @@ mod arguments;
 mod check_feature_limit;
 mod get_user_limits;
 mod increments;
+mod jsonb;
 mod registry_trigger;

@@ -7,107 +7,96 @@ use super::feature::Feature;
 use super::period::Period;
 use super::timestamp::iso8601;
 
-/// What was asked about, as far as it is known.
+/// The answer itself. Further keys may be added; none is ever renamed.
+///
+/// The fields are in the order in which jsonb stores keys, shortest first, which saves it sorting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Subject {
+pub struct Answer {
+    /// `Some(None)`, a null, is unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
-    feature_type: Option<String>,
+    limit: Option<Option<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     period: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<String>,
-}
-
-impl Subject {
-    pub fn new(feature: &Feature, period: Option<Period>) -> Self {
-        Self {
-            feature_type: Some(feature.feature_type.clone()),
-            period: period.map(|period| period.to_string()),
-            reset_at: period.map(|period| iso8601(period.reset_at())),
-        }
-    }
-}
-
-/// The answer itself. Further keys may be added; none is ever renamed.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    Allowed {
-        allowed: bool,
-        limit: Option<i64>,
-        current_usage: i64,
-        /// What is left after the requested amount.
-        remaining: Option<i64>,
-        is_unlimited: bool,
-        #[serde(flatten)]
-        subject: Subject,
-    },
-    LimitReached {
-        allowed: bool,
-        limit: i64,
-        current_usage: i64,
-        /// What is left without it.
-        remaining: i64,
-        reason: String,
-        error_code: &'static str,
-        is_unlimited: bool,
-        #[serde(flatten)]
-        subject: Subject,
-    },
-    Denied {
-        allowed: bool,
-        reason: String,
-        error_code: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        trial_end_date: Option<String>,
-        #[serde(flatten)]
-        subject: Subject,
-    },
+    /// What is left: after the requested amount where it is allowed, without it where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<Option<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feature_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_unlimited: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_usage: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial_end_date: Option<String>,
 }
 
 impl Answer {
-    pub fn new(decision: Result<Allowance, Denial>, subject: Subject) -> Self {
+    /// About a feature that is not known.
+    pub fn of_unknown_feature() -> Self {
+        Self::default().denied(Denial::InvalidFeature)
+    }
+
+    /// About a feature, and a period if the one that was asked for is one.
+    pub fn new(
+        feature: &Feature,
+        period: Option<Period>,
+        decision: Result<Allowance, Denial>,
+    ) -> Self {
+        let subject = Self {
+            feature_type: Some(feature.feature_type.clone()),
+            period: period.map(|period| period.to_string()),
+            reset_at: period.map(|period| iso8601(period.reset_at())),
+            ..Self::default()
+        };
         match decision {
-            Ok(allowance) => Self::allowed(allowance, subject),
-            Err(denial) => Self::denied(denial, subject),
+            Ok(allowance) => subject.allowed(allowance),
+            Err(denial) => subject.denied(denial),
         }
     }
 
-    fn allowed(allowance: Allowance, subject: Subject) -> Self {
+    fn allowed(self, allowance: Allowance) -> Self {
         let (limit, current_usage, remaining) = match allowance {
             Allowance::Unlimited { current_usage } => (None, current_usage, None),
             Allowance::WithinLimit { limit, current_usage, remaining } => {
                 (Some(limit), current_usage, Some(remaining))
             }
         };
-        let is_unlimited = limit.is_none();
-        Self::Allowed { allowed: true, limit, current_usage, remaining, is_unlimited, subject }
+        Self {
+            allowed: true,
+            limit: Some(limit),
+            current_usage: Some(current_usage),
+            remaining: Some(remaining),
+            is_unlimited: Some(limit.is_none()),
+            ..self
+        }
     }
 
-    fn denied(denial: Denial, subject: Subject) -> Self {
-        let error_code = denial.error_code();
-        let reason = denial.reason(subject.feature_type.as_deref().unwrap_or("feature"));
+    fn denied(self, denial: Denial) -> Self {
+        let denied = Self {
+            allowed: false,
+            reason: Some(denial.reason(self.feature_type.as_deref().unwrap_or_default())),
+            error_code: Some(denial.error_code()),
+            ..self
+        };
         match denial {
-            Denial::LimitExceeded { limit, current_usage } => Self::LimitReached {
-                allowed: false,
-                limit,
-                current_usage,
-                remaining: (limit - current_usage).max(0),
-                reason,
-                error_code,
-                is_unlimited: false,
-                subject,
+            Denial::LimitExceeded { limit, current_usage } => Self {
+                limit: Some(Some(limit)),
+                current_usage: Some(current_usage),
+                remaining: Some(Some(limit.saturating_sub(current_usage).max(0))),
+                is_unlimited: Some(false),
+                ..denied
             },
-            Denial::TrialExpired { trial_end_date } => Self::Denied {
-                allowed: false,
-                reason,
-                error_code,
-                trial_end_date: Some(trial_end_date),
-                subject,
-            },
-            _ => {
-                Self::Denied { allowed: false, reason, error_code, trial_end_date: None, subject }
+            Denial::TrialExpired { trial_end_date } => {
+                Self { trial_end_date: Some(trial_end_date), ..denied }
             }
+            _ => denied,
         }
     }
 }
@@ -148,25 +137,25 @@ mod tests {
     use crate::domain::period::PeriodKind;
     use serde_json::{Value, json};
 
-    fn images() -> Subject {
+    fn about_images(decision: Result<Allowance, Denial>) -> Value {
         let feature = Feature {
             feature_type: "image_generation".into(),
             usage_column: "images_generated".into(),
             limit_column: "image_generation_daily_limit".into(),
             period: PeriodKind::Day,
         };
-        Subject::new(&feature, Period::parse(PeriodKind::Day, "2025-02-10"))
+        written(&Answer::new(&feature, Period::parse(PeriodKind::Day, "2025-02-10"), decision))
     }
 
-    fn written(decision: Result<Allowance, Denial>, subject: Subject) -> Value {
-        serde_json::to_value(Answer::new(decision, subject)).expect("an answer is JSON")
+    fn written(answer: &Answer) -> Value {
+        serde_json::to_value(answer).expect("an answer is JSON")
     }
 
     #[test]
     fn allowed() {
         let allowance = Allowance::WithinLimit { limit: 3, current_usage: 1, remaining: 1 };
         assert_eq!(
-            written(Ok(allowance), images()),
+            about_images(Ok(allowance)),
             json!({
                 "allowed": true, "limit": 3, "current_usage": 1, "remaining": 1,
                 "is_unlimited": false, "feature_type": "image_generation",
@@ -178,10 +167,11 @@ mod tests {
     #[test]
     fn unlimited() {
         assert_eq!(
-            written(Ok(Allowance::Unlimited { current_usage: 9 }), Subject::default()),
+            about_images(Ok(Allowance::Unlimited { current_usage: 9 })),
             json!({
                 "allowed": true, "limit": null, "remaining": null, "is_unlimited": true,
-                "current_usage": 9
+                "current_usage": 9, "feature_type": "image_generation", "period": "2025-02-10",
+                "reset_at": "2025-02-11T00:00:00Z"
             })
         );
     }
@@ -190,7 +180,7 @@ mod tests {
     fn denied_by_the_limit() {
         for (current_usage, remaining) in [(3, 0), (1, 2), (5, 0)] {
             assert_eq!(
-                written(Err(Denial::LimitExceeded { limit: 3, current_usage }), images()),
+                about_images(Err(Denial::LimitExceeded { limit: 3, current_usage })),
                 json!({
                     "allowed": false, "limit": 3, "current_usage": current_usage,
                     "remaining": remaining, "is_unlimited": false,
@@ -206,7 +196,7 @@ mod tests {
     fn denied_otherwise() {
         let denial = Denial::TrialExpired { trial_end_date: "2025-01-01T00:00:00Z".into() };
         assert_eq!(
-            written(Err(denial), images()),
+            about_images(Err(denial)),
             json!({
                 "allowed": false, "reason": "the trial ended at 2025-01-01T00:00:00Z",
                 "error_code": "TRIAL_EXPIRED", "trial_end_date": "2025-01-01T00:00:00Z",
@@ -215,11 +205,30 @@ mod tests {
             })
         );
         assert_eq!(
-            written(Err(Denial::InvalidFeature), Subject::default()),
+            written(&Answer::of_unknown_feature()),
             json!({
                 "allowed": false, "reason": "unknown feature type",
                 "error_code": "INVALID_FEATURE"
             })
         );
+    }
+
+    #[test]
+    fn the_keys_are_written_in_the_order_of_jsonb() {
+        let denial = Denial::LimitExceeded { limit: 3, current_usage: 3 };
+        let feature = Feature {
+            feature_type: "chat".into(),
+            usage_column: "chat_messages".into(),
+            limit_column: "chat_messages_daily_limit".into(),
+            period: PeriodKind::Day,
+        };
+        let period = Period::parse(PeriodKind::Day, "2025-02-10");
+        let text = serde_json::to_string(&Answer::new(&feature, period, Err(denial)))
+            .expect("an answer is JSON");
+        let keys: Vec<&str> =
+            text.split('"').skip(1).step_by(2).filter(|part| text.contains(&format!("\"{part}\":"))).collect();
+        let mut sorted = keys.clone();
+        sorted.sort_by_key(|key| (key.len(), *key));
+        assert_eq!(keys, sorted);
     }
 }

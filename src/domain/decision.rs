@@ -44,8 +44,7 @@ pub fn decide(standing: &Standing, amount: i64, now: f64) -> Result<Allowance, D
     let Some(limit) = standing.limit else {
         return Ok(Allowance::Unlimited { current_usage });
     };
-    // Three integers of 32 bits fit into 64 bits whatever is done with them here.
-    match limit - current_usage - amount {
+    match limit.saturating_sub(current_usage).saturating_sub(amount) {
         remaining if remaining < 0 => Err(Denial::LimitExceeded { limit, current_usage }),
         remaining => Ok(Allowance::WithinLimit { limit, current_usage, remaining }),
     }

@@ -1,0 +1,18 @@
+# Shortcuts; each target is a script that also runs without make.
+
+.PHONY: demo test bench install stop
+
+demo: ## Build, start a private Postgres, run the seed flow and show the result
+	dev/demo
+
+stop: ## Stop the Postgres that the demo has left running
+	dev/stop
+
+test: ## All tests
+	dev/test
+
+bench: ## Measure against hand-written PL/pgSQL
+	dev/bench
+
+install: ## Build and install into the Postgres that PG_CONFIG names
+	dev/install

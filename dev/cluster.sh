@@ -1,0 +1,85 @@
+# Private Postgres clusters: a folder, a socket and nothing else of the machine's.
+# shellcheck shell=bash source=dev/common.sh
+
+# Where clusters live: in the checkout, unless the server's user can't get there.
+clusters_dir() {
+    local dir=$ROOT/.pg
+    mkdir -p "$dir"
+    if [ "$(id -u)" -eq 0 ]; then
+        chown postgres: "$dir"
+        if ! as_server_user test -w "$dir" -a -x "$dir"; then
+            dir=/var/tmp/feature_usage-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
+            mkdir -p "$dir" && chown postgres: "$dir"
+        fi
+    fi
+    printf '%s' "$dir"
+}
+
+# The folder of a cluster's socket. A path of a socket has to be short.
+cluster_socket() {
+    local dir
+    dir=$(clusters_dir)/$1/socket
+    [ ${#dir} -le 80 ] || dir=/tmp/feature_usage-$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
+    printf '%s' "$dir"
+}
+
+CLUSTER_PORT=54329
+
+cluster_is_running() {
+    as_server_user "$PG_BIN/pg_ctl" --pgdata "$(clusters_dir)/$1/data" status >/dev/null 2>&1
+}
+
+# Starts a new, empty cluster; one of that name from an earlier run is removed.
+cluster_create() {
+    local dir socket
+    dir=$(clusters_dir)/$1
+    cluster_remove "$1"
+    as_server_user mkdir -p "$dir"
+    as_server_user "$PG_BIN/initdb" --pgdata "$dir/data" --username postgres --auth trust \
+        --encoding UTF8 --locale C --no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; fail "initdb failed"; }
+    cluster_start "$1"
+}
+
+# A copy of a running cluster that follows it.
+cluster_create_standby() {
+    local dir
+    dir=$(clusters_dir)/$1
+    cluster_remove "$1"
+    as_server_user mkdir -p "$dir"
+    as_server_user "$PG_BIN/pg_basebackup" --host "$(cluster_socket "$2")" --port $CLUSTER_PORT --username postgres \
+        --pgdata "$dir/data" --write-recovery-conf --checkpoint fast --no-sync
+    cluster_start "$1"
+}
+
+# CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is where the server's clock starts, in UTC.
+cluster_start() {
+    local dir socket clock=()
+    dir=$(clusters_dir)/$1
+    socket=$(cluster_socket "$1")
+    if [ -n "${CLUSTER_CLOCK:-}" ]; then
+        need_packages libfaketime
+        clock=(LD_PRELOAD="$(dpkg -L libfaketime | grep 'libfaketime\.so\.1$')" FAKETIME="@$CLUSTER_CLOCK" FAKETIME_DONT_RESET=1)
+    fi
+    as_server_user mkdir -p "$socket"
+    as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
+        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=${CLUSTER_FSYNC:-off}" \
+        >/dev/null || { cat "$dir/log" >&2; fail "Postgres did not start"; }
+}
+
+# Stops the server that runs on this cluster's data, and no other.
+cluster_stop() {
+    ! cluster_is_running "$1" || as_server_user "$PG_BIN/pg_ctl" --pgdata "$(clusters_dir)/$1/data" --mode fast --wait stop >/dev/null
+}
+
+cluster_remove() {
+    cluster_stop "$1"
+    rm -rf "${ROOT:?}/.pg/$1" "$(cluster_socket "$1")" "$(clusters_dir)/$1"
+}
+
+# psql on a cluster, quiet, and stopping at the first error.
+cluster_psql() {
+    local name=$1
+    shift
+    "$PG_BIN/psql" --no-psqlrc --quiet --set ON_ERROR_STOP=1 \
+        --host "$(cluster_socket "$name")" --port $CLUSTER_PORT --username postgres "$@"
+}

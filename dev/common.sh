@@ -1,0 +1,91 @@
+# What every command here shares: where things are, how to say what happens, how to install.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+
+# Which Postgres: PG_CONFIG, or Debian's default version.
+PG_MAJOR=${PG_MAJOR:-15}
+PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}
+
+# A backtrace in an error's DETAIL would make tests depend on the shell they run in.
+unset RUST_BACKTRACE PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE PGPASSFILE
+
+STARTED_AT=$SECONDS
+STEP_AT=$SECONDS
+STEP=
+
+# Says that a step begins, and how long the one before took.
+step() {
+    end_step
+    STEP=$1
+    STEP_AT=$SECONDS
+    printf '\n==> %s\n' "$1"
+}
+
+end_step() {
+    [ -z "$STEP" ] || printf '    (%s: %d s)\n' "$STEP" $((SECONDS - STEP_AT))
+    STEP=
+}
+
+total() {
+    end_step
+    printf '\nTotal: %d s\n' $((SECONDS - STARTED_AT))
+}
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    exit 1
+}
+
+# Runs a command with the rights to install something.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+# Postgres refuses to run as root; then everything of its own runs as this user instead.
+as_server_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+# Installs Debian packages that are missing, and only those.
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
+    printf '    apt-get install %s\n' "${missing[*]}"
+    as_root apt-get update -qq
+    # Debian would start a cluster of its own, which nobody here needs.
+    as_root mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] ||
+        printf 'create_main_cluster = false\n' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A Postgres given by PG_CONFIG is the user's own; otherwise it is Debian's.
+need_postgres() {
+    command -v cargo >/dev/null || fail "cargo is missing: install Rust first, see https://rustup.rs"
+    need_packages gcc libc6-dev libclang-dev
+    [ -x "$PG_CONFIG" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] ||
+        need_packages "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
+    [ -x "$PG_CONFIG" ] || fail "no pg_config at $PG_CONFIG: set PG_CONFIG"
+    PG_MAJOR=$("$PG_CONFIG" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
+    PG_BIN=$("$PG_CONFIG" --bindir)
+    export PG_CONFIG PG_MAJOR PG_BIN PGRX_PG_CONFIG_PATH=$PG_CONFIG
+    export PATH=$PG_BIN:$PATH
+}
+
+CARGO_FEATURES() { printf -- '--no-default-features --features pg%s' "$PG_MAJOR"; }
