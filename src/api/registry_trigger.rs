@@ -4,13 +4,13 @@ use std::convert::Infallible;
 
 use pgrx::prelude::*;
 
-use crate::store::registry;
+use crate::store::invalidation;
 
 #[pg_trigger]
 fn usage_features_changed<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, Infallible> {
     let changed = trigger.relation().expect("a trigger runs on a table");
-    registry::invalidate(changed.oid());
+    invalidation::invalidate(changed.oid());
     Ok(None)
 }

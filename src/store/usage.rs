@@ -4,7 +4,7 @@ use pgrx::{JsonB, Uuid};
 use serde_json::{Map, Value};
 
 use super::registry::{Registered, Registry};
-use super::spi::{Argument, Rows, on_tables};
+use super::spi::{Argument, on_tables};
 use super::statements;
 use crate::domain::decision::Standing;
 use crate::domain::period::{Period, PeriodKind};
@@ -45,35 +45,31 @@ pub fn standing(
 ) -> Standing {
     let key = period.to_string();
     let arguments = [Argument::Uuid(user_id), Argument::Text(&key)];
-    on_tables(&registry.schema, TABLES, || {
-        registered.statements.standing.read(&arguments, |rows| {
-            require_one_plan(rows, user_id);
-            Standing {
-                subscription: Subscription {
-                    plan_id: rows.get(0, 0),
-                    is_active: rows.get(0, 1),
-                    status: rows.get(0, 2),
-                    trial_end: rows.get(0, 3),
-                },
-                plan_is_known: rows.get(0, 4) == Some(true),
-                limit: rows.get(0, 5),
-                current_usage: rows.get(0, 6).unwrap_or(0),
-            }
+    let rows = on_tables(&registry.schema, TABLES, || {
+        registered.statements.standing.read(&arguments, |row| Standing {
+            subscription: Subscription {
+                plan_id: row.get(0),
+                is_active: row.get(1),
+                status: row.get(2),
+                trial_end: row.get(3),
+            },
+            plan_is_known: row.get(4) == Some(true),
+            limit: row.get(5),
+            current_usage: row.get(6).unwrap_or(0),
         })
-    })
+    });
+    only(rows, user_id)
 }
 
 /// The user's plan, if it is one that is known and active.
 pub fn plan(registry: &Registry, user_id: Uuid) -> Option<Plan> {
-    on_tables(&registry.schema, TABLES, || {
-        statements::plan(&registry.schema).read(&[Argument::Uuid(user_id)], |rows| {
-            require_one_plan(rows, user_id);
-            Some(Plan {
-                columns: object(rows.get(0, 0)?),
-                boolean_columns: rows.get(0, 1).unwrap_or_default(),
-            })
+    let rows = on_tables(&registry.schema, TABLES, || {
+        statements::plan(&registry.schema).read(&[Argument::Uuid(user_id)], |row| {
+            let columns = row.get(0).map(object)?;
+            Some(Plan { columns, boolean_columns: row.get(1).unwrap_or_default() })
         })
-    })
+    });
+    only(rows, user_id)
 }
 
 /// The user's count of every feature, each in its own current period.
@@ -86,11 +82,8 @@ pub fn current_counts(
     let arguments = [Argument::Uuid(user_id), Argument::Text(&day), Argument::Text(&month)];
     let rows: Vec<(Option<String>, Map<String, Value>)> =
         on_tables(&registry.schema, TABLES, || {
-            statements::counts(&registry.schema).read(&arguments, |rows| {
-                (0..rows.len())
-                    .map(|row| (rows.get(row, 0), rows.get(row, 1).map(object).unwrap_or_default()))
-                    .collect()
-            })
+            statements::counts(&registry.schema)
+                .read(&arguments, |row| (row.get(0), row.get(1).map(object).unwrap_or_default()))
         });
     let count = |registered: &Registered| {
         let feature = &registered.feature;
@@ -102,9 +95,10 @@ pub fn current_counts(
 }
 
 /// The statements join from the user on, so there is one row: more mean more than one plan.
-fn require_one_plan(rows: &Rows, user_id: Uuid) {
-    if rows.len() != 1 {
-        Error::AmbiguousPlan { user_id: user_id.to_string() }.raise();
+fn only<T>(mut rows: Vec<T>, user_id: Uuid) -> T {
+    match rows.pop() {
+        Some(row) if rows.is_empty() => row,
+        _ => Error::AmbiguousPlan { user_id: user_id.to_string() }.raise(),
     }
 }
 

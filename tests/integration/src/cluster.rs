@@ -1,0 +1,168 @@
+//! Private clusters, made by `dev/server`, and databases in them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, Once, PoisonError};
+
+use postgres::{Client, Config, NoTls};
+
+/// A running Postgres of the test's own. It is removed when the test's process ends.
+pub struct Cluster {
+    name: String,
+    socket: PathBuf,
+    port: u16,
+}
+
+impl Cluster {
+    pub fn create(name: &str) -> Self {
+        Self::start(&["create", name], name, None)
+    }
+
+    /// One whose clock starts at this time, such as `2024-02-29 23:59:55`, in UTC.
+    pub fn create_at(name: &str, clock: &str) -> Self {
+        Self::start(&["create", name], name, Some(clock))
+    }
+
+    /// A hot standby of this cluster.
+    pub fn standby_at(&self, name: &str, clock: &str) -> Self {
+        Self::start(&["standby", name, &self.name], name, Some(clock))
+    }
+
+    fn start(arguments: &[&str], name: &str, clock: Option<&str>) -> Self {
+        remove_at_exit(name);
+        server(arguments, clock);
+        Self {
+            name: name.to_owned(),
+            socket: server(&["socket", name], None).into(),
+            port: server(&["port"], None).parse().expect("a port"),
+        }
+    }
+
+    /// A database that exists already.
+    pub fn existing(&self, name: &str) -> Database {
+        Database {
+            name: name.to_owned(),
+            socket: self.socket.clone(),
+            port: self.port,
+        }
+    }
+
+    /// A new database without the extension.
+    pub fn empty_database(&self, name: &str) -> Database {
+        let mut client = self.existing("postgres").connect();
+        client
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
+            .expect(name);
+        self.existing(name)
+    }
+
+    /// A new database with the extension.
+    pub fn database(&self, name: &str) -> Database {
+        let database = self.empty_database(name);
+        database.execute("CREATE EXTENSION feature_usage");
+        database
+    }
+}
+
+/// A database of a cluster.
+pub struct Database {
+    pub name: String,
+    socket: PathBuf,
+    port: u16,
+}
+
+impl Database {
+    /// A new session. Nothing in these tests takes long, so a hanging statement is an error.
+    pub fn connect(&self) -> Client {
+        let mut config = Config::new();
+        config
+            .host_path(&self.socket)
+            .port(self.port)
+            .user("postgres")
+            .dbname(&self.name)
+            .options("-c statement_timeout=120s -c client_min_messages=error");
+        config.connect(NoTls).expect("a session")
+    }
+
+    /// Executes statements in a session of their own.
+    pub fn execute(&self, statements: &str) {
+        self.connect().batch_execute(statements).expect(statements);
+    }
+
+    /// Runs a client program of Postgres on this database and gives what it prints.
+    pub fn run(&self, name: &str, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(program(name));
+        command
+            .args(arguments)
+            .arg(format!("--dbname={}", self.name))
+            .env("PGHOST", &self.socket)
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "postgres");
+        output_of(&mut command, input)
+    }
+
+    /// Executes a script with psql, which stops at the first error.
+    pub fn psql(&self, script: &str) -> String {
+        let arguments = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"];
+        self.run("psql", &arguments, script)
+    }
+}
+
+/// A client program of the Postgres under test.
+pub fn program(name: &str) -> PathBuf {
+    let pg_config = std::env::var("PG_CONFIG")
+        .unwrap_or_else(|_| "/usr/lib/postgresql/15/bin/pg_config".to_owned());
+    Path::new(&pg_config).with_file_name(name)
+}
+
+fn server(arguments: &[&str], clock: Option<&str>) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/server");
+    let mut command = Command::new(script);
+    command
+        .args(arguments)
+        .env("CLUSTER_CLOCK", clock.unwrap_or_default());
+    output_of(&mut command, "").trim().to_owned()
+}
+
+fn output_of(command: &mut Command, input: &str) -> String {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a program that can be run");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let output = std::thread::scope(|scope| {
+        // A program that fails early does not read all of its input, and says why on its own.
+        scope.spawn(move || stdin.write_all(input.as_bytes()).ok());
+        child.wait_with_output().expect("a program that ends")
+    });
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+static CLUSTERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Statics are never dropped, and a failing test must not leave a server behind.
+fn remove_at_exit(name: &str) {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        // SAFETY: the function is there until the process has ended.
+        let code = unsafe { libc::atexit(remove_clusters) };
+        assert_eq!(code, 0, "atexit");
+    });
+    CLUSTERS.lock().expect("the names").push(name.to_owned());
+}
+
+extern "C" fn remove_clusters() {
+    let mut clusters = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    // The last first: a standby before its primary.
+    for name in clusters.drain(..).rev() {
+        let removed = std::panic::catch_unwind(|| server(&["remove", &name], None));
+        if removed.is_err() {
+            eprintln!("cluster {name} could not be removed");
+        }
+    }
+}

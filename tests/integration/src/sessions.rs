@@ -1,0 +1,73 @@
+//! Many sessions at once, and what a session is told.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postgres::error::DbError;
+use postgres::{Client, Error};
+
+use crate::Database;
+
+/// Runs `work` in so many sessions, which start together once all are connected.
+pub fn at_once<T: Send>(
+    database: &Database,
+    sessions: u64,
+    work: impl Fn(u64, &mut Client) -> T + Sync,
+) -> Vec<T> {
+    let start = Barrier::new(sessions as usize);
+    let run = |session: u64| {
+        let mut client = database.connect();
+        start.wait();
+        work(session, &mut client)
+    };
+    thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..sessions)
+            .map(|session| scope.spawn(move || run(session)))
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join());
+        results
+            .map(|result| result.expect("a session that works"))
+            .collect()
+    })
+}
+
+pub fn backend_pid(client: &mut Client) -> i32 {
+    let row = client.query_one("SELECT pg_backend_pid()", &[]);
+    row.expect("a process id").get(0)
+}
+
+/// Asks again until there is an answer; the limit only ends a test that hangs.
+pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(started.elapsed() < Duration::from_secs(90), "{what}: never");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until a backend waits for a lock of another.
+pub fn wait_until_blocked(observer: &mut Client, pid: i32) {
+    poll("a blocked session", || {
+        let row = observer.query_one("SELECT cardinality(pg_blocking_pids($1)) > 0", &[&pid]);
+        row.expect("an answer").get::<_, bool>(0).then_some(())
+    });
+}
+
+/// The error that Postgres has answered with.
+pub fn refusal<T>(result: Result<T, Error>) -> DbError {
+    let error = result.err().expect("an error");
+    match error.as_db_error() {
+        Some(error) => error.clone(),
+        None => panic!("the session was lost: {error}"),
+    }
+}
+
+/// The SQLSTATE of a statement that fails.
+pub fn sqlstate<T>(result: Result<T, Error>) -> String {
+    refusal(result).code().code().to_owned()
+}

@@ -1,0 +1,83 @@
+-- What the tests share. Included with ECHO off, into the database of the test.
+
+CREATE SCHEMA test;
+GRANT USAGE ON SCHEMA test TO PUBLIC;
+
+-- The SQLSTATE of a statement; 00000 is success.
+CREATE FUNCTION test.sqlstate(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN '00000';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate;
+END
+$$;
+
+-- A fingerprint of the three tables: the same before and after is nothing written.
+CREATE FUNCTION test.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN md5(concat(
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM feature_usage AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM plan_limits AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM user_plans AS t)));
+END
+$$;
+
+-- The functions of the extension, and those that it has made for custom features.
+CREATE VIEW test.functions AS
+    SELECT p.oid, p.proname AS name, p.oid IN (SELECT objid FROM pg_depend WHERE deptype = 'e'
+                                                  AND classid = 'pg_proc'::regclass) AS is_member
+      FROM pg_proc AS p
+      JOIN pg_extension AS e ON e.extname = 'feature_usage'
+     WHERE EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                      AND d.refobjid = e.oid AND d.deptype = 'e')
+        OR p.pronamespace = e.extnamespace AND p.proname LIKE 'increment\_%';
+
+-- The tables, wherever the extension is.
+CREATE VIEW test.relations AS
+    SELECT c.oid, c.relname AS name, c.relkind AS kind
+      FROM pg_class AS c
+      JOIN pg_extension AS e ON e.extname = 'feature_usage' AND e.extnamespace = c.relnamespace
+     WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features');
+
+-- Who may execute what: x. The parts of feature_usage_setup() are one entry.
+CREATE VIEW test.function_rights AS
+    SELECT CASE WHEN f.name LIKE 'feature\_usage\_setup\_%' THEN 'feature_usage_setup_…' ELSE f.name END AS name, r.role,
+           CASE WHEN has_function_privilege(r.role, f.oid, 'EXECUTE') THEN 'x' ELSE '-' END AS rights
+      FROM test.functions AS f
+     CROSS JOIN (SELECT 'public' AS role UNION ALL SELECT rolname FROM pg_roles) AS r;
+
+-- Who may do what with a table, in the letters of psql's \dp:
+-- r SELECT, a INSERT, w UPDATE, d DELETE, D TRUNCATE, x REFERENCES, t TRIGGER.
+CREATE VIEW test.table_rights AS
+    SELECT t.name, r.role,
+           (SELECT string_agg(CASE WHEN has_table_privilege(r.role, t.oid, privilege) THEN letter ELSE '-' END, '' ORDER BY n)
+              FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'],
+                          ARRAY['r', 'a', 'w', 'd', 'D', 'x', 't']) WITH ORDINALITY AS p (privilege, letter, n)) AS rights
+      FROM test.relations AS t
+     CROSS JOIN (SELECT 'public' AS role UNION ALL SELECT rolname FROM pg_roles) AS r;
+
+-- Whatever of ours has no comment: the extension, its members, the tables that the setup creates
+-- with their columns and policies, and the functions of custom features.
+CREATE VIEW test.without_comment AS
+    SELECT 'extension ' || extname AS object FROM pg_extension
+     WHERE extname = 'feature_usage' AND obj_description(oid, 'pg_extension') IS NULL
+    UNION ALL
+    SELECT 'function ' || name FROM test.functions WHERE obj_description(oid, 'pg_proc') IS NULL
+    UNION ALL
+    SELECT 'relation ' || name FROM test.relations WHERE obj_description(oid, 'pg_class') IS NULL
+    UNION ALL
+    SELECT 'column ' || t.name || '.' || a.attname FROM test.relations AS t
+      JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE t.kind IN ('r', 'p') AND col_description(t.oid, a.attnum) IS NULL
+    UNION ALL
+    SELECT 'trigger ' || g.tgname FROM test.relations AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid
+     WHERE NOT g.tgisinternal AND obj_description(g.oid, 'pg_trigger') IS NULL
+    UNION ALL
+    SELECT 'policy ' || p.polname FROM test.relations AS t JOIN pg_policy AS p ON p.polrelid = t.oid
+     WHERE obj_description(p.oid, 'pg_policy') IS NULL;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA test TO PUBLIC;
+
+-- Errors without the lines that functions raise them in.
+\set SHOW_CONTEXT never

@@ -1,0 +1,40 @@
+-- DROP EXTENSION takes the functions and the registry, and no count. Creating it again goes on
+-- where it was, custom features included.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_drop;
+\c feature_usage_drop
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE EXTENSION feature_usage;
+SELECT add_feature('video_minutes', 'month', 'video_count', 'video_cap');
+SELECT add_feature('exports', 'day');
+UPDATE plan_limits SET video_cap = 60, image_generation_daily_limit = 30;
+INSERT INTO user_plans VALUES ('00000000-0000-0000-0000-000000000001', NULL, NULL, NULL, 'infinity');
+SELECT increment_video_count('00000000-0000-0000-0000-000000000001', 12, '2025-02');
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 3, '2025-02-10');
+SELECT test.fingerprint() AS before, check_feature_limit('00000000-0000-0000-0000-000000000001', 'video_minutes', 1, '2025-02') AS answer \gset
+DROP EXTENSION feature_usage;
+SELECT test.fingerprint() = :'before' AS is_unchanged;
+SELECT to_regproc('check_feature_limit') AS check_feature_limit, to_regproc('increment_images_generated') AS increment_images_generated,
+       to_regclass('usage_features') AS usage_features;
+-- Row-level security stays as it was: the tables do not open when the extension goes.
+SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('feature_usage', 'plan_limits', 'user_plans') ORDER BY relname;
+
+CREATE EXTENSION feature_usage;
+SELECT test.fingerprint() = :'before' AS is_unchanged;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'video_minutes', 1, '2025-02') = :'answer'::jsonb AS is_same_answer;
+SELECT feature_type, usage_column, limit_column, period, is_builtin FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
+SELECT increment_video_count('00000000-0000-0000-0000-000000000001', 1, '2025-02');
+SELECT increment_exports('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT period, video_count, exports, images_generated FROM feature_usage ORDER BY period;
+
+-- Its increments outlive it as well: they are dumped like any function of the app's.
+SELECT name FROM test.functions WHERE NOT is_member ORDER BY name;
+SELECT * FROM test.without_comment;
+-- Nothing but the extension's own objects depends on it, so no CASCADE is ever needed.
+DROP EXTENSION feature_usage RESTRICT;
+SELECT count(*) AS rows FROM feature_usage;
+\c :home
+DROP DATABASE feature_usage_drop;

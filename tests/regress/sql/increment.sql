@@ -1,0 +1,166 @@
+-- The increments: what was used is added to the count of the period, in one atomic step.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_increment;
+\c feature_usage_increment
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE EXTENSION feature_usage;
+SELECT pg_backend_pid() AS backend \gset
+\set user '\'00000000-0000-0000-0000-000000000001\''
+
+-- Each counts into its own column. Months are YYYY-MM, days are YYYY-MM-DD. Arguments have names,
+-- which is how PostgREST calls.
+SELECT increment_voice_seconds(p_user_id => :user, p_seconds => 90, p_period => '2025-02');
+SELECT increment_insights_count(p_user_id => :user, p_count => 1, p_period => '2025-02');
+SELECT increment_therai_calls(p_user_id => :user, p_calls => 2, p_period => '2025-02-10');
+SELECT increment_chat_messages(p_user_id => :user, p_count => 3, p_period => '2025-02-10');
+SELECT increment_images_generated(p_user_id => :user, p_count => 4, p_period => '2025-02-10');
+SELECT period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated
+  FROM feature_usage ORDER BY period;
+
+-- increment_feature_usage() does the same for any feature, by name.
+SELECT increment_feature_usage(:user, 'voice_seconds', 30, '2025-02');
+SELECT increment_feature_usage(:user, 'insights', 1, '2025-02');
+SELECT increment_feature_usage(:user, 'therai_calls', 1, '2025-02-10');
+SELECT increment_feature_usage(:user, 'chat', 1, '2025-02-10');
+SELECT increment_feature_usage(:user, 'image_generation', 1, '2025-02-10');
+SELECT increment_feature_usage(p_user_id => :user, p_feature_type => 'chat', p_amount => 1, p_period => '2024-02-29');
+SELECT period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated
+  FROM feature_usage ORDER BY period;
+
+-- updated_at is when the last count arrived; created_at stays.
+UPDATE feature_usage SET created_at = '2025-01-01', updated_at = '2025-01-01' WHERE period = '2025-02';
+SELECT increment_voice_seconds(:user, 1, '2025-02');
+SELECT created_at = '2025-01-01' AS created_at_stays, updated_at = now() OR updated_at > now() - interval '1 minute' AS updated_at_is_now
+  FROM feature_usage WHERE period = '2025-02';
+
+-- What is counted in a transaction goes with it.
+BEGIN;
+SELECT increment_images_generated(:user, 1, '2025-02-10');
+SELECT images_generated FROM feature_usage WHERE period = '2025-02-10';
+ROLLBACK;
+SELECT images_generated FROM feature_usage WHERE period = '2025-02-10';
+
+-- From here on nothing may be written.
+SELECT test.fingerprint() AS before \gset
+
+-- Zero does nothing: it makes no row, and does not touch one that exists.
+SELECT increment_images_generated(:user, 0, '2025-03-01');
+SELECT increment_images_generated(:user, 0, '2025-02-10');
+SELECT test.fingerprint() = :'before' AS is_unchanged;
+
+-- NULL is no amount, no user and no period.
+SELECT increment_images_generated(NULL, 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_images_generated(:user, NULL, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_images_generated(:user, 1, NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_feature_usage(:user, NULL, 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A negative count would be how a user resets a quota. The error names the argument as the caller does.
+SELECT increment_voice_seconds(:user, -1, '2025-02');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_therai_calls(:user, -2147483648, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A monthly key on a daily feature would be a count that no check ever sees.
+SELECT increment_images_generated(:user, 1, '2025-02');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_voice_seconds(:user, 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+
+-- An unknown feature is told which there are.
+SELECT increment_feature_usage(:user, 'videos', 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A count that does not fit is not written.
+SELECT increment_voice_seconds(:user, 2147483647, '2025-02');
+\echo :LAST_ERROR_SQLSTATE
+
+-- Every argument of every increment with every kind of bad input. The answer is a SQLSTATE.
+-- $u, $n and $p stand for a good user, a good amount, and a good period of the feature.
+CREATE FUNCTION pg_temp.answer(increment text, good_period text, arguments text) RETURNS text LANGUAGE sql AS $$
+    SELECT test.sqlstate('SELECT ' || increment || replace(replace(replace(arguments,
+        '$u', '''00000000-0000-0000-0000-000000000001'''), '$n', '1'), '$p', quote_literal(good_period)) || ')')
+$$;
+CREATE TEMP TABLE bad (n serial, input text, arguments text);
+INSERT INTO bad (input, arguments) VALUES
+    ('user: NULL',               'NULL, $n, $p'),
+    ('user: empty',              ''''', $n, $p'),
+    ('user: not a uuid',         '''me'', $n, $p'),
+    ('user: SQL',                '$$''; DROP TABLE feature_usage; --$$, $n, $p'),
+    ('user: 10 kB',              'repeat(''a'', 10000)::uuid, $n, $p'),
+    ('amount: NULL',             '$u, NULL, $p'),
+    ('amount: -1',               '$u, -1, $p'),
+    ('amount: smallest',         '$u, -2147483648, $p'),
+    ('amount: too small',        '$u, ''-2147483649'', $p'),
+    ('amount: too large',        '$u, ''2147483648'', $p'),
+    ('amount: empty',            '$u, '''', $p'),
+    ('amount: a fraction',       '$u, ''1.5'', $p'),
+    ('amount: SQL',              '$u, ''1); DROP TABLE feature_usage; --'', $p'),
+    ('period: NULL',             '$u, $n, NULL'),
+    ('period: empty',            '$u, $n, '''''),
+    ('period: blank',            '$u, $n, ''  '''),
+    ('period: a year',           '$u, $n, ''2025'''),
+    ('period: month 0',          '$u, $n, ''2025-00'''),
+    ('period: month 13',         '$u, $n, ''2025-13'''),
+    ('period: year 0',           '$u, $n, ''0000-01'''),
+    ('period: a short month',    '$u, $n, ''2025-2'''),
+    ('period: day 0',            '$u, $n, ''2025-02-00'''),
+    ('period: 30 February',      '$u, $n, ''2025-02-30'''),
+    ('period: no leap year',     '$u, $n, ''2025-02-29'''),
+    ('period: a short day',      '$u, $n, ''2025-02-1'''),
+    ('period: a year 10000',     '$u, $n, ''10000-01-01'''),
+    ('period: a negative year',  '$u, $n, ''-2025-02'''),
+    ('period: a sign',           '$u, $n, ''+025-02'''),
+    ('period: a time',           '$u, $n, ''2025-02-10T00:00:00Z'''),
+    ('period: a space before',   '$u, $n, '' '' || $p'),
+    ('period: a space after',    '$u, $n, $p || '' '''),
+    ('period: a line after',     '$u, $n, $p || chr(10)'),
+    ('period: slashes',          '$u, $n, translate($p, ''-'', ''/'')'),
+    ('period: Arabic digits',    '$u, $n, translate($p, ''0123456789'', ''٠١٢٣٤٥٦٧٨٩'')'),
+    ('period: words',            '$u, $n, ''today'''),
+    ('period: SQL',              '$u, $n, ''2025-02-10''''; DROP TABLE feature_usage; --'''),
+    ('period: 10 kB',            '$u, $n, repeat($p, 2000)'),
+    ('no argument',              ''),
+    ('two arguments',            '$u, $n'),
+    ('four arguments',           '$u, $n, $p, $n');
+SELECT input,
+       pg_temp.answer('increment_voice_seconds(', '2025-02', arguments) AS voice,
+       pg_temp.answer('increment_insights_count(', '2025-02', arguments) AS insights,
+       pg_temp.answer('increment_therai_calls(', '2025-02-10', arguments) AS therai,
+       pg_temp.answer('increment_chat_messages(', '2025-02-10', arguments) AS chat,
+       pg_temp.answer('increment_images_generated(', '2025-02-10', arguments) AS images
+  FROM bad ORDER BY n;
+
+-- The same by the name of a feature, and names of features that there are not.
+SELECT input, pg_temp.answer('increment_feature_usage(', '2025-02-10', regexp_replace(arguments, ',', ', ''chat'',')) AS chat
+  FROM bad WHERE arguments LIKE '%,%,%' ORDER BY n;
+SELECT input, test.sqlstate(format('SELECT increment_feature_usage(%L, %s, 1, %L)', :user, feature, '2025-02-10')) AS answer
+  FROM (VALUES (1, 'NULL', 'NULL'), (2, 'empty', ''''''), (3, 'a space after', '''chat '''), (4, 'upper case', '''CHAT'''),
+               (5, 'the name of the column', '''chat_messages'''), (6, 'another column', '''user_id'''),
+               (7, 'SQL', '''chat" = 0; --'''), (8, '10 kB', 'repeat(''chat'', 2500)')) AS bad (n, input, feature) ORDER BY n;
+
+-- The largest amount fits, and then one more does not.
+BEGIN;
+SELECT increment_chat_messages(:user, 2147483647, '2025-04-01');
+SELECT chat_messages FROM feature_usage WHERE period = '2025-04-01';
+SELECT increment_chat_messages(:user, 1, '2025-04-01');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+
+-- Nothing of all this was written, and it was one backend that answered it all.
+SELECT test.fingerprint() = :'before' AS is_unchanged;
+SELECT pg_backend_pid() = :backend AS is_same_backend;
+
+-- A READ ONLY transaction counts nothing.
+BEGIN READ ONLY;
+SELECT increment_images_generated(:user, 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+\c :home
+DROP DATABASE feature_usage_increment;

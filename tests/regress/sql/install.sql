@@ -1,0 +1,68 @@
+-- CREATE EXTENSION on an empty database gives a working system: nothing else has to be run.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_install;
+\c feature_usage_install
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE EXTENSION feature_usage;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '2025-02-10');
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10');
+
+-- The functions that apps call: the names, the arguments and the results are fixed. None has an
+-- overload, and none runs with more rights than its caller.
+SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
+       p.provolatile AS volatility, p.prosecdef AS is_definer
+  FROM pg_proc AS p JOIN test.functions USING (oid)
+ WHERE p.proname ~ '^(increment_|check_|get_)' ORDER BY p.proname COLLATE "C";
+SELECT name FROM test.functions GROUP BY name HAVING count(*) > 1;
+SELECT name, p.prosecdef FROM pg_proc AS p JOIN test.functions USING (oid) WHERE p.prosecdef;
+
+-- Those for the owner, who administers.
+SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result
+  FROM pg_proc AS p JOIN test.functions USING (oid)
+ WHERE p.proname IN ('add_feature', 'feature_usage_setup', 'migrate_image_generation_log') ORDER BY p.proname COLLATE "C";
+
+-- The tables.
+SELECT t.name AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+       pg_get_expr(d.adbin, d.adrelid) AS default
+  FROM test.relations AS t
+  JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ ORDER BY t.name COLLATE "C", a.attnum;
+
+-- One key a table, checks on every counter, and no foreign key where there is no auth.users.
+SELECT t.name AS table, c.conname AS constraint, pg_get_constraintdef(c.oid) AS definition
+  FROM test.relations AS t JOIN pg_constraint AS c ON c.conrelid = t.oid
+ WHERE c.contype <> 'n' ORDER BY t.name COLLATE "C", c.conname COLLATE "C";
+SELECT t.name AS table, count(i.indexrelid) AS indexes FROM test.relations AS t
+  LEFT JOIN pg_index AS i ON i.indrelid = t.oid GROUP BY t.name ORDER BY t.name COLLATE "C";
+
+-- Row-level security is on for all; pages of counters have room for the next version of a row.
+-- The tables that hold the app's data are not members of the extension: they outlive it.
+SELECT t.name AS table, c.relrowsecurity AS row_security, c.reloptions AS options,
+       EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = t.oid AND d.deptype = 'e') AS is_member
+  FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name COLLATE "C";
+
+-- The one plan that every app has, and the registry.
+SELECT plan_id, plan_name, image_generation_daily_limit AS images, chat_messages_daily_limit AS chat,
+       therai_calls_limit AS therai, voice_seconds_limit AS voice, insights_limit AS insights, is_active FROM plan_limits;
+SELECT * FROM user_plans;
+SELECT * FROM usage_features ORDER BY feature_type COLLATE "C";
+
+-- A dump carries the rows of the registry that are the app's own.
+SELECT extconfig::regclass[] AS tables, extcondition AS condition, extrelocatable AS is_relocatable
+  FROM pg_extension WHERE extname = 'feature_usage';
+SELECT superuser, trusted, relocatable, schema FROM pg_available_extension_versions
+ WHERE name = 'feature_usage' AND installed;
+
+-- Everything is explained in the database itself.
+SELECT * FROM test.without_comment;
+
+-- Setting up what is set up already changes nothing.
+SELECT test.fingerprint() AS before \gset
+SELECT feature_usage_setup();
+SELECT test.fingerprint() = :'before' AS is_unchanged;
+\c :home
+DROP DATABASE feature_usage_install;

@@ -1,0 +1,156 @@
+-- Existing tables are upgraded in place: every row, every count and every column of the app's own
+-- is kept. What can't be kept exactly stops CREATE EXTENSION, which then leaves no trace.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_upgrade;
+\c feature_usage_upgrade
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+-- Tables as apps have them: no images_generated, counters that may be NULL or are bigint, no unique
+-- constraint, columns of the app's own, a varchar period, no trial_end_date.
+CREATE TABLE feature_usage (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id uuid,
+    period varchar(10),
+    voice_seconds bigint,
+    insights_count integer,
+    therai_calls smallint DEFAULT 0,
+    chat_messages integer NOT NULL DEFAULT 0,
+    note text
+);
+COMMENT ON COLUMN feature_usage.note IS 'The app''s own.';
+INSERT INTO feature_usage (user_id, period, voice_seconds, insights_count, therai_calls, chat_messages, note) VALUES
+    ('00000000-0000-0000-0000-000000000001', '2025-02', 2147483647, NULL, NULL, 7, 'kept'),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', NULL, 3, 32767, 0, NULL);
+CREATE TABLE plan_limits (plan_id varchar(50) PRIMARY KEY, plan_name text, voice_seconds_limit bigint, price integer);
+INSERT INTO plan_limits VALUES ('free', 'Gratis', 5000000000, 0), ('pro', 'Pro', NULL, 999);
+CREATE TABLE user_plans (user_id uuid UNIQUE NOT NULL, plan_id text, is_active boolean, status varchar(20));
+INSERT INTO user_plans VALUES ('00000000-0000-0000-0000-000000000002', 'pro', true, 'active');
+CREATE EXTENSION feature_usage;
+SELECT * FROM (SELECT id, right(user_id::text, 1) AS user, period, voice_seconds, insights_count, therai_calls, chat_messages,
+                      note, images_generated FROM feature_usage) AS kept ORDER BY id;
+SELECT plan_id, plan_name, voice_seconds_limit, price, insights_limit, chat_messages_daily_limit, is_active FROM plan_limits ORDER BY plan_id;
+SELECT right(user_id::text, 1) AS user, plan_id, is_active, status, trial_end_date FROM user_plans;
+SELECT t.name AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null
+  FROM test.relations AS t JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE t.kind = 'r' AND t.name = 'feature_usage' ORDER BY a.attnum;
+SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+ WHERE conrelid = 'feature_usage'::regclass AND contype IN ('p', 'u') ORDER BY conname COLLATE "C";
+-- Columns that were there keep their comment, or get one.
+SELECT col_description('feature_usage'::regclass, attnum) AS comment FROM pg_attribute
+ WHERE attrelid = 'feature_usage'::regclass AND attname = 'note';
+-- And it works: a limit over the range of integers, too.
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT increment_insights_count('00000000-0000-0000-0000-000000000002', 1, '2025-02');
+SELECT insights_count FROM feature_usage WHERE user_id = '00000000-0000-0000-0000-000000000002';
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-02') ->> 'remaining' AS remaining;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'voice_seconds', 1, '2025-02') ->> 'is_unlimited' AS is_unlimited;
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans;
+
+-- A table keeps its own key, as long as it is unique on the user and the period, in either order.
+CREATE TABLE feature_usage (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id uuid NOT NULL, period text NOT NULL, UNIQUE (period, user_id));
+CREATE EXTENSION feature_usage;
+SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+ WHERE conrelid = 'feature_usage'::regclass AND contype IN ('p', 'u') ORDER BY conname COLLATE "C";
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT images_generated FROM feature_usage;
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans;
+-- Keys that are not enough: a partial one, a deferrable one, one with another column.
+CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, kind text NOT NULL DEFAULT '', PRIMARY KEY (user_id, period, kind),
+                            UNIQUE (user_id, period) DEFERRABLE);
+CREATE UNIQUE INDEX partial ON feature_usage (user_id, period) WHERE kind = '';
+CREATE EXTENSION feature_usage;
+SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
+ WHERE conrelid = 'feature_usage'::regclass AND contype IN ('p', 'u') ORDER BY 1;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans;
+
+-- Duplicates have to be merged by someone who knows what they mean. At most ten are listed.
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
+INSERT INTO feature_usage VALUES
+    ('00000000-0000-0000-0000-000000000001', '2025-01', 1), ('00000000-0000-0000-0000-000000000001', '2025-02', 1),
+    ('00000000-0000-0000-0000-000000000001', '2025-02', 2), ('00000000-0000-0000-0000-000000000002', '2025-02', 3),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', 3), ('00000000-0000-0000-0000-000000000002', '2025-02', 3);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO feature_usage SELECT '00000000-0000-0000-0000-000000000003', to_char(month, '"2024-"FM00'), 1 FROM generate_series(1, 12) AS month, generate_series(1, 2);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+-- Nothing has changed, and nothing is left behind.
+SELECT count(*) AS rows FROM feature_usage;
+SELECT count(*) AS columns FROM pg_attribute WHERE attrelid = 'feature_usage'::regclass AND attnum > 0;
+SELECT to_regclass('plan_limits') AS plan_limits, to_regclass('usage_features') AS usage_features;
+
+-- A negative count gives more than the limit.
+TRUNCATE feature_usage;
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-01', -5), ('00000000-0000-0000-0000-000000000002', '2025-01', 5);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+-- Rows without a user or a period belong to nobody.
+TRUNCATE feature_usage;
+INSERT INTO feature_usage VALUES (NULL, '2025-01', 1), ('00000000-0000-0000-0000-000000000002', NULL, 5), ('00000000-0000-0000-0000-000000000002', '2025-01', 5);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+-- So they do where the table has a unique constraint of its own, which NULLs pass.
+ALTER TABLE feature_usage ADD UNIQUE (user_id, period);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP EXTENSION IF EXISTS feature_usage;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+
+-- A count that does not fit into an integer is not cut off.
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint);
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-01', 2147483648);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+-- Columns of another type.
+ALTER TABLE feature_usage ALTER voice_seconds TYPE text;
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE feature_usage DROP voice_seconds, ALTER user_id TYPE text;
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE feature_usage ALTER user_id TYPE uuid USING user_id::uuid, ALTER period TYPE date USING '2025-01-01';
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE feature_usage;
+-- The other tables, too.
+CREATE TABLE plan_limits (plan_id text, insights_limit text);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE plan_limits;
+CREATE TABLE plan_limits (plan_id text);
+INSERT INTO plan_limits VALUES ('free'), ('free');
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE plan_limits;
+CREATE TABLE user_plans (user_id uuid, is_active text);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE user_plans;
+CREATE TABLE user_plans (user_id uuid);
+INSERT INTO user_plans VALUES ('00000000-0000-0000-0000-000000000001'), ('00000000-0000-0000-0000-000000000001');
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE user_plans;
+
+-- Counts need a table.
+CREATE VIEW feature_usage AS SELECT gen_random_uuid() AS user_id, '2025-01' AS period;
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP VIEW feature_usage;
+CREATE MATERIALIZED VIEW feature_usage AS SELECT gen_random_uuid() AS user_id, '2025-01' AS period;
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+DROP MATERIALIZED VIEW feature_usage;
+
+-- After all these failures, the database is as empty as it was.
+SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace;
+SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace;
+\c :home
+DROP DATABASE feature_usage_upgrade;
