@@ -64,7 +64,10 @@ impl Error<'_> {
                 format!("\"{}\" is not a period of {}", excerpt(key), feature.feature_type)
             }
             Self::CountOverflow { feature, amount } => {
-                format!("{} can't be increased by {amount}: integer out of range", feature.usage_column)
+                format!(
+                    "{} can't be increased by {amount}: integer out of range",
+                    feature.usage_column
+                )
             }
             Self::AmbiguousPlan { user_id } => {
                 format!("user_plans has more than one row for user {user_id}")
@@ -77,9 +80,9 @@ impl Error<'_> {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NullArgument { .. } => Some("Pass a value for every argument.".to_owned()),
-            Self::NegativeAmount { .. } => {
-                Some("Counts only grow; to correct one, update feature_usage as its owner.".to_owned())
-            }
+            Self::NegativeAmount { .. } => Some(
+                "Counts only grow; to correct one, update feature_usage as its owner.".to_owned(),
+            ),
             Self::UnknownFeature { known, .. } => Some(format!(
                 "The feature types are {}. Others are registered with add_feature().",
                 known.join(", ")
@@ -97,9 +100,9 @@ impl Error<'_> {
             Self::AmbiguousPlan { .. } => {
                 Some("A view in place of user_plans must give one row a user.".to_owned())
             }
-            Self::TablesMissing { schema, .. } => {
-                Some(format!("Run SELECT {schema}.feature_usage_setup(); as the extension's owner."))
-            }
+            Self::TablesMissing { schema, .. } => Some(format!(
+                "Run SELECT {schema}.feature_usage_setup(); as the extension's owner."
+            )),
             Self::Statement { .. } => None,
         }
     }

@@ -23,17 +23,49 @@ extension_sql_file!("../sql/setup/table.sql", name = "setup_table", requires = [
 extension_sql_file!("../sql/setup/column.sql", name = "setup_column", requires = ["registry"]);
 extension_sql_file!("../sql/setup/counter.sql", name = "setup_counter", requires = ["registry"]);
 extension_sql_file!("../sql/setup/key.sql", name = "setup_key", requires = ["registry"]);
-extension_sql_file!("../sql/setup/user_reference.sql", name = "setup_user_reference", requires = ["registry"]);
-extension_sql_file!("../sql/setup/feature_usage.sql", name = "setup_feature_usage", requires = ["registry"]);
-extension_sql_file!("../sql/setup/plan_limits.sql", name = "setup_plan_limits", requires = ["registry"]);
-extension_sql_file!("../sql/setup/user_plans.sql", name = "setup_user_plans", requires = ["registry"]);
-extension_sql_file!("../sql/setup/increments.sql", name = "setup_increments", requires = ["registry"]);
+extension_sql_file!(
+    "../sql/setup/user_reference.sql",
+    name = "setup_user_reference",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/feature_usage.sql",
+    name = "setup_feature_usage",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/plan_limits.sql",
+    name = "setup_plan_limits",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/user_plans.sql",
+    name = "setup_user_plans",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/increments.sql",
+    name = "setup_increments",
+    requires = ["registry"]
+);
 extension_sql_file!("../sql/setup/policy.sql", name = "setup_policy", requires = ["registry"]);
-extension_sql_file!("../sql/setup/function_rights.sql", name = "setup_function_rights", requires = ["registry"]);
-extension_sql_file!("../sql/setup/table_rights.sql", name = "setup_table_rights", requires = ["registry"]);
+extension_sql_file!(
+    "../sql/setup/function_rights.sql",
+    name = "setup_function_rights",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/table_rights.sql",
+    name = "setup_table_rights",
+    requires = ["registry"]
+);
 extension_sql_file!("../sql/setup.sql", name = "setup", requires = ["registry"]);
 extension_sql_file!("../sql/add_feature.sql", name = "add_feature", requires = ["registry"]);
-extension_sql_file!("../sql/migrate_image_generation_log.sql", name = "migrate_image_generation_log", requires = ["registry"]);
+extension_sql_file!(
+    "../sql/migrate_image_generation_log.sql",
+    name = "migrate_image_generation_log",
+    requires = ["registry"]
+);
 
 extension_sql_file!(
     "../sql/comments.sql",

@@ -1,7 +1,7 @@
 //! The check: reads, decides, writes nothing.
 
-use pgrx::prelude::*;
 use pgrx::Uuid;
+use pgrx::prelude::*;
 
 use super::arguments::{current_period, required};
 use super::jsonb::Jsonb;

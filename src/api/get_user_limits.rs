@@ -1,7 +1,7 @@
 //! The summary of a user's plan and usage, for a page that shows both.
 
-use pgrx::prelude::*;
 use pgrx::Uuid;
+use pgrx::prelude::*;
 
 use super::arguments::{current_period, required};
 use super::jsonb::Jsonb;

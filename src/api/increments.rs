@@ -1,7 +1,7 @@
 //! The increments: one atomic upsert each, after the fact and without asking the limit.
 
-use pgrx::prelude::*;
 use pgrx::Uuid;
+use pgrx::prelude::*;
 
 use super::arguments::required;
 use crate::domain::period::Period;
@@ -9,7 +9,11 @@ use crate::error::Error;
 use crate::store::{registry, usage};
 
 #[pg_extern(volatile)]
-fn increment_voice_seconds(p_user_id: Option<Uuid>, p_seconds: Option<i32>, p_period: Option<&str>) {
+fn increment_voice_seconds(
+    p_user_id: Option<Uuid>,
+    p_seconds: Option<i32>,
+    p_period: Option<&str>,
+) {
     increment("voice_seconds", p_user_id, ("p_seconds", p_seconds), p_period);
 }
 
@@ -29,7 +33,11 @@ fn increment_chat_messages(p_user_id: Option<Uuid>, p_count: Option<i32>, p_peri
 }
 
 #[pg_extern(volatile)]
-fn increment_images_generated(p_user_id: Option<Uuid>, p_count: Option<i32>, p_period: Option<&str>) {
+fn increment_images_generated(
+    p_user_id: Option<Uuid>,
+    p_count: Option<i32>,
+    p_period: Option<&str>,
+) {
     increment("image_generation", p_user_id, ("p_count", p_count), p_period);
 }
 

@@ -225,8 +225,12 @@ mod tests {
         let period = Period::parse(PeriodKind::Day, "2025-02-10");
         let text = serde_json::to_string(&Answer::new(&feature, period, Err(denial)))
             .expect("an answer is JSON");
-        let keys: Vec<&str> =
-            text.split('"').skip(1).step_by(2).filter(|part| text.contains(&format!("\"{part}\":"))).collect();
+        let keys: Vec<&str> = text
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|part| text.contains(&format!("\"{part}\":")))
+            .collect();
         let mut sorted = keys.clone();
         sorted.sort_by_key(|key| (key.len(), *key));
         assert_eq!(keys, sorted);

@@ -60,8 +60,9 @@ mod tests {
 
     #[test]
     fn up_to_the_limit_and_not_one_further() {
-        let within =
-            |current_usage, remaining| Ok(Allowance::WithinLimit { limit: 3, current_usage, remaining });
+        let within = |current_usage, remaining| {
+            Ok(Allowance::WithinLimit { limit: 3, current_usage, remaining })
+        };
         let exceeded = |current_usage| Err(Denial::LimitExceeded { limit: 3, current_usage });
         assert_eq!(decide(&free(Some(3), 0), 1, 0.0), within(0, 2));
         assert_eq!(decide(&free(Some(3), 2), 1, 0.0), within(2, 0));

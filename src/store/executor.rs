@@ -110,7 +110,11 @@ impl Row {
         unsafe {
             let description = (*self.slot).tts_tupleDescriptor;
             assert!(number <= (*description).natts, "no column {number}");
-            assert_eq!(pg_sys::SPI_gettypeid(description, number), T::type_oid(), "column {number}");
+            assert_eq!(
+                pg_sys::SPI_gettypeid(description, number),
+                T::type_oid(),
+                "column {number}"
+            );
             let is_null = *(*self.slot).tts_isnull.add(column);
             T::from_datum(*(*self.slot).tts_values.add(column), is_null)
         }

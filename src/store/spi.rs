@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::ffi::CString;
 use std::ptr;
 
-use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::pg_sys::panic::CaughtError;
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, Uuid};
 
 use super::executor::{self, Row, View};
@@ -115,7 +115,8 @@ impl Statement {
 /// Runs statements on our tables. Where one of the tables, or a column of one, is not there, the
 /// error is raised again with a hint that says how to get it back.
 pub fn on_tables<T>(schema: &str, tables: &[&str], work: impl FnOnce() -> T) -> T {
-    let missing = [PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN];
+    let missing =
+        [PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN];
     PgTryBuilder::new(std::panic::AssertUnwindSafe(work))
         .catch_others(|caught| {
             if let CaughtError::PostgresError(report) = &caught

@@ -78,7 +78,8 @@ pub fn current_counts(
     user_id: Uuid,
     current: impl Fn(PeriodKind) -> Period,
 ) -> Vec<i64> {
-    let (day, month) = (current(PeriodKind::Day).to_string(), current(PeriodKind::Month).to_string());
+    let (day, month) =
+        (current(PeriodKind::Day).to_string(), current(PeriodKind::Month).to_string());
     let arguments = [Argument::Uuid(user_id), Argument::Text(&day), Argument::Text(&month)];
     let rows: Vec<(Option<String>, Map<String, Value>)> =
         on_tables(&registry.schema, TABLES, || {

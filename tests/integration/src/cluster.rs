@@ -41,19 +41,13 @@ impl Cluster {
 
     /// A database that exists already.
     pub fn existing(&self, name: &str) -> Database {
-        Database {
-            name: name.to_owned(),
-            socket: self.socket.clone(),
-            port: self.port,
-        }
+        Database { name: name.to_owned(), socket: self.socket.clone(), port: self.port }
     }
 
     /// A new database without the extension.
     pub fn empty_database(&self, name: &str) -> Database {
         let mut client = self.existing("postgres").connect();
-        client
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
-            .expect(name);
+        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).expect(name);
         self.existing(name)
     }
 
@@ -119,9 +113,7 @@ pub fn program(name: &str) -> PathBuf {
 fn server(arguments: &[&str], clock: Option<&str>) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/server");
     let mut command = Command::new(script);
-    command
-        .args(arguments)
-        .env("CLUSTER_CLOCK", clock.unwrap_or_default());
+    command.args(arguments).env("CLUSTER_CLOCK", clock.unwrap_or_default());
     output_of(&mut command, "").trim().to_owned()
 }
 

@@ -23,13 +23,10 @@ pub fn at_once<T: Send>(
     };
     thread::scope(|scope| {
         let run = &run;
-        let threads: Vec<_> = (0..sessions)
-            .map(|session| scope.spawn(move || run(session)))
-            .collect();
+        let threads: Vec<_> =
+            (0..sessions).map(|session| scope.spawn(move || run(session))).collect();
         let results = threads.into_iter().map(|thread| thread.join());
-        results
-            .map(|result| result.expect("a session that works"))
-            .collect()
+        results.map(|result| result.expect("a session that works")).collect()
     })
 }
 

@@ -32,9 +32,8 @@ fn the_first_calls_of_a_period_make_one_row_and_all_count() {
     let database = CLUSTER.database("first_calls");
     // Sessions meet before each month, so that many of them find no row.
     let meeting = std::sync::Barrier::new(SESSIONS as usize);
-    let months: Vec<String> = (1..=12)
-        .flat_map(|month| [2023, 2024].map(|year| format!("{year}-{month:02}")))
-        .collect();
+    let months: Vec<String> =
+        (1..=12).flat_map(|month| [2023, 2024].map(|year| format!("{year}-{month:02}"))).collect();
     at_once(&database, SESSIONS, |session, client| {
         for month in &months {
             meeting.wait();
@@ -73,9 +72,7 @@ fn many_rows_and_mixed_features_add_up() {
             let period = feature.period(random.pick(&days));
             let amount = random.below(9) as i32;
             increment(client, feature.increment, user, amount, period).expect("a count");
-            *sums
-                .entry((user, period.to_owned(), feature.column))
-                .or_default() += amount;
+            *sums.entry((user, period.to_owned(), feature.column)).or_default() += amount;
         }
         sums
     });
@@ -96,10 +93,7 @@ fn counts(database: &Database) -> Counts {
         for feature in &FEATURES {
             let counted = row.get(feature.column);
             if counted > 0 {
-                counts.insert(
-                    (row.get("user_id"), row.get("period"), feature.column),
-                    counted,
-                );
+                counts.insert((row.get("user_id"), row.get("period"), feature.column), counted);
             }
         }
     }
@@ -131,19 +125,8 @@ fn count_one(client: &mut Client, level: IsolationLevel) -> bool {
     let transaction = client.build_transaction().isolation_level(level).start();
     let mut transaction = transaction.expect("a transaction");
     let result = transaction
-        .query_one(
-            "SELECT check_feature_limit($1, 'voice_seconds', 1, $2)",
-            &[&user(1), &MONTH],
-        )
-        .and_then(|_| {
-            increment(
-                &mut transaction,
-                "increment_voice_seconds",
-                user(1),
-                1,
-                MONTH,
-            )
-        })
+        .query_one("SELECT check_feature_limit($1, 'voice_seconds', 1, $2)", &[&user(1), &MONTH])
+        .and_then(|_| increment(&mut transaction, "increment_voice_seconds", user(1), 1, MONTH))
         .and_then(|()| transaction.commit());
     match result {
         Ok(()) => true,
@@ -161,11 +144,7 @@ fn a_snapshot_older_than_another_count_gives_40001_and_loses_neither() {
     // First where the other session makes the row, then where it changes it.
     for expected in [1, 2] {
         for level in ["REPEATABLE READ", "SERIALIZABLE"] {
-            let period = if level == "SERIALIZABLE" {
-                "2024-02"
-            } else {
-                MONTH
-            };
+            let period = if level == "SERIALIZABLE" { "2024-02" } else { MONTH };
             old.batch_execute(&format!(
                 "BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM feature_usage"
             ))
@@ -232,9 +211,7 @@ fn a_waiting_call_counts_once_whether_the_other_commits_or_not() {
             let waiting = scope.spawn(move || seconds(&mut second, 1, period));
             wait_until_blocked(&mut observer, pid);
             first.batch_execute(end).expect(end);
-            poll("the end of the wait", || {
-                waiting.is_finished().then_some(())
-            });
+            poll("the end of the wait", || waiting.is_finished().then_some(()));
             waiting.join().expect("a count");
         });
         assert_eq!(count(&mut observer, period), Some(expected), "{end}");

@@ -51,10 +51,7 @@ fn a_new_feature_is_known_to_open_sessions_as_soon_as_it_is_committed() {
     execute(&mut admin, "SELECT add_feature('exports', 'month')");
     assert!(knows(&mut other, "exports") && knows(&mut admin, "exports"));
     increment(&mut other, "increment_exports", user(1), 7, "2024-01").expect("a count");
-    let row = other.query_one(
-        "SELECT exports FROM feature_usage WHERE period = '2024-01'",
-        &[],
-    );
+    let row = other.query_one("SELECT exports FROM feature_usage WHERE period = '2024-01'", &[]);
     assert_eq!(row.expect("a row").get::<_, i32>(0), 7);
     assert_eq!(limits(&mut other, user(1))["usage"]["exports"], 0);
 }
@@ -83,10 +80,7 @@ fn an_old_snapshot_does_not_bring_a_deleted_feature_back() {
     let database = CLUSTER.database("old_snapshot_delete");
     database.execute("SELECT add_feature('exports', 'month')");
     let mut session = used_session(&database);
-    execute(
-        &mut session,
-        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1",
-    );
+    execute(&mut session, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
     database.execute("DELETE FROM usage_features WHERE feature_type = 'exports'");
     knows(&mut session, "exports");
     execute(&mut session, "COMMIT");
@@ -136,13 +130,7 @@ fn a_deleted_feature_is_unknown_to_open_sessions() {
     assert!(knows(&mut session, "exports"));
     database.execute("DELETE FROM usage_features WHERE feature_type = 'exports'");
     assert!(!knows(&mut session, "exports"));
-    let refused = refusal(increment(
-        &mut session,
-        "increment_exports",
-        user(1),
-        1,
-        "2024-01",
-    ));
+    let refused = refusal(increment(&mut session, "increment_exports", user(1), 1, "2024-01"));
     assert_eq!(refused.code().code(), "22023");
     use_functions(&mut session);
 }
@@ -182,10 +170,7 @@ fn open_sessions_follow_a_renamed_schema() {
     count_image(&mut other, "b");
     assert_eq!(images(&mut other, "b.feature_usage"), 6);
     let row = other.query_one("SELECT b.get_user_limits($1)", &[&user(1)]);
-    assert_eq!(
-        row.expect("a summary").get::<_, serde_json::Value>(0)["limits"]["plan_id"],
-        "free"
-    );
+    assert_eq!(row.expect("a summary").get::<_, serde_json::Value>(0)["limits"]["plan_id"], "free");
 }
 
 #[test]
@@ -202,11 +187,7 @@ fn open_sessions_follow_the_extension_into_another_schema() {
         );
         count_image(&mut admin, schema);
         count_image(&mut other, schema);
-        assert_eq!(
-            images(&mut admin, &format!("{schema}.feature_usage")),
-            counted,
-            "{schema}"
-        );
+        assert_eq!(images(&mut admin, &format!("{schema}.feature_usage")), counted, "{schema}");
     }
 }
 
@@ -222,34 +203,21 @@ fn dropped_tables_are_an_error_with_a_way_back_and_come_back_empty() {
                 refusal(client.query("SELECT check_feature_limit($1, 'chat')", &[&user(1)]));
             assert_eq!(refused.code().code(), "42P01", "{table}");
             assert!(
-                refused
-                    .hint()
-                    .is_some_and(|hint| hint.contains("feature_usage_setup()")),
+                refused.hint().is_some_and(|hint| hint.contains("feature_usage_setup()")),
                 "{table}"
             );
             let refused = refusal(client.query("SELECT get_user_limits($1)", &[&user(1)]));
             assert_eq!(refused.code().code(), "42P01", "{table}");
             assert!(
-                refused
-                    .hint()
-                    .is_some_and(|hint| hint.contains("feature_usage_setup()")),
+                refused.hint().is_some_and(|hint| hint.contains("feature_usage_setup()")),
                 "{table}"
             );
         }
         if table == "feature_usage" {
-            let refused = refusal(increment(
-                &mut session,
-                "increment_images_generated",
-                user(1),
-                1,
-                DAY,
-            ));
+            let refused =
+                refusal(increment(&mut session, "increment_images_generated", user(1), 1, DAY));
             assert_eq!(refused.code().code(), "42P01");
-            assert!(
-                refused
-                    .hint()
-                    .is_some_and(|hint| hint.contains("feature_usage_setup()"))
-            );
+            assert!(refused.hint().is_some_and(|hint| hint.contains("feature_usage_setup()")));
         }
         execute(&mut admin, "SELECT feature_usage_setup()");
         for client in [&mut session, &mut admin] {
@@ -277,11 +245,7 @@ fn kept_plans_survive_columns_that_come_and_go() {
         database.execute(change);
         use_functions(&mut session);
         let has_flag = limits(&mut session, user(1))["limits"]["features"]["exports"] == true;
-        assert_eq!(
-            has_flag,
-            change.contains("ADD COLUMN has_exports"),
-            "{change}"
-        );
+        assert_eq!(has_flag, change.contains("ADD COLUMN has_exports"), "{change}");
     }
     assert_eq!(images(&mut session, "feature_usage"), 10);
 }

@@ -33,6 +33,13 @@ SELECT period, video_count, exports, images_generated FROM feature_usage ORDER B
 -- Its increments outlive it as well: they are dumped like any function of the app's.
 SELECT name FROM test.functions WHERE NOT is_member ORDER BY name;
 SELECT * FROM test.without_comment;
+-- So it does for a column that the app had before, with a comment of its own.
+ALTER TABLE feature_usage ADD stickers integer;
+COMMENT ON COLUMN feature_usage.stickers IS 'The app''s own words.';
+SELECT add_feature('stickers', 'day');
+DROP EXTENSION feature_usage;
+CREATE EXTENSION feature_usage;
+SELECT feature_type FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
 -- Nothing but the extension's own objects depends on it, so no CASCADE is ever needed.
 DROP EXTENSION feature_usage RESTRICT;
 SELECT count(*) AS rows FROM feature_usage;

@@ -9,6 +9,8 @@ CREATE DATABASE feature_usage_limits;
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
+-- The current period is that in which the transaction began, so midnight does not matter here.
+BEGIN;
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS this_month \gset
 
 -- A user without any row: the plan free, and nothing used.
@@ -44,16 +46,18 @@ SELECT increment_video_minutes(:user, 12, :'this_month');
 SELECT answer #> '{limits,video_minutes}', answer #> '{usage,video_minutes}' FROM get_user_limits(:user) AS answer;
 SELECT answer #> '{limits,video_minutes}', answer #> '{usage,video_minutes}' FROM get_user_limits('00000000-0000-0000-0000-000000000002') AS answer;
 
+COMMIT;
+
 -- It tells the plan that the user has; whether the subscription is good is what a check says.
 UPDATE user_plans SET status = 'canceled';
 SELECT get_user_limits(:user) #> '{limits,plan_id}';
 
 -- A plan that is not known, or not active, has no limits: null is not "unlimited". Usage stays.
 UPDATE user_plans SET plan_id = 'gold';
-SELECT answer -> 'limits', answer #> '{usage,images_generated}' FROM get_user_limits(:user) AS answer;
+SELECT answer -> 'limits', answer -> 'usage' ? 'images_generated' FROM get_user_limits(:user) AS answer;
 UPDATE user_plans SET plan_id = 'pro';
 UPDATE plan_limits SET is_active = false WHERE plan_id = 'pro';
-SELECT answer -> 'limits', answer #> '{usage,images_generated}' FROM get_user_limits(:user) AS answer;
+SELECT answer -> 'limits', answer -> 'usage' ? 'images_generated' FROM get_user_limits(:user) AS answer;
 
 -- No user, and what is no user.
 SELECT get_user_limits(NULL);

@@ -82,53 +82,54 @@ SELECT increment_voice_seconds(:user, 2147483647, '2025-02');
 \echo :LAST_ERROR_SQLSTATE
 
 -- Every argument of every increment with every kind of bad input. The answer is a SQLSTATE.
--- $u, $n and $p stand for a good user, a good amount, and a good period of the feature.
+-- $u, $n and $p stand for a good user, a good amount, and a good period of the feature; $f is where a
+-- feature type goes.
 CREATE FUNCTION pg_temp.answer(increment text, good_period text, arguments text) RETURNS text LANGUAGE sql AS $$
-    SELECT test.sqlstate('SELECT ' || increment || replace(replace(replace(arguments,
+    SELECT test.sqlstate('SELECT ' || increment || replace(replace(replace(replace(arguments, ',$f', ','),
         '$u', '''00000000-0000-0000-0000-000000000001'''), '$n', '1'), '$p', quote_literal(good_period)) || ')')
 $$;
 CREATE TEMP TABLE bad (n serial, input text, arguments text);
 INSERT INTO bad (input, arguments) VALUES
-    ('user: NULL',               'NULL, $n, $p'),
-    ('user: empty',              ''''', $n, $p'),
-    ('user: not a uuid',         '''me'', $n, $p'),
-    ('user: SQL',                '$$''; DROP TABLE feature_usage; --$$, $n, $p'),
-    ('user: 10 kB',              'repeat(''a'', 10000)::uuid, $n, $p'),
-    ('amount: NULL',             '$u, NULL, $p'),
-    ('amount: -1',               '$u, -1, $p'),
-    ('amount: smallest',         '$u, -2147483648, $p'),
-    ('amount: too small',        '$u, ''-2147483649'', $p'),
-    ('amount: too large',        '$u, ''2147483648'', $p'),
-    ('amount: empty',            '$u, '''', $p'),
-    ('amount: a fraction',       '$u, ''1.5'', $p'),
-    ('amount: SQL',              '$u, ''1); DROP TABLE feature_usage; --'', $p'),
-    ('period: NULL',             '$u, $n, NULL'),
-    ('period: empty',            '$u, $n, '''''),
-    ('period: blank',            '$u, $n, ''  '''),
-    ('period: a year',           '$u, $n, ''2025'''),
-    ('period: month 0',          '$u, $n, ''2025-00'''),
-    ('period: month 13',         '$u, $n, ''2025-13'''),
-    ('period: year 0',           '$u, $n, ''0000-01'''),
-    ('period: a short month',    '$u, $n, ''2025-2'''),
-    ('period: day 0',            '$u, $n, ''2025-02-00'''),
-    ('period: 30 February',      '$u, $n, ''2025-02-30'''),
-    ('period: no leap year',     '$u, $n, ''2025-02-29'''),
-    ('period: a short day',      '$u, $n, ''2025-02-1'''),
-    ('period: a year 10000',     '$u, $n, ''10000-01-01'''),
-    ('period: a negative year',  '$u, $n, ''-2025-02'''),
-    ('period: a sign',           '$u, $n, ''+025-02'''),
-    ('period: a time',           '$u, $n, ''2025-02-10T00:00:00Z'''),
-    ('period: a space before',   '$u, $n, '' '' || $p'),
-    ('period: a space after',    '$u, $n, $p || '' '''),
-    ('period: a line after',     '$u, $n, $p || chr(10)'),
-    ('period: slashes',          '$u, $n, translate($p, ''-'', ''/'')'),
-    ('period: Arabic digits',    '$u, $n, translate($p, ''0123456789'', ''٠١٢٣٤٥٦٧٨٩'')'),
-    ('period: words',            '$u, $n, ''today'''),
-    ('period: SQL',              '$u, $n, ''2025-02-10''''; DROP TABLE feature_usage; --'''),
-    ('period: 10 kB',            '$u, $n, repeat($p, 2000)'),
+    ('user: NULL',               'NULL,$f $n, $p'),
+    ('user: empty',              ''''',$f $n, $p'),
+    ('user: not a uuid',         '''me'',$f $n, $p'),
+    ('user: SQL',                '$$''; DROP TABLE feature_usage; --$$,$f $n, $p'),
+    ('user: 10 kB',              'repeat(''a'', 10000)::uuid,$f $n, $p'),
+    ('amount: NULL',             '$u,$f NULL, $p'),
+    ('amount: -1',               '$u,$f -1, $p'),
+    ('amount: smallest',         '$u,$f -2147483648, $p'),
+    ('amount: too small',        '$u,$f ''-2147483649'', $p'),
+    ('amount: too large',        '$u,$f ''2147483648'', $p'),
+    ('amount: empty',            '$u,$f '''', $p'),
+    ('amount: a fraction',       '$u,$f ''1.5'', $p'),
+    ('amount: SQL',              '$u,$f ''1); DROP TABLE feature_usage; --'', $p'),
+    ('period: NULL',             '$u,$f $n, NULL'),
+    ('period: empty',            '$u,$f $n, '''''),
+    ('period: blank',            '$u,$f $n, ''  '''),
+    ('period: a year',           '$u,$f $n, ''2025'''),
+    ('period: month 0',          '$u,$f $n, ''2025-00'''),
+    ('period: month 13',         '$u,$f $n, ''2025-13'''),
+    ('period: year 0',           '$u,$f $n, ''0000-01'''),
+    ('period: a short month',    '$u,$f $n, ''2025-2'''),
+    ('period: day 0',            '$u,$f $n, ''2025-02-00'''),
+    ('period: 30 February',      '$u,$f $n, ''2025-02-30'''),
+    ('period: no leap year',     '$u,$f $n, ''2025-02-29'''),
+    ('period: a short day',      '$u,$f $n, ''2025-02-1'''),
+    ('period: a year 10000',     '$u,$f $n, ''10000-01-01'''),
+    ('period: a negative year',  '$u,$f $n, ''-2025-02'''),
+    ('period: a sign',           '$u,$f $n, ''+025-02'''),
+    ('period: a time',           '$u,$f $n, ''2025-02-10T00:00:00Z'''),
+    ('period: a space before',   '$u,$f $n, '' '' || $p'),
+    ('period: a space after',    '$u,$f $n, $p || '' '''),
+    ('period: a line after',     '$u,$f $n, $p || chr(10)'),
+    ('period: slashes',          '$u,$f $n, translate($p, ''-'', ''/'')'),
+    ('period: Arabic digits',    '$u,$f $n, translate($p, ''0123456789'', ''٠١٢٣٤٥٦٧٨٩'')'),
+    ('period: words',            '$u,$f $n, ''today'''),
+    ('period: SQL',              '$u,$f $n, ''2025-02-10''''; DROP TABLE feature_usage; --'''),
+    ('period: 10 kB',            '$u,$f $n, repeat($p, 2000)'),
     ('no argument',              ''),
-    ('two arguments',            '$u, $n'),
-    ('four arguments',           '$u, $n, $p, $n');
+    ('two arguments',            '$u,$f $n'),
+    ('four arguments',           '$u,$f $n, $p, $n');
 SELECT input,
        pg_temp.answer('increment_voice_seconds(', '2025-02', arguments) AS voice,
        pg_temp.answer('increment_insights_count(', '2025-02', arguments) AS insights,
@@ -138,8 +139,8 @@ SELECT input,
   FROM bad ORDER BY n;
 
 -- The same by the name of a feature, and names of features that there are not.
-SELECT input, pg_temp.answer('increment_feature_usage(', '2025-02-10', regexp_replace(arguments, ',', ', ''chat'',')) AS chat
-  FROM bad WHERE arguments LIKE '%,%,%' ORDER BY n;
+SELECT input, pg_temp.answer('increment_feature_usage(', '2025-02-10', replace(arguments, ',$f', ', ''chat'',')) AS chat
+  FROM bad WHERE arguments <> '' ORDER BY n;
 SELECT input, test.sqlstate(format('SELECT increment_feature_usage(%L, %s, 1, %L)', :user, feature, '2025-02-10')) AS answer
   FROM (VALUES (1, 'NULL', 'NULL'), (2, 'empty', ''''''), (3, 'a space after', '''chat '''), (4, 'upper case', '''CHAT'''),
                (5, 'the name of the column', '''chat_messages'''), (6, 'another column', '''user_id'''),

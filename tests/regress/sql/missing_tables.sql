@@ -43,8 +43,7 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_genera
 
 -- A column that is missing is the same kind of damage.
 ALTER TABLE feature_usage DROP COLUMN images_generated;
-SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
-\echo :LAST_ERROR_SQLSTATE
+SELECT test.sqlstate($$SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$);
 SELECT feature_usage_setup();
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT images_generated FROM feature_usage;

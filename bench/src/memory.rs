@@ -1,0 +1,88 @@
+//! What a backend keeps after a million calls.
+
+use std::error::Error;
+use std::fs;
+
+use postgres::{Client, Config};
+
+use crate::{PERIOD, USERS, connect};
+
+const CALLS: u32 = 1_000_000;
+
+pub fn run(config: &Config) -> Result<(), Box<dyn Error>> {
+    println!("\nMemory of one backend after {CALLS} calls, in KiB:");
+    let increment =
+        format!("PERFORM increment_images_generated(ids[1 + i % {USERS}], 1, '{PERIOD}')");
+    let check = format!(
+        "PERFORM check_feature_limit(ids[1 + i % {USERS}], 'image_generation', 1, '{PERIOD}')"
+    );
+    let update = format!(
+        "UPDATE feature_usage SET images_generated = images_generated + 1, updated_at = now()
+          WHERE user_id = ids[1 + i % {USERS}] AND period = '{PERIOD}'"
+    );
+    let read = format!(
+        "PERFORM up.plan_id, pl.image_generation_daily_limit, fu.images_generated
+            FROM plan_limits AS pl
+            LEFT JOIN user_plans AS up ON up.user_id = ids[1 + i % {USERS}]
+            LEFT JOIN feature_usage AS fu ON fu.user_id = ids[1 + i % {USERS}] AND fu.period = '{PERIOD}'
+           WHERE pl.plan_id = coalesce(up.plan_id, 'free')"
+    );
+    for (name, body) in [("increments", &increment), ("checks", &check)] {
+        let grown = growth(config, body, true)?;
+        report(&format!("{name}, each a transaction"), grown, 0);
+    }
+    for (name, body, plain) in [("increments", &increment, &update), ("checks", &check, &read)] {
+        let (grown, by_plain) = (growth(config, body, false)?, growth(config, plain, false)?);
+        report(&format!("{name}, one transaction"), grown, by_plain);
+    }
+    Ok(())
+}
+
+fn report(name: &str, grown: i64, by_plain: i64) {
+    let kept = if grown - by_plain <= 1024 { "kept" } else { "NOT KEPT" };
+    println!("  {name:<32} {grown:>8}   plain SQL {by_plain:>8}   at most 1024 more: {kept}");
+}
+
+/// By how many KiB a new backend grows while it runs the loop, after a warm-up of the same loop.
+fn growth(config: &Config, body: &str, commits: bool) -> Result<i64, Box<dyn Error>> {
+    let mut db = connect(config)?;
+    db.batch_execute("VACUUM feature_usage")?;
+    let pid: i32 = db.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+    repeat(&mut db, body, commits, 10_000)?;
+    let before = private_memory(pid)?;
+    let mut transaction = db.transaction()?;
+    let within = if commits {
+        transaction.rollback()?;
+        repeat(&mut db, body, commits, CALLS)?;
+        private_memory(pid)?
+    } else {
+        // Before the transaction ends: what it gives back then has been held until then.
+        transaction.batch_execute(&a_loop(body, commits, CALLS))?;
+        private_memory(pid)?
+    };
+    Ok(within - before)
+}
+
+fn repeat(db: &mut Client, body: &str, commits: bool, times: u32) -> Result<(), postgres::Error> {
+    db.batch_execute(&a_loop(body, commits, times))
+}
+
+fn a_loop(body: &str, commits: bool, times: u32) -> String {
+    let commit = if commits { "COMMIT;" } else { "" };
+    format!(
+        "DO $$
+         DECLARE
+             ids constant uuid[] := ARRAY(SELECT id FROM users);
+         BEGIN
+             FOR i IN 1..{times} LOOP {body}; {commit} END LOOP;
+         END $$"
+    )
+}
+
+/// The memory that is the backend's alone, in KiB: shared buffers do not count.
+fn private_memory(pid: i32) -> Result<i64, Box<dyn Error>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let number = line.and_then(|line| line.split_whitespace().next()).ok_or("no RssAnon")?;
+    Ok(number.parse()?)
+}

@@ -1,0 +1,50 @@
+-- The seed flow: two users, the features they use, and a limit that is reached.
+\set alice '''a11ce000-0000-4000-8000-000000000001'''
+\set bob   '''b0b00000-0000-4000-8000-000000000002'''
+\set QUIET on
+\pset footer off
+SET client_min_messages = warning;
+
+DROP EXTENSION IF EXISTS feature_usage;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+\echo 'CREATE EXTENSION feature_usage;'
+CREATE EXTENSION feature_usage;
+
+\o /dev/null
+SELECT increment_voice_seconds(:alice, 245, '2025-02');
+SELECT increment_insights_count(:alice, 5, '2025-02');
+SELECT increment_images_generated(:alice, 2, '2025-02-10');
+SELECT increment_therai_calls(:alice, 8, '2025-02-10');
+SELECT increment_images_generated(:bob, 3, '2025-02-10');
+SELECT increment_therai_calls(:bob, 15, '2025-02-10');
+\o
+
+\echo
+\echo 'What Alice and Bob have used, a month or a day a row:'
+SELECT CASE user_id WHEN :alice THEN 'alice' ELSE 'bob' END AS user, period,
+       voice_seconds, images_generated, insights_count, therai_calls
+  FROM feature_usage ORDER BY user_id, period;
+
+\echo 'Today Alice makes images. Her plan, free, has three a day:'
+SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today \gset
+CREATE TEMPORARY TABLE asked (image integer, answer jsonb);
+DO $$
+DECLARE
+    alice constant uuid := 'a11ce000-0000-4000-8000-000000000001';
+    today constant text := to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+BEGIN
+    FOR nth IN 1..4 LOOP
+        INSERT INTO asked VALUES (nth, check_feature_limit(alice, 'image_generation'));
+        PERFORM increment_images_generated(alice, 1, today)
+           FROM asked WHERE image = nth AND (answer ->> 'allowed')::boolean;
+    END LOOP;
+END
+$$;
+SELECT image, answer -> 'allowed' AS allowed, answer -> 'current_usage' AS used,
+       answer -> 'remaining' AS remaining, answer ->> 'error_code' AS error_code
+  FROM asked ORDER BY image;
+
+\echo 'SELECT jsonb_pretty(check_feature_limit(alice, ''image_generation''));'
+\pset tuples_only on
+\pset format unaligned
+SELECT jsonb_pretty(check_feature_limit(:alice, 'image_generation'));

@@ -1,0 +1,299 @@
+//! A dump carries everything, and a restore brings everything back; so does a new CREATE EXTENSION.
+
+use std::sync::LazyLock;
+
+use integration::{Cluster, Database, FEATURES, increment, user};
+use postgres::Client;
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
+    let cluster = Cluster::create("it_dump");
+    let roles = include_str!("../../fixtures/supabase.sql");
+    cluster.existing("postgres").psql(roles);
+    cluster
+});
+
+const DAY: &str = "2024-01-31";
+
+/// An app's database: extension, custom feature, rows of every table, and things of the app's own.
+fn app(name: &str, schema: &str) -> Database {
+    app_with_tables(name, schema, "")
+}
+
+/// The same where the app has made these tables before the extension came.
+fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
+    let database = CLUSTER.empty_database(name);
+    database.psql(include_str!("../../fixtures/supabase_database.sql"));
+    // No dump carries what default privileges give to a role on an extension's own table. The
+    // extension takes it from the API's roles; app_owner would have been its owner.
+    database.execute(
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM app_owner;
+         ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON FUNCTIONS FROM app_owner",
+    );
+    database.psql(&format!(
+        "CREATE SCHEMA IF NOT EXISTS {schema};
+         {before}
+         CREATE EXTENSION feature_usage SCHEMA {schema};
+         SET search_path = {schema};
+         SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit');
+         SELECT add_feature('exports', 'day');
+         INSERT INTO auth.users SELECT lpad(n::text, 32, '0')::uuid FROM generate_series(1, 9) AS n;
+         INSERT INTO plan_limits (plan_id, plan_name, chat_messages_daily_limit, video_minutes_limit, exports_limit, has_voice_mode)
+         VALUES ('pro', 'Pro', NULL, 90, 5, true), ('it''s \"odd\"', E'tab\\tand \\\\', 0, 0, NULL, false);
+         UPDATE plan_limits SET exports_limit = 7 WHERE plan_id = 'free';
+         INSERT INTO user_plans SELECT id, 'pro', true, 'active', timestamptz '2030-01-01' FROM auth.users LIMIT 4;
+         SELECT increment_images_generated(id, 3, '{DAY}'), increment_video_minutes(id, 40, '2024-01'),
+                increment_exports(id, 2147483647, '{DAY}')
+           FROM auth.users;
+         ALTER TABLE feature_usage ADD COLUMN note text DEFAULT 'none' CHECK (note <> '');
+         ALTER TABLE plan_limits ADD COLUMN gone text;
+         ALTER TABLE plan_limits ADD COLUMN has_more boolean DEFAULT true;
+         ALTER TABLE plan_limits DROP COLUMN gone;
+         COMMENT ON TABLE plan_limits IS 'The app''s own words';
+         CREATE INDEX feature_usage_by_period ON feature_usage (period);
+         CREATE POLICY feature_usage_support ON feature_usage FOR SELECT TO anon USING (false);
+         GRANT INSERT ON plan_limits TO authenticator;
+         ALTER TABLE user_plans SET (autovacuum_enabled = off)",
+    ));
+    database
+}
+
+/// The same with the app's profiles in place of user_plans.
+fn app_with_view(name: &str) -> Database {
+    let database = app(name, "public");
+    database.psql(
+        "CREATE TABLE profiles AS SELECT user_id AS id, plan_id AS plan, trial_end_date FROM user_plans;
+         DROP TABLE user_plans;
+         CREATE VIEW user_plans WITH (security_invoker = on) AS
+         SELECT id AS user_id, plan AS plan_id, true AS is_active, 'active'::text AS status, trial_end_date
+           FROM profiles;
+         SELECT feature_usage_setup()",
+    );
+    database
+}
+
+/// Everything that has to be the same afterwards, one line each: what the catalogs say of every
+/// object of the app and the extension, and the rows.
+const CATALOGS: &[&str] = &[
+    // The extension, its configuration tables and its members.
+    "SELECT extname, extnamespace::regnamespace, extversion, pg_get_userbyid(extowner),
+            extconfig::regclass[], extcondition FROM pg_extension",
+    "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
+      WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'",
+    "SELECT objoid::regclass, objsubid, privtype,
+            ARRAY(SELECT acl::text FROM unnest(initprivs) AS acl ORDER BY 1)
+       FROM pg_init_privs WHERE classoid = 'pg_class'::regclass AND objoid >= 16384",
+    // Tables, views, their columns and comments.
+    "SELECT oid::regclass, relkind, relrowsecurity, relforcerowsecurity, reloptions, pg_get_userbyid(relowner),
+            ARRAY(SELECT acl::text FROM unnest(relacl) AS acl ORDER BY 1), obj_description(oid, 'pg_class'),
+            CASE relkind WHEN 'v' THEN pg_get_viewdef(oid) END
+       FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v', 'i')
+        AND relnamespace <> 'pg_toast'::regnamespace",
+    "SELECT attrelid::regclass, row_number() OVER (PARTITION BY attrelid ORDER BY attnum), attname,
+            format_type(atttypid, atttypmod), attnotnull, attacl, col_description(attrelid, attnum),
+            pg_get_expr(adbin, adrelid)
+       FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid AND relkind IN ('r', 'v')
+       LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+      WHERE attrelid >= 16384 AND attnum > 0 AND NOT attisdropped AND relnamespace <> 'pg_toast'::regnamespace",
+    // Constraints with the foreign keys, indexes, triggers, policies.
+    "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated, obj_description(oid)
+       FROM pg_constraint WHERE conrelid >= 16384",
+    "SELECT pg_get_indexdef(indexrelid), indisprimary, indisvalid FROM pg_index WHERE indrelid >= 16384
+        AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace)",
+    "SELECT pg_get_triggerdef(oid), tgenabled, obj_description(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "SELECT polrelid::regclass, polname, polcmd, polpermissive, polroles::regrole[],
+            pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), obj_description(oid)
+       FROM pg_policy",
+    // Functions.
+    "SELECT pg_get_functiondef(oid), pg_get_userbyid(proowner), obj_description(oid),
+            ARRAY(SELECT acl::text FROM unnest(proacl) AS acl ORDER BY 1)
+       FROM pg_proc WHERE oid >= 16384",
+];
+
+fn contents(database: &Database, with_rows: bool) -> Vec<String> {
+    let mut client = database.connect();
+    let mut contents = Vec::new();
+    for query in CATALOGS {
+        contents.extend(lines(&mut client, query));
+    }
+    assert!(contents.len() > 100, "only {} objects", contents.len());
+    if with_rows {
+        let tables =
+            "SELECT oid::regclass FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v')
+                         AND relnamespace <> 'pg_toast'::regnamespace";
+        for table in lines(&mut client, tables) {
+            let table = table.trim_matches(['(', ')']);
+            let rows = lines(&mut client, &format!("SELECT '{table}', t FROM {table} AS t"));
+            contents.extend(rows);
+        }
+    }
+    contents
+}
+
+/// The rows of a query as text, in an order of their own.
+fn lines(client: &mut Client, query: &str) -> Vec<String> {
+    let text = format!("SELECT q::text FROM ({query}) AS q ORDER BY q::text COLLATE \"C\"");
+    let rows = client.query(&text, &[]).expect(query);
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Compares line by line: a difference is then a line, not two pages.
+fn expect_same(before: &[String], after: &[String], what: &str) {
+    let lost: Vec<_> = before.iter().filter(|line| !after.contains(line)).collect();
+    let new: Vec<_> = after.iter().filter(|line| !before.contains(line)).collect();
+    assert!(lost.is_empty() && new.is_empty(), "{what}\nlost: {lost:#?}\nnew: {new:#?}");
+    assert_eq!(before.len(), after.len(), "{what}");
+}
+
+/// The ways to dump and restore.
+#[derive(Clone, Copy)]
+enum Way {
+    Plain,
+    Custom,
+    Parallel,
+    SchemaOnly,
+}
+
+fn copy(from: &Database, name: &str, way: Way) -> Database {
+    let to = CLUSTER.empty_database(name);
+    let file = std::env::temp_dir().join(format!("feature_usage_{}_{name}", std::process::id()));
+    let path = format!("--file={}", file.display());
+    let archive = file.to_str().expect("a path");
+    match way {
+        Way::Plain => drop(to.psql(&from.run("pg_dump", &[], ""))),
+        Way::SchemaOnly => drop(to.psql(&from.run("pg_dump", &["--schema-only"], ""))),
+        Way::Custom | Way::Parallel => {
+            from.run("pg_dump", &["--format=custom", &path], "");
+            let jobs = if matches!(way, Way::Parallel) { "--jobs=4" } else { "--jobs=1" };
+            to.run("pg_restore", &["--exit-on-error", jobs, archive], "");
+            std::fs::remove_file(&file).expect("a file");
+        }
+    }
+    to
+}
+
+/// Everything goes on where the dump was made.
+fn expect_it_works(database: &Database, schema: &str) {
+    let mut client = database.connect();
+    client.batch_execute(&format!("SET search_path = {schema}")).expect("a schema");
+    for feature in &FEATURES {
+        let period = feature.period(DAY);
+        increment(&mut client, feature.increment, user(1), 1, period).expect(feature.name);
+    }
+    increment(&mut client, "increment_video_minutes", user(1), 2, "2024-01").expect("video");
+    let refused = increment(&mut client, "increment_exports", user(1), 1, DAY);
+    assert_eq!(integration::sqlstate(refused), "22003", "the counter was full");
+    let row = client.query_one(
+        "SELECT check_feature_limit($1, 'image_generation', 1, $2) ->> 'current_usage',
+                check_feature_limit($1, 'video', 1, '2024-01') ->> 'remaining',
+                check_feature_limit($3, 'video', 1, '2024-01') ->> 'error_code',
+                get_user_limits($1) -> 'limits' ->> 'video_minutes'",
+        &[&user(1), &DAY, &user(9)],
+    );
+    let row = row.expect("an answer");
+    assert_eq!(row.get::<_, &str>(0), "4");
+    assert_eq!(row.get::<_, &str>(1), (90 - 42 - 1).to_string());
+    assert_eq!(row.get::<_, &str>(2), "LIMIT_EXCEEDED");
+    assert_eq!(row.get::<_, &str>(3), "90");
+}
+
+fn expect_copies(from: &Database, schema: &str) {
+    let before = contents(from, true);
+    for (way, suffix) in
+        [(Way::Plain, "plain"), (Way::Custom, "custom"), (Way::Parallel, "parallel")]
+    {
+        let to = copy(from, &format!("{}_{suffix}", from.name), way);
+        expect_same(&before, &contents(&to, true), suffix);
+        assert_eq!(dump_text(&to), dump_text(from), "{suffix}: the dump of the copy");
+        expect_it_works(&to, schema);
+    }
+}
+
+/// A dump without the lines that differ every time.
+fn dump_text(database: &Database) -> String {
+    let dump = database.run("pg_dump", &[], "");
+    let lines = dump.lines().filter(|line| {
+        !["-- Dumped ", "\\restrict ", "\\unrestrict "].iter().any(|start| line.starts_with(start))
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_way_to_restore_brings_everything_back() {
+    expect_copies(&app("app", "public"), "public");
+}
+
+#[test]
+fn a_restore_works_with_the_extension_in_another_schema() {
+    expect_copies(&app("app_schema", "usage"), "usage");
+}
+
+#[test]
+fn a_restore_works_with_a_schema_whose_name_needs_quotes() {
+    let schema = r#""Usage of features""#;
+    expect_copies(&app("app_quoted", schema), schema);
+}
+
+#[test]
+fn a_restore_works_with_a_view_in_place_of_user_plans() {
+    expect_copies(&app_with_view("app_view"), "public");
+}
+
+#[test]
+fn tables_from_before_the_extension_are_dumped_with_their_grants() {
+    let tables = "CREATE TABLE feature_usage (user_id uuid, period text, images_generated integer);
+                  CREATE TABLE user_plans (user_id uuid, plan_id text, is_active boolean, status text, trial_end_date timestamptz);";
+    expect_copies(&app_with_tables("app_before", "public", tables), "public");
+}
+
+#[test]
+fn a_second_create_extension_leaves_a_database_that_can_be_dumped() {
+    let database = app("app_second", "public");
+    database.psql("DROP EXTENSION feature_usage; CREATE EXTENSION feature_usage");
+    expect_copies(&database, "public");
+}
+
+#[test]
+fn the_tables_are_the_apps_and_the_registry_is_the_extensions() {
+    let from = app("app_members", "public");
+    let to = copy(&from, "app_members_copy", Way::Plain);
+    for database in [from, to] {
+        let members = lines(
+            &mut database.connect(),
+            "SELECT c.oid::regclass FROM pg_class AS c JOIN pg_depend AS d ON d.objid = c.oid
+              WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND c.relkind = 'r'",
+        );
+        assert_eq!(members, ["(usage_features)"]);
+    }
+}
+
+#[test]
+fn a_dump_of_the_schema_alone_restores_and_denies_until_there_are_plans() {
+    let from = app("app_empty", "public");
+    let to = copy(&from, "app_empty_copy", Way::SchemaOnly);
+    expect_same(&contents(&from, false), &contents(&to, false), "the schema");
+    to.execute("INSERT INTO auth.users VALUES ('00000000-0000-0000-0000-000000000001')");
+    let mut client = to.connect();
+    increment(&mut client, "increment_images_generated", user(1), 1, DAY).expect("a count");
+    let answer = integration::check(&mut client, "image_generation", user(1), 0);
+    assert_eq!(answer["error_code"], "UNKNOWN_PLAN");
+    // The rows of the registry are data; the setup finds its features again in the tables.
+    to.execute("SELECT feature_usage_setup()");
+    increment(&mut client, "increment_video_minutes", user(1), 5, "2024-01").expect("a count");
+    expect_same(&contents(&from, false), &contents(&to, false), "the schema after the setup");
+}
+
+#[test]
+fn drop_extension_and_create_extension_keep_everything() {
+    for (database, schema) in [
+        (app("app_again", "public"), "public"),
+        (app("app_again_schema", "usage"), "usage"),
+        (app_with_view("app_again_view"), "public"),
+    ] {
+        let before = contents(&database, true);
+        database.psql(&format!(
+            "DROP EXTENSION feature_usage; CREATE EXTENSION feature_usage SCHEMA {schema}"
+        ));
+        expect_same(&before, &contents(&database, true), &database.name);
+        expect_it_works(&database, schema);
+    }
+}

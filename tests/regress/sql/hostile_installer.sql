@@ -1,0 +1,93 @@
+-- The script of a trusted extension runs as a superuser. Whoever may install it must not be able
+-- to slip code of theirs in, by making tables of our names before.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_hostile;
+\c feature_usage_hostile
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE ROLE regress_attacker;
+GRANT CREATE ON DATABASE feature_usage_hostile TO regress_attacker;
+GRANT CREATE ON SCHEMA public TO regress_attacker;
+-- Where code of the attacker's writes down whom it runs as. The sequence remembers a superuser
+-- even if everything is rolled back.
+CREATE TABLE ran_as (role name);
+CREATE SEQUENCE ran_as_superuser;
+GRANT INSERT ON ran_as TO PUBLIC;
+GRANT USAGE ON ran_as_superuser TO PUBLIC;
+SET ROLE regress_attacker;
+CREATE FUNCTION note_role() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.ran_as VALUES (current_user);
+    PERFORM nextval('public.ran_as_superuser') FROM pg_roles WHERE rolname = current_user AND rolsuper;
+    RETURN true;
+END $$;
+CREATE FUNCTION note_role_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM public.note_role();
+    RETURN NEW;
+END $$;
+
+-- Triggers, a check and a default: everything of a table that runs code.
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer, insights_count bigint CHECK (note_role()), note boolean DEFAULT note_role());
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', NULL, 1);
+CREATE TABLE plan_limits (plan_id text, note boolean DEFAULT note_role());
+CREATE TABLE user_plans (user_id uuid);
+CREATE TRIGGER note_role BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION note_role_trigger();
+CREATE TRIGGER note_role_after AFTER UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION note_role_trigger();
+CREATE TRIGGER note_role_of_statement AFTER UPDATE ON feature_usage FOR EACH STATEMENT EXECUTE FUNCTION note_role_trigger();
+CREATE EXTENSION feature_usage;
+RESET ROLE;
+SELECT DISTINCT role FROM ran_as;
+SELECT is_called FROM ran_as_superuser;
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans;
+TRUNCATE ran_as;
+
+-- A trigger that, in the middle of the setup, puts a view of the attacker's in the place of the
+-- registry, which the rest of the script reads.
+SET ROLE regress_attacker;
+CREATE FUNCTION replace_registry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass('public.usage_features_moved') IS NULL THEN
+        ALTER TABLE public.usage_features RENAME TO usage_features_moved;
+        CREATE VIEW public.usage_features AS
+            SELECT feature_type, usage_column, limit_column, period, public.note_role() AS is_builtin FROM public.usage_features_moved;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', NULL);
+CREATE TRIGGER replace_registry BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION replace_registry();
+SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
+RESET ROLE;
+SELECT is_called FROM ran_as_superuser;
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage CASCADE;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+RESET client_min_messages;
+
+-- A trigger that replaces the setup itself, while the attacker owns it: the function must not
+-- end up as one that the extension offers.
+SET ROLE regress_attacker;
+CREATE FUNCTION replace_setup() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        EXECUTE 'CREATE OR REPLACE FUNCTION public.feature_usage_setup() RETURNS void LANGUAGE sql AS ''SELECT public.note_role()''';
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+    RETURN NEW;
+END $$;
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', NULL);
+CREATE TRIGGER replace_setup BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION replace_setup();
+SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
+RESET ROLE;
+SELECT proname FROM pg_proc WHERE proname = 'feature_usage_setup' AND prosrc LIKE '%note_role%';
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage CASCADE;
+\c :home
+DROP DATABASE feature_usage_hostile;
+DROP ROLE regress_attacker;

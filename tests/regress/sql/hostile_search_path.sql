@@ -1,0 +1,82 @@
+-- A search path of the caller's changes nothing, whatever it shadows: tables, operators, functions
+-- and types.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_path;
+\c feature_usage_path
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE EXTENSION feature_usage;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '2025-02-10');
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') AS answer,
+       get_user_limits('00000000-0000-0000-0000-000000000001') AS limits \gset
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.no(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.no(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.no(uuid, uuid) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.no(oid, oid) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.no(integer, integer) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.zero(integer, integer) RETURNS integer LANGUAGE sql AS 'SELECT 0';
+CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.no);
+CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.no);
+CREATE OPERATOR evil.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = evil.no);
+CREATE OPERATOR evil.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = evil.no);
+CREATE OPERATOR evil.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.no);
+CREATE OPERATOR evil.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.no);
+CREATE OPERATOR evil.<= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.no);
+CREATE OPERATOR evil.+ (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.zero);
+CREATE OPERATOR evil.- (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.zero);
+CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$SELECT '1999-01-01'::timestamptz$$;
+CREATE FUNCTION evil.date_part(text, timestamptz) RETURNS double precision LANGUAGE sql AS 'SELECT 0::double precision';
+CREATE FUNCTION evil.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$;
+CREATE FUNCTION evil.format(text, text) RETURNS text LANGUAGE sql AS $$SELECT 'evil'::text$$;
+CREATE FUNCTION evil.to_regclass(text) RETURNS regclass LANGUAGE sql AS 'SELECT NULL::regclass';
+CREATE DOMAIN evil.text AS pg_catalog.text CHECK (false);
+CREATE DOMAIN evil.int8 AS pg_catalog.int8 CHECK (false);
+CREATE DOMAIN evil.bool AS pg_catalog.bool CHECK (false);
+CREATE TABLE evil.feature_usage (user_id uuid, period pg_catalog.text, images_generated integer);
+CREATE TABLE evil.plan_limits AS SELECT * FROM public.plan_limits;
+UPDATE evil.plan_limits SET image_generation_daily_limit = NULL;
+CREATE TABLE evil.user_plans AS SELECT * FROM public.user_plans;
+CREATE TABLE evil.usage_features AS SELECT * FROM public.usage_features LIMIT 0;
+CREATE VIEW evil.pg_extension AS SELECT * FROM pg_catalog.pg_extension LIMIT 0;
+CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class LIMIT 0;
+CREATE VIEW evil.pg_attribute AS SELECT attrelid, attname, atttypid, attnum, attisdropped, attnotnull, atthasdef FROM pg_catalog.pg_attribute LIMIT 0;
+
+-- A new backend, which reads the registry under that path.
+\c -
+SET search_path = evil, pg_catalog, public;
+SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') OPERATOR(pg_catalog.=) :'answer'::jsonb AS same_answer;
+SELECT public.get_user_limits('00000000-0000-0000-0000-000000000001') OPERATOR(pg_catalog.=) :'limits'::jsonb AS same_limits;
+SELECT public.increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT public.increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-11');
+SELECT public.add_feature('video_minutes', 'month');
+SELECT public.increment_video_minutes('00000000-0000-0000-0000-000000000001', 5, '2025-02');
+SELECT public.feature_usage_setup();
+CREATE TABLE public.image_generation_log (user_id uuid, created_at timestamptz);
+INSERT INTO public.image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');
+SELECT public.migrate_image_generation_log(true);
+RESET search_path;
+SELECT period, images_generated, video_minutes, updated_at > '2000-01-01' AS is_now FROM feature_usage ORDER BY period;
+SELECT count(*) AS rows_in_evil FROM evil.feature_usage;
+-- The same with what every session may create: temporary objects.
+\c -
+CREATE TEMP TABLE feature_usage (user_id uuid, period text, images_generated integer);
+CREATE TEMP TABLE plan_limits AS SELECT * FROM public.plan_limits;
+UPDATE pg_temp.plan_limits SET image_generation_daily_limit = NULL;
+CREATE TEMP TABLE user_plans AS SELECT * FROM public.user_plans;
+CREATE TEMP VIEW usage_features AS SELECT * FROM public.usage_features LIMIT 0;
+CREATE TEMP VIEW pg_extension AS SELECT * FROM pg_catalog.pg_extension LIMIT 0;
+SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'current_usage' AS current_usage;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT images_generated FROM public.feature_usage WHERE period = '2025-02-10';
+-- And CREATE EXTENSION, under that path.
+\c -
+DROP EXTENSION feature_usage;
+SET search_path = evil, pg_catalog, public;
+CREATE EXTENSION feature_usage SCHEMA public;
+RESET search_path;
+SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'current_usage' AS current_usage;
+\c :home
+DROP DATABASE feature_usage_path;

@@ -1,0 +1,41 @@
+-- The extension can be in any schema; its tables are there as well, and everything finds them
+-- without a search path.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_schema;
+\c feature_usage_schema
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE SCHEMA usage_of_features;
+CREATE EXTENSION feature_usage SCHEMA usage_of_features;
+SELECT name, kind FROM test.relations ORDER BY name;
+SELECT count(*) AS relations_in_public FROM pg_class WHERE relnamespace = 'public'::regnamespace;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+SET search_path = '';
+SELECT usage_of_features.increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '2025-02-10');
+SELECT usage_of_features.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'remaining' AS remaining;
+SELECT usage_of_features.get_user_limits('00000000-0000-0000-0000-000000000001') #>> '{limits,plan_id}' AS plan_id;
+SELECT usage_of_features.add_feature('video_minutes', 'month');
+SELECT usage_of_features.increment_video_minutes('00000000-0000-0000-0000-000000000001', 3, '2025-02');
+SELECT period, images_generated, video_minutes FROM usage_of_features.feature_usage ORDER BY period;
+-- A log of images is in public, where apps have their tables.
+CREATE TABLE public.image_generation_log (user_id uuid, created_at timestamptz);
+INSERT INTO public.image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');
+SELECT usage_of_features.migrate_image_generation_log(true);
+SELECT period, images_generated FROM usage_of_features.feature_usage WHERE period = '2025-02-10';
+SELECT name, rights FROM test.function_rights WHERE role = 'public' AND rights <> '-';
+SELECT name, rights FROM test.table_rights WHERE role = 'public' AND rights <> '-------';
+SELECT * FROM test.without_comment;
+-- A renamed schema is followed, also by a backend that has used the extension before.
+ALTER SCHEMA usage_of_features RENAME TO usage;
+SELECT usage.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'current_usage' AS current_usage;
+-- It is not relocatable, since its functions name their schema.
+ALTER EXTENSION feature_usage SET SCHEMA public;
+\echo :LAST_ERROR_SQLSTATE
+RESET search_path;
+DROP EXTENSION feature_usage;
+DROP SCHEMA usage CASCADE;
+\c :home
+DROP DATABASE feature_usage_schema;

@@ -1,0 +1,61 @@
+-- Who may do what, without Supabase's roles: nobody but the owner. Installed by a role that is no
+-- superuser; the extension is trusted, so CREATE on the database is enough.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_rights;
+\c feature_usage_rights
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE ROLE regress_installer;
+CREATE ROLE regress_stranger;
+GRANT CREATE ON DATABASE feature_usage_rights TO regress_installer;
+-- The installer has nothing on the schema public.
+SELECT has_schema_privilege('regress_installer', 'public', 'CREATE') AS may_create_in_public;
+SET ROLE regress_installer;
+CREATE EXTENSION feature_usage;
+SELECT add_feature('video_minutes', 'month');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+-- It got no right on the schema by installing.
+SELECT has_schema_privilege('regress_installer', 'public', 'CREATE') AS may_create_in_public;
+-- A feature of its own needs a function of its own, and so CREATE on the schema.
+GRANT CREATE ON SCHEMA public TO regress_installer;
+SET ROLE regress_installer;
+SELECT add_feature('video_minutes', 'month');
+RESET ROLE;
+SELECT t.name AS table, pg_get_userbyid(c.relowner) AS owner FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name;
+SELECT pg_get_userbyid(extowner) AS owner_of_extension FROM pg_extension WHERE extname = 'feature_usage';
+
+-- Every role and every function: x may execute.
+SELECT name AS function, max(rights) FILTER (WHERE role = 'regress_installer') AS owner,
+       max(rights) FILTER (WHERE role = 'regress_stranger') AS stranger, max(rights) FILTER (WHERE role = 'public') AS public
+  FROM (SELECT DISTINCT * FROM test.function_rights) AS f GROUP BY name ORDER BY name COLLATE "C";
+-- Every role and every table: r SELECT, a INSERT, w UPDATE, d DELETE, D TRUNCATE, x REFERENCES, t TRIGGER.
+SELECT name AS table, max(rights) FILTER (WHERE role = 'regress_installer') AS owner,
+       max(rights) FILTER (WHERE role = 'regress_stranger') AS stranger, max(rights) FILTER (WHERE role = 'public') AS public
+  FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
+-- The same said by trying.
+SET ROLE regress_stranger;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE regress_installer;
+SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
+SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 1, '2025-02');
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat', 1, '2025-02-10') ->> 'remaining' AS remaining;
+SELECT feature_usage_setup();
+DROP EXTENSION feature_usage;
+RESET ROLE;
+-- Functions that a superuser owns and that run with their caller's rights escalate nothing.
+SET ROLE regress_installer;
+CREATE EXTENSION feature_usage;
+RESET ROLE;
+SELECT f.name FROM test.functions AS f JOIN pg_proc AS p USING (oid) WHERE p.prosecdef;
+SELECT * FROM test.without_comment;
+\c :home
+DROP DATABASE feature_usage_rights;
+DROP ROLE regress_installer, regress_stranger;

@@ -1,0 +1,46 @@
+-- Who may do what on Supabase, whose default privileges hand every new table and function in
+-- public to anon, authenticated and service_role. Installed by a superuser. app_owner
+-- is a member of service_role, and the app's default privileges give it the tables.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_rights;
+\c feature_usage_rights
+\set ECHO none
+\i :dir/../fixtures/supabase_database.sql
+\i :dir/helpers.sql
+\set ECHO all
+CREATE EXTENSION feature_usage;
+SELECT add_feature('video_minutes', 'month');
+-- Every role and every function: x may execute.
+SELECT name AS function, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner, max(rights) FILTER (WHERE role = 'service_role') AS service_role,
+       max(rights) FILTER (WHERE role = 'authenticated') AS authenticated, max(rights) FILTER (WHERE role = 'anon') AS anon,
+       max(rights) FILTER (WHERE role = 'public') AS public
+  FROM (SELECT DISTINCT * FROM test.function_rights) AS f GROUP BY name ORDER BY name COLLATE "C";
+-- Every role and every table: r SELECT, a INSERT, w UPDATE, d DELETE, D TRUNCATE, x REFERENCES, t TRIGGER.
+SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner, max(rights) FILTER (WHERE role = 'service_role') AS service_role,
+       max(rights) FILTER (WHERE role = 'authenticated') AS authenticated, max(rights) FILTER (WHERE role = 'anon') AS anon,
+       max(rights) FILTER (WHERE role = 'public') AS public
+  FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
+-- Row-level security is on, and these policies say who sees what.
+SELECT t.name AS table, c.relrowsecurity AS row_security FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name COLLATE "C";
+SELECT tablename AS table, policyname AS policy, cmd AS command, roles, qual AS condition FROM pg_policies ORDER BY tablename COLLATE "C", policyname COLLATE "C";
+SELECT * FROM test.without_comment;
+
+-- Default privileges work on whatever is created later: the setup takes it back.
+GRANT ALL ON feature_usage, user_plans, plan_limits TO anon, authenticated;
+GRANT UPDATE (images_generated) ON feature_usage TO authenticated;
+GRANT EXECUTE ON FUNCTION increment_images_generated(uuid, integer, text), increment_video_minutes(uuid, integer, text) TO anon, authenticated, PUBLIC;
+ALTER TABLE feature_usage DISABLE ROW LEVEL SECURITY;
+DROP POLICY user_plans_own_rows ON user_plans;
+SELECT feature_usage_setup();
+SELECT name, role, rights FROM test.function_rights WHERE role IN ('anon', 'authenticated', 'public') AND rights <> '-' ORDER BY name COLLATE "C", role COLLATE "C";
+SELECT name, role, rights FROM test.table_rights WHERE role IN ('anon', 'authenticated', 'public') AND rights <> '-------' ORDER BY name COLLATE "C", role COLLATE "C";
+-- No column has rights of its own.
+SELECT count(*) AS columns FROM pg_attribute AS a JOIN test.relations AS t ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL;
+SELECT relrowsecurity FROM pg_class WHERE oid = 'feature_usage'::regclass;
+SELECT policyname FROM pg_policies WHERE tablename = 'user_plans';
+-- A policy of the app's own is kept, and named: it may let in more than ours.
+CREATE POLICY all_of_them ON feature_usage FOR SELECT TO authenticated USING (true);
+SELECT feature_usage_setup();
+\c :home
+DROP DATABASE feature_usage_rights;
