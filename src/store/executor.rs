@@ -54,7 +54,10 @@ pub unsafe fn execute(
         let statement = only::<pg_sys::PlannedStmt>((*cached).stmt_list);
 
         match view {
-            View::Caller => pg_sys::PushActiveSnapshot(pg_sys::GetActiveSnapshot()),
+            View::Caller if pg_sys::ActiveSnapshotSet() => {
+                pg_sys::PushActiveSnapshot(pg_sys::GetActiveSnapshot());
+            }
+            View::Caller => pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()),
             View::Latest => pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()),
             View::Command => {
                 // It sees what the commands before it in this transaction have written.

@@ -4,9 +4,8 @@
 //! both cost more than the counting itself. Postgres revalidates a kept plan by itself when a
 //! table, a role or the search path changes.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ffi::CString;
-use std::ptr;
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -42,11 +41,13 @@ impl Argument<'_> {
     }
 }
 
-/// A statement and its kept plan.
+/// A statement and its kept plans.
 pub struct Statement {
     text: CString,
-    /// Null until the first execution. Never freed: a statement lives as long as its backend.
-    plan: Cell<pg_sys::SPIPlanPtr>,
+    /// One for each role that has executed it: with row-level security, a plan is made for a role,
+    /// and a pooled connection changes its role with every request. Never freed: a statement lives
+    /// as long as its backend.
+    plans: RefCell<Vec<(Oid, pg_sys::SPIPlanPtr)>>,
 }
 
 impl Statement {
@@ -54,7 +55,7 @@ impl Statement {
     /// path. A statement always takes arguments of the same types.
     pub fn new(text: String) -> Self {
         let text = CString::new(text).expect("Postgres' names have no NUL in them");
-        Self { text, plan: Cell::new(ptr::null_mut()) }
+        Self { text, plans: RefCell::default() }
     }
 
     /// Executes a statement that writes, and gives the number of rows it wrote.
@@ -84,14 +85,23 @@ impl Statement {
     }
 
     fn execute(&self, arguments: &[Argument], view: View, take: &mut dyn FnMut(&Row)) -> u64 {
-        if self.plan.get().is_null() {
-            self.prepare(arguments);
-        }
+        let plan = self.plan(arguments);
         // SAFETY: the plan is kept, and was prepared for one statement with these types.
-        unsafe { executor::execute(self.plan.get(), arguments, view, take) }
+        unsafe { executor::execute(plan, arguments, view, take) }
     }
 
-    fn prepare(&self, arguments: &[Argument]) {
+    fn plan(&self, arguments: &[Argument]) -> pg_sys::SPIPlanPtr {
+        // SAFETY: reads a variable of the backend.
+        let role = unsafe { pg_sys::GetUserId() };
+        let kept = self.plans.borrow().iter().find(|(owner, _)| *owner == role).map(|kept| kept.1);
+        kept.unwrap_or_else(|| {
+            let plan = self.prepare(arguments);
+            self.plans.borrow_mut().push((role, plan));
+            plan
+        })
+    }
+
+    fn prepare(&self, arguments: &[Argument]) -> pg_sys::SPIPlanPtr {
         let mut types: Vec<Oid> = arguments.iter().map(Argument::type_oid).collect();
         // A generic plan from the first call on: every statement here finds its rows by key, so
         // planning for the values themselves could only cost time.
@@ -107,7 +117,7 @@ impl Statement {
             }
             pg_sys::SPI_keepplan(plan);
             pg_sys::SPI_finish();
-            self.plan.set(plan);
+            plan
         }
     }
 }

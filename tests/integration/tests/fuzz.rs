@@ -234,7 +234,7 @@ impl Run {
     fn amount(&mut self) -> Option<i32> {
         match self.random.below(20) {
             0 => None,
-            1 => Some(self.random.next() as i32),
+            1 => Some(self.random.number() as i32),
             2 => Some(self.random.pick(&[i32::MIN, i32::MIN + 1, -1, i32::MAX, i32::MAX - 1])),
             _ => Some(self.random.below(5) as i32),
         }
@@ -283,7 +283,7 @@ impl Run {
 
     /// Any character but NUL, which no text in Postgres has.
     fn character(&mut self) -> char {
-        let code = self.random.next() as u32 % 0x11_0000;
+        let code = self.random.number() as u32 % 0x11_0000;
         char::from_u32(code).filter(|&c| c != '\0').unwrap_or('?')
     }
 }

@@ -98,6 +98,21 @@ TRUNCATE feature_usage;
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-01', -5), ('00000000-0000-0000-0000-000000000002', '2025-01', 5);
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
+-- A check of the app's own does not vouch for the counts, whatever its name.
+ALTER TABLE feature_usage ADD CONSTRAINT voice_seconds_not_negative CHECK (voice_seconds >= -100);
+SELECT test.sqlstate('CREATE EXTENSION feature_usage');
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage;
+DROP TABLE IF EXISTS plan_limits, user_plans, feature_usage;
+RESET client_min_messages;
+-- A counter starts at 0, whatever its default was.
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer NOT NULL DEFAULT 5);
+CREATE EXTENSION feature_usage;
+SELECT increment_insights_count('00000000-0000-0000-0000-000000000001', 1, '2025-02');
+SELECT voice_seconds, insights_count FROM feature_usage;
+DROP EXTENSION feature_usage;
+DROP TABLE plan_limits, user_plans, feature_usage;
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
 -- Rows without a user or a period belong to nobody.
 TRUNCATE feature_usage;
 INSERT INTO feature_usage VALUES (NULL, '2025-01', 1), ('00000000-0000-0000-0000-000000000002', NULL, 5), ('00000000-0000-0000-0000-000000000002', '2025-01', 5);

@@ -1,0 +1,33 @@
+-- Whoever may create an extension must not get at tables of our names that are somebody else's:
+-- neither their rows, nor who may read them.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_hostile;
+\c feature_usage_hostile
+\set ECHO none
+\i :dir/../fixtures/supabase_database.sql
+\i :dir/helpers.sql
+\set ECHO all
+CREATE ROLE regress_attacker;
+GRANT CREATE ON DATABASE feature_usage_hostile TO regress_attacker;
+CREATE TABLE user_plans (user_id uuid PRIMARY KEY, plan_id text, is_active boolean, status text, trial_end_date timestamptz, card_number text);
+CREATE TABLE feature_usage (user_id uuid, period text, PRIMARY KEY (user_id, period));
+REVOKE ALL ON user_plans, feature_usage FROM anon, authenticated, service_role;
+SELECT md5(string_agg(concat(relname, relacl, relrowsecurity), '' ORDER BY relname)) AS before
+  FROM pg_class WHERE oid IN ('user_plans'::regclass, 'feature_usage'::regclass) \gset
+SET ROLE regress_attacker;
+-- A plain installation stops at tables that it may not change.
+SELECT test.sqlstate('CREATE EXTENSION feature_usage');
+-- A restore, which an attacker may pretend, leaves them alone.
+SET row_security = off;
+SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
+RESET row_security;
+RESET ROLE;
+SELECT name, role, rights FROM test.table_rights WHERE name IN ('user_plans', 'feature_usage') AND role IN ('anon', 'authenticated', 'service_role', 'regress_attacker')
+   AND rights <> '-------' ORDER BY name, role;
+SELECT md5(string_agg(concat(relname, relacl, relrowsecurity), '' ORDER BY relname)) = :'before' AS is_unchanged
+  FROM pg_class WHERE oid IN ('user_plans'::regclass, 'feature_usage'::regclass);
+SELECT count(*) AS policies FROM pg_policies WHERE tablename IN ('user_plans', 'feature_usage');
+\c :home
+DROP DATABASE feature_usage_hostile;
+DROP ROLE regress_attacker;
