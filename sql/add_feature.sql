@@ -18,7 +18,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'The kinds of period are day and month.';
     END IF;
 
-    -- 50 bytes leave room for what names are made of: increment_… and …_not_negative.
+    -- 50 bytes leave room for what is made of the name: increment_…
     FOR checked IN
         SELECT * FROM (VALUES ('p_feature_type', p_feature_type, ARRAY[]::text[]),
                               ('p_usage_column', usage_name,
@@ -40,7 +40,9 @@ BEGIN
 
     LOCK TABLE @extschema@.usage_features IN SHARE ROW EXCLUSIVE MODE;
     SELECT * INTO existing FROM @extschema@.usage_features AS f
-     WHERE f.feature_type = p_feature_type OR f.usage_column = usage_name OR f.limit_column = limit_name
+     WHERE f.feature_type = p_feature_type OR f.usage_column = usage_name
+        -- get_user_limits() names a limit without its suffix.
+        OR regexp_replace(f.limit_column, '_limit$', '') = regexp_replace(limit_name, '_limit$', '')
      ORDER BY f.feature_type = p_feature_type DESC LIMIT 1;
     IF existing.feature_type IS NULL THEN
         INSERT INTO @extschema@.usage_features (feature_type, usage_column, limit_column, period)

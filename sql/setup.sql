@@ -10,8 +10,17 @@ BEGIN
     PERFORM @extschema@.feature_usage_setup_feature_usage();
     PERFORM @extschema@.feature_usage_setup_plan_limits();
     PERFORM @extschema@.feature_usage_setup_user_plans();
+    PERFORM @extschema@.feature_usage_setup_user_reference(oid) FROM pg_class
+      WHERE oid IN ('@extschema@.feature_usage'::regclass, '@extschema@.user_plans'::regclass)
+        AND relkind IN ('r', 'p')
+      ORDER BY relname;
+    PERFORM @extschema@.feature_usage_setup_notes();
     PERFORM @extschema@.feature_usage_setup_increments();
     PERFORM @extschema@.feature_usage_setup_function_rights();
-    PERFORM @extschema@.feature_usage_setup_table_rights();
+    -- While CREATE EXTENSION runs, the registry is not its owner's yet.
+    PERFORM @extschema@.feature_usage_setup_table_rights(
+                ARRAY['feature_usage', 'plan_limits', 'user_plans']
+                || CASE WHEN pg_has_role(relowner, 'USAGE') THEN ARRAY['usage_features'] END)
+       FROM pg_class WHERE oid = '@extschema@.usage_features'::regclass;
 END
 $function$;

@@ -28,11 +28,7 @@ BEGIN
         SELECT * FROM @extschema@.usage_features ORDER BY is_builtin DESC, feature_type COLLATE "C"
     LOOP
         PERFORM @extschema@.feature_usage_setup_counter(feature.usage_column,
-            format('How much of feature %s was used in the period.', feature.feature_type)
-            -- What feature_usage_setup_features() reads back after a DROP EXTENSION.
-            || CASE WHEN feature.is_builtin THEN '' ELSE format(
-                   ' add_feature: %s', jsonb_build_object('feature_type', feature.feature_type,
-                   'period', feature.period, 'limit_column', feature.limit_column)) END);
+            format('How much of feature %s was used in the period.', feature.feature_type));
     END LOOP;
 
     PERFORM @extschema@.feature_usage_setup_column(counters, name, 'timestamptz NOT NULL DEFAULT now()', 'any', description)
@@ -42,7 +38,6 @@ BEGIN
        ) AS wanted (name, description);
 
     PERFORM @extschema@.feature_usage_setup_key(counters, ARRAY['user_id', 'period']);
-    PERFORM @extschema@.feature_usage_setup_user_reference(counters);
 
     -- Room on every page for the next version of a row: an update then touches no index (HOT).
     IF (SELECT relkind = 'r' AND NOT coalesce(reloptions::text LIKE '%fillfactor=%', false)

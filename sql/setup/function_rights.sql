@@ -25,7 +25,7 @@ BEGIN
                                   AND d.refclassid = 'pg_extension'::regclass
                                   AND d.refobjid = extension.oid AND d.deptype = 'e'
          WHERE d.objid IS NOT NULL
-            OR p.oid IN (SELECT to_regprocedure(format('@extschema@.%I(uuid, integer, text)', 'increment_' || usage_column))
+            OR p.oid IN (SELECT to_regprocedure('@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || usage_column))
                            FROM @extschema@.usage_features WHERE NOT is_builtin)
     LOOP
         -- Only the owner of a function can revoke what its owner has granted.

@@ -8,9 +8,9 @@ DECLARE
 BEGIN
     FOR wrapper IN
         SELECT feature_type,
-               format('@extschema@.%I(uuid, integer, text)', 'increment_' || usage_column) AS signature,
-               format('@extschema@.%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || usage_column) AS declaration,
-               format('SELECT @extschema@.increment_feature_usage(p_user_id, %L, p_count, p_period)', feature_type) AS body
+               '@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || usage_column) AS signature,
+               '@extschema@.' || format('%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || usage_column) AS declaration,
+               'SELECT @extschema@.' || format('increment_feature_usage(p_user_id, %L, p_count, p_period)', feature_type) AS body
           FROM @extschema@.usage_features WHERE NOT is_builtin
     LOOP
         SELECT prosrc INTO existing_body FROM pg_proc WHERE oid = to_regprocedure(wrapper.signature);

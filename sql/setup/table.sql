@@ -4,7 +4,7 @@
 CREATE FUNCTION @extschema@.feature_usage_setup_table(p_name text, p_description text) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    qualified constant text := format('@extschema@.%I', p_name);
+    qualified constant text := '@extschema@.' || quote_ident(p_name);
 BEGIN
     IF to_regclass(qualified) IS NULL THEN
         EXECUTE format('CREATE TABLE %s ()', qualified);

@@ -1,42 +1,49 @@
 -- Who may read and write which table: grants say which tables, policies say which rows.
 
-CREATE FUNCTION @extschema@.feature_usage_setup_table_rights() RETURNS void
+CREATE FUNCTION @extschema@.feature_usage_setup_table_rights(p_tables text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    -- The caller, where Supabase's auth tells who that is; without it, a signed-in role sees nothing.
-    knows_caller constant boolean := coalesce(
-        (SELECT has_schema_privilege(n.oid, 'USAGE') FROM pg_namespace AS n
-           JOIN pg_proc AS p ON p.pronamespace = n.oid
-          WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0 AND p.prorettype = 'uuid'::regtype), false);
+    ext_schema constant regnamespace := '@extschema@'::regnamespace;
+    -- Whether Supabase's auth tells who the caller is. Without it, a signed-in user sees no rows.
+    knows_caller boolean := EXISTS (
+        SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0 AND p.prorettype = 'uuid'::regtype);
     api_role record;
     rights record;
     kept record;
 BEGIN
+    IF knows_caller AND NOT has_schema_privilege('auth', 'USAGE') THEN
+        RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
+            USING HINT = 'Grant USAGE on the schema, then run feature_usage_setup() again.';
+        knows_caller := false;
+    END IF;
+
     FOR api_role IN
         SELECT rolname FROM pg_roles
          WHERE rolname IN ('anon', 'authenticated', 'service_role')
-           AND NOT has_schema_privilege(oid, '@extschema@'::regnamespace, 'USAGE')
+           AND NOT has_schema_privilege(oid, ext_schema, 'USAGE')
     LOOP
-        IF has_schema_privilege('@extschema@'::regnamespace, 'USAGE WITH GRANT OPTION') THEN
-            EXECUTE format('GRANT USAGE ON SCHEMA @extschema@ TO %I', api_role.rolname);
+        IF has_schema_privilege(ext_schema, 'USAGE WITH GRANT OPTION') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', ext_schema, api_role.rolname);
         ELSE
-            RAISE WARNING 'role % can''t use schema @extschema@', api_role.rolname
-                USING HINT = format('Ask the owner of the schema to GRANT USAGE ON SCHEMA @extschema@ TO %I.', api_role.rolname);
+            RAISE WARNING 'role % can''t use schema %', api_role.rolname, ext_schema
+                USING HINT = format('Ask the owner of the schema to GRANT USAGE ON SCHEMA %s TO %I.', ext_schema, api_role.rolname);
         END IF;
     END LOOP;
 
     FOR rights IN
         SELECT c.oid::regclass AS relation, c.oid, c.relname, c.relkind IN ('r', 'p') AS is_table,
                c.relrowsecurity, wanted.*,
-               coalesce(c.reloptions::text LIKE '%security_invoker=%' AND
-                        c.reloptions::text !~ 'security_invoker=(false|off|no|0)', false) AS is_invoker
+               coalesce((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions)
+                          WHERE option_name = 'security_invoker'), false) AS is_invoker
           FROM (VALUES
                 ('feature_usage',  'ALL',    'SELECT', NULL,     'user_id = (SELECT auth.uid())', NULL),
                 ('user_plans',     'ALL',    'SELECT', NULL,     'user_id = (SELECT auth.uid())', NULL),
                 ('plan_limits',    'ALL',    'SELECT', 'SELECT', NULL, 'is_active'),
                 ('usage_features', 'SELECT', 'SELECT', NULL,     NULL, 'true')
                ) AS wanted (name, service_role, authenticated, anon, own_rows, all_rows)
-          JOIN pg_class AS c ON c.oid = to_regclass(format('@extschema@.%I', wanted.name))
+          JOIN pg_class AS c ON c.relnamespace = ext_schema AND c.relname = wanted.name
+         WHERE wanted.name = ANY (p_tables)
     LOOP
         FOR api_role IN
             SELECT 'PUBLIC' AS name, NULL AS granted

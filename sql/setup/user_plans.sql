@@ -20,7 +20,6 @@ BEGIN
 
     IF (SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = plans) THEN
         PERFORM @extschema@.feature_usage_setup_key(plans, ARRAY['user_id']);
-        PERFORM @extschema@.feature_usage_setup_user_reference(plans);
     END IF;
 END
 $function$;

@@ -5,7 +5,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     users constant oid := (SELECT c.oid FROM pg_class AS c
                              JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                            WHERE n.nspname = 'auth' AND c.relname = 'users' AND c.relkind IN ('r', 'p'));
+                             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id'
+                            WHERE n.nspname = 'auth' AND c.relname = 'users' AND c.relkind IN ('r', 'p')
+                              AND a.atttypid = 'uuid'::regtype);
     orphans bigint;
 BEGIN
     IF users IS NULL

@@ -4,7 +4,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Writes an instant as ISO 8601 in UTC, to the second: `2025-02-11T00:00:00Z`.
 pub fn iso8601(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+    let text = instant.to_rfc3339_opts(SecondsFormat::Secs, true);
+    // The year 10000, in which the last period ends, would have a sign that Postgres can't read.
+    text.trim_start_matches('+').to_owned()
 }
 
 /// Writes seconds since 1970 as ISO 8601; Postgres' `infinity` and `-infinity` keep their names.
@@ -25,6 +27,7 @@ mod tests {
     fn an_instant_is_written_in_utc_to_the_second() {
         assert_eq!(iso8601_from_epoch(0.0), "1970-01-01T00:00:00Z");
         assert_eq!(iso8601_from_epoch(1739232000.75), "2025-02-11T00:00:00Z");
+        assert_eq!(iso8601_from_epoch(253402300800.0), "10000-01-01T00:00:00Z");
     }
 
     #[test]

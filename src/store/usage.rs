@@ -12,7 +12,8 @@ use crate::domain::subscription::Subscription;
 use crate::domain::summary::Plan;
 use crate::error::Error;
 
-const TABLES: &[&str] = &["feature_usage", "plan_limits", "user_plans"];
+/// How an error names our tables, or a column of one by the alias that the statements use.
+const TABLES: &[&str] = &["feature_usage", "plan_limits", "user_plans", " fu.", " pl.", " up."];
 
 /// Adds to the user's count of the period, in one atomic step.
 ///

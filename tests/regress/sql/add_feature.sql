@@ -16,7 +16,7 @@ SELECT t.name AS table, a.attname AS column, format_type(a.atttypid, NULL) AS ty
        col_description(t.oid, a.attnum) IS NOT NULL AS has_comment
   FROM test.relations AS t JOIN pg_attribute AS a ON a.attrelid = t.oid LEFT JOIN pg_attrdef AS d ON d.adrelid = t.oid AND d.adnum = a.attnum
  WHERE a.attname ~ '^(video|export)' ORDER BY t.name COLLATE "C", a.attname COLLATE "C";
-SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conname ~ '^(video|export)' ORDER BY conname COLLATE "C";
+SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conname ~ '_(video|export)' ORDER BY conname COLLATE "C";
 -- It has an increment like those of the built-in features, for any language. That function is the
 -- app's, and is dumped like any other; it runs as its caller, with a path that nobody can set.
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
