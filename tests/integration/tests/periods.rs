@@ -110,7 +110,7 @@ fn passes(midnight: &Midnight) {
     });
     // All have to change at the same instant, so each answer comes with its own now().
     poll("midnight", || {
-        let days = sessions.each_mut().map(|session| day_of_answer(session));
+        let days = sessions.each_mut().map(day_of_answer);
         days.iter().all(|day| day == midnight.first).then_some(())
     });
 
