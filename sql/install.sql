@@ -32,18 +32,26 @@ BEGIN
         PERFORM @extschema@.feature_usage_install();
         DROP FUNCTION @extschema@.feature_usage_install();
 
-        -- What the setup has created holds the app's data: it is the app's, and outlives the extension.
+        -- What the setup has made holds the app's data: it is the app's, and outlives the extension.
+        -- What was there before joins and leaves as well: Postgres notes the grants of an
+        -- extension's script as the extension's own, also on objects that are not members, and a
+        -- dump leaves out what is noted. Leaving takes the note away.
         FOR part IN
-            SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN format('TABLE %s', d.objid::regclass)
-                        ELSE format('FUNCTION %s', d.objid::regprocedure) END AS object
-              FROM pg_depend AS d
-              JOIN pg_extension AS e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
-             WHERE e.extname = 'feature_usage' AND d.deptype = 'e'
-               AND (d.objid IN (to_regclass('@extschema@.feature_usage'), to_regclass('@extschema@.plan_limits'),
-                                to_regclass('@extschema@.user_plans'))
-                    OR d.objid IN (SELECT to_regprocedure('@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || usage_column))
-                                     FROM @extschema@.usage_features WHERE NOT is_builtin))
+            SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+                                WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END || ' ' || oid::regclass AS object,
+                   'pg_class'::regclass AS catalog, oid
+              FROM pg_class
+             WHERE oid IN (to_regclass('@extschema@.feature_usage'), to_regclass('@extschema@.plan_limits'),
+                           to_regclass('@extschema@.user_plans'))
+            UNION ALL
+            SELECT 'FUNCTION ' || increment::text, 'pg_proc'::regclass, increment
+              FROM @extschema@.usage_features,
+                   to_regprocedure('@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || usage_column)) AS increment
+             WHERE NOT is_builtin AND increment IS NOT NULL
         LOOP
+            IF NOT EXISTS (SELECT FROM pg_depend WHERE classid = part.catalog AND objid = part.oid AND deptype = 'e') THEN
+                EXECUTE 'ALTER EXTENSION feature_usage ADD ' || part.object;
+            END IF;
             EXECUTE 'ALTER EXTENSION feature_usage DROP ' || part.object;
         END LOOP;
     END IF;

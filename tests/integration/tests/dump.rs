@@ -118,12 +118,12 @@ fn contents(database: &Database, with_rows: bool) -> Vec<String> {
     assert!(contents.len() > 100, "only {} objects", contents.len());
     if with_rows {
         let tables =
-            "SELECT oid::regclass FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v')
-                         AND relnamespace <> 'pg_toast'::regnamespace";
-        for table in lines(&mut client, tables) {
-            let table = table.trim_matches(['(', ')']);
-            let rows = lines(&mut client, &format!("SELECT '{table}', t FROM {table} AS t"));
-            contents.extend(rows);
+            "SELECT oid::regclass::text FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v')
+                AND relnamespace <> 'pg_toast'::regnamespace";
+        for table in client.query(tables, &[]).expect(tables) {
+            let table: &str = table.get(0);
+            let rows = format!("SELECT '{table}', t FROM {table} AS t");
+            contents.extend(lines(&mut client, &rows));
         }
     }
     contents
@@ -280,6 +280,29 @@ fn a_dump_of_the_schema_alone_restores_and_denies_until_there_are_plans() {
     to.execute("SELECT feature_usage_setup()");
     increment(&mut client, "increment_video_minutes", user(1), 5, "2024-01").expect("a count");
     expect_same(&contents(&from, false), &contents(&to, false), "the schema after the setup");
+}
+
+#[test]
+fn the_setup_takes_back_what_default_privileges_give_to_restored_tables() {
+    let from = app("app_project", "public");
+    let to = CLUSTER.empty_database("app_project_copy");
+    // A new project hands all that is restored into public to the roles of its API.
+    to.psql(include_str!("../../fixtures/supabase_database.sql"));
+    to.execute("INSERT INTO auth.users SELECT lpad(n::text, 32, '0')::uuid FROM generate_series(1, 9) AS n");
+    to.psql(&from.run("pg_dump", &["--exclude-schema=auth"], ""));
+    to.execute("SELECT feature_usage_setup()");
+    let rights = "SELECT role, c.oid::regclass::text, acl.privilege_type
+           FROM unnest('{anon,authenticated,service_role}'::regrole[]) AS role,
+                pg_class AS c, aclexplode(c.relacl) AS acl
+          WHERE acl.grantee IN (role, 0) AND c.relnamespace = 'public'::regnamespace
+         UNION ALL
+         SELECT role, p.oid::regprocedure::text, 'EXECUTE'
+           FROM unnest('{anon,authenticated,service_role}'::regrole[]) AS role, pg_proc AS p
+          WHERE p.pronamespace = 'public'::regnamespace
+            AND has_function_privilege(role, p.oid, 'EXECUTE')";
+    let before = lines(&mut from.connect(), rights);
+    assert!(before.len() > 20, "only {} rights", before.len());
+    expect_same(&before, &lines(&mut to.connect(), rights), "rights");
 }
 
 #[test]
