@@ -50,7 +50,10 @@ pub unsafe fn execute(
         let owner = pg_sys::CurrentResourceOwner;
         let parameters = parameters(arguments);
         let no_environment = ptr::null_mut();
-        let cached = pg_sys::GetCachedPlan(source, parameters, owner, no_environment);
+        let cached = {
+            let _by_key = ByKey::new();
+            pg_sys::GetCachedPlan(source, parameters, owner, no_environment)
+        };
         let statement = only::<pg_sys::PlannedStmt>((*cached).stmt_list);
 
         match view {
@@ -90,6 +93,33 @@ pub unsafe fn execute(
             pg_sys::CommandCounterIncrement();
         }
         rows
+    }
+}
+
+/// While this lives, the planner scans tables by their keys.
+///
+/// A plan that was made while a table was small, and so reads all of it, would be kept until the
+/// next ANALYZE, though the table may have grown to any size by then.
+struct ByKey {
+    scans_tables: bool,
+}
+
+impl ByKey {
+    fn new() -> Self {
+        // SAFETY: a setting of this backend, which runs on one thread; put back when dropped, also
+        // after an error.
+        unsafe {
+            let scans_tables = pg_sys::enable_seqscan;
+            pg_sys::enable_seqscan = false;
+            Self { scans_tables }
+        }
+    }
+}
+
+impl Drop for ByKey {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { pg_sys::enable_seqscan = self.scans_tables };
     }
 }
 
