@@ -1,22 +1,23 @@
 # Builds the extension and installs it into the Postgres that PG_CONFIG names.
 # shellcheck shell=bash source=dev/common.sh
 
+TARGET=${CARGO_TARGET_DIR:-target}
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml" | head -1)
 
 build_extension() {
     # shellcheck disable=SC2046
     cargo build --release --locked --lib $(CARGO_FEATURES)
     cargo run --release --locked --quiet --package packaging -- \
-        target/release/libfeature_usage.so feature_usage.control "$VERSION" target/extension
+        "$TARGET/release/libfeature_usage.so" feature_usage.control "$VERSION" "$TARGET/extension"
 }
 
 install_extension() {
     local extensions libraries
     extensions=$("$PG_CONFIG" --sharedir)/extension
     libraries=$("$PG_CONFIG" --pkglibdir)
-    as_root install -m 644 target/extension/feature_usage.control "target/extension/feature_usage--$VERSION.sql" "$extensions"
+    as_root install -m 644 "$TARGET/extension/feature_usage.control" "$TARGET/extension/feature_usage--$VERSION.sql" "$extensions"
     # A library is replaced by renaming: a running backend keeps the file that it has open.
-    as_root install -m 755 target/release/libfeature_usage.so "$libraries/feature_usage.so.new"
+    as_root install -m 755 "$TARGET/release/libfeature_usage.so" "$libraries/feature_usage.so.new"
     as_root mv "$libraries/feature_usage.so.new" "$libraries/feature_usage.so"
     printf '    installed into %s and %s\n' "$extensions" "$libraries"
 }
