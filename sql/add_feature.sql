@@ -18,7 +18,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'The kinds of period are day and month.';
     END IF;
 
-    -- 50 bytes leave room for what is made of the name: increment_…
+    -- 50 bytes leave room for what is made of the name: increment_...
     FOR checked IN
         SELECT * FROM (VALUES ('p_feature_type', p_feature_type, ARRAY[]::text[]),
                               ('p_usage_column', usage_name,

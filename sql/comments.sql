@@ -22,13 +22,19 @@ COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 COMMENT ON FUNCTION @extschema@.add_feature(text, text, text, text) IS
 'Registers a feature: the counter column in feature_usage (p_usage_column, by default named as the feature), the limit column in plan_limits (p_limit_column, by default the counter''s name and _limit; 0 in every plan until set), and increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for a name or period that can''t be used, 42710 where another definition is registered, 42804 where a column of that name has another type, 42723 where another function has the increment''s name.';
 COMMENT ON FUNCTION @extschema@.migrate_image_generation_log(boolean) IS
-'Adds the rows of an app''s image_generation_log(user_id, created_at, …) to images_generated of their days in UTC, each once: a second call adds only what is new. Drops the log if p_drop is true. Gives the number of rows counted; 0 where there is no such table. For the owner of the extension.';
+'Adds the rows of an app''s image_generation_log(user_id, created_at, ...) to images_generated of their days in UTC, each once: a second call adds only what is new. Drops the log if p_drop is true. Gives the number of rows counted; 0 where there is no such table. For the owner of the extension.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 'Creates the tables feature_usage, plan_limits and user_plans, or brings existing ones up to date: missing columns, keys, NULL counters to 0, row-level security, policies, grants. Keeps every row and every column. CREATE EXTENSION calls it; call it again after a restore without roles, after replacing user_plans by a view, or when an error says so. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts, 23502 for rows without a key, 55000 for a key that is deferrable, 42804 for a column of another type; the detail lists the rows.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup_features() IS
 'Part of feature_usage_setup(): registers the custom features that the columns of feature_usage know from before a DROP EXTENSION.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup_notes() IS
 'Part of feature_usage_setup(): writes the definitions of custom features into the comments of their columns.';
+COMMENT ON FUNCTION @extschema@.feature_usage_setup_trusts(oid) IS
+'Part of feature_usage_setup(): whether it may touch what this role owns.';
+COMMENT ON FUNCTION @extschema@.feature_usage_setup_schema_rights() IS
+'Part of feature_usage_setup(): lets the roles of the API use the schema.';
+COMMENT ON FUNCTION @extschema@.feature_usage_setup_overloads() IS
+'Part of feature_usage_setup(): warns of functions of the app that have the same names.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup_table(text, text) IS
 'Part of feature_usage_setup(): creates a table without columns if it is missing.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup_column(regclass, text, text, text, text) IS

@@ -1,5 +1,14 @@
 -- The registry: which features there are, where each is counted and what limits it.
 
+DO $encoding$
+BEGIN
+    IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN
+        RAISE EXCEPTION 'feature_usage needs a database in the encoding UTF8'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
+    END IF;
+END
+$encoding$;
+
 CREATE TABLE @extschema@.usage_features (
     feature_type text NOT NULL PRIMARY KEY,
     usage_column text NOT NULL UNIQUE,

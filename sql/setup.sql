@@ -17,10 +17,9 @@ BEGIN
     PERFORM @extschema@.feature_usage_setup_notes();
     PERFORM @extschema@.feature_usage_setup_increments();
     PERFORM @extschema@.feature_usage_setup_function_rights();
-    -- While CREATE EXTENSION runs, the registry is not its owner's yet.
+    PERFORM @extschema@.feature_usage_setup_schema_rights();
     PERFORM @extschema@.feature_usage_setup_table_rights(
-                ARRAY['feature_usage', 'plan_limits', 'user_plans']
-                || CASE WHEN pg_has_role(relowner, 'USAGE') THEN ARRAY['usage_features'] END)
-       FROM pg_class WHERE oid = '@extschema@.usage_features'::regclass;
+                ARRAY['feature_usage', 'plan_limits', 'user_plans', 'usage_features']);
+    PERFORM @extschema@.feature_usage_setup_overloads();
 END
 $function$;

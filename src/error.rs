@@ -18,6 +18,12 @@ pub enum Error<'a> {
     InvalidPeriod { feature: &'a Feature, key: &'a str },
     /// The count would no longer fit into an integer.
     CountOverflow { feature: &'a Feature, amount: i32 },
+    /// A trigger of the app's has suppressed the count.
+    NotCounted { feature: &'a Feature },
+    /// A rule has made another statement of ours.
+    Rewritten,
+    /// The extension's own catalog entry or registry can't be found.
+    NoRegistry,
     /// `user_plans`, a view perhaps, gives a user more than one row.
     AmbiguousPlan { user_id: String },
     /// A table or a column of ours is not there.
@@ -45,6 +51,9 @@ impl Error<'_> {
             }
             Self::InvalidPeriod { .. } => PgSqlErrorCode::ERRCODE_INVALID_DATETIME_FORMAT,
             Self::CountOverflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Self::NotCounted { .. } => PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+            Self::Rewritten => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::NoRegistry => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::AmbiguousPlan { .. } => PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
             Self::TablesMissing { code, .. } => *code,
             Self::Statement { .. } => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
@@ -69,8 +78,13 @@ impl Error<'_> {
                     feature.usage_column
                 )
             }
+            Self::NotCounted { feature } => {
+                format!("{} was not increased: a trigger has suppressed it", feature.usage_column)
+            }
+            Self::Rewritten => "a rule has replaced a statement of feature_usage".to_owned(),
+            Self::NoRegistry => "the table usage_features of the extension is missing".to_owned(),
             Self::AmbiguousPlan { user_id } => {
-                format!("user_plans has more than one row for user {user_id}")
+                format!("user {user_id} has more than one plan, or more than one count of a period")
             }
             Self::TablesMissing { message, .. } => (*message).to_owned(),
             Self::Statement { code } => format!("SPI refused a statement (code {code})"),
@@ -97,8 +111,17 @@ impl Error<'_> {
             Self::CountOverflow { .. } => {
                 Some("A counter holds at most 2147483647; nothing was counted.".to_owned())
             }
+            Self::NotCounted { .. } => {
+                Some("A BEFORE trigger on feature_usage must return the row.".to_owned())
+            }
+            Self::Rewritten => {
+                Some("Drop the rules on feature_usage, plan_limits and user_plans.".to_owned())
+            }
+            Self::NoRegistry => {
+                Some("Drop the extension and create it again; the counts are kept.".to_owned())
+            }
             Self::AmbiguousPlan { .. } => {
-                Some("A view in place of user_plans must give one row a user.".to_owned())
+                Some("A view in place of user_plans must give one row a user, and feature_usage must keep its key.".to_owned())
             }
             Self::TablesMissing { schema, .. } => Some(format!(
                 "Run SELECT {schema}.feature_usage_setup(); as the extension's owner."

@@ -20,6 +20,21 @@ extension_sql_file!(
 
 extension_sql_file!("../sql/setup/features.sql", name = "setup_features", requires = ["registry"]);
 extension_sql_file!("../sql/setup/table.sql", name = "setup_table", requires = ["registry"]);
+extension_sql_file!(
+    "../sql/setup/trusted_owner.sql",
+    name = "setup_trusted_owner",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/schema_rights.sql",
+    name = "setup_schema_rights",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/overloads.sql",
+    name = "setup_overloads",
+    requires = ["registry"]
+);
 extension_sql_file!("../sql/setup/column.sql", name = "setup_column", requires = ["registry"]);
 extension_sql_file!("../sql/setup/counter.sql", name = "setup_counter", requires = ["registry"]);
 extension_sql_file!("../sql/setup/key.sql", name = "setup_key", requires = ["registry"]);
@@ -88,6 +103,9 @@ extension_sql_file!(
         "setup_feature_usage",
         "setup_plan_limits",
         "setup_user_plans",
+        "setup_trusted_owner",
+        "setup_schema_rights",
+        "setup_overloads",
         "setup_increments",
         "setup_policy",
         "setup_function_rights",

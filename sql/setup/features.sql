@@ -3,7 +3,7 @@
 -- DROP EXTENSION drops the registry and keeps the tables. add_feature() therefore writes each
 -- definition into the comment of its counter column; here it is read back.
 --
--- A note at the end of a comment: … add_feature: {"feature_type": …, "period": …, "limit_column": …}
+-- A note at the end of a comment: ... add_feature: {"feature_type": ..., "period": ..., "limit_column": ...}
 
 CREATE FUNCTION @extschema@.feature_usage_setup_features() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$

@@ -3,11 +3,12 @@
 CREATE FUNCTION @extschema@.feature_usage_setup_plan_limits() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    is_new constant boolean := to_regclass('@extschema@.plan_limits') IS NULL;
     plans regclass;
+    is_new boolean;
 BEGIN
     plans := @extschema@.feature_usage_setup_table('plan_limits',
         'The plans: how much of each feature a plan allows in a period, and what else it includes.');
+    is_new := NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = plans AND attnum > 0);
 
     PERFORM @extschema@.feature_usage_setup_column(plans, name, definition, types, description)
        FROM (VALUES

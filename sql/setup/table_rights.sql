@@ -7,7 +7,8 @@ DECLARE
     -- Whether Supabase's auth tells who the caller is. Without it, a signed-in user sees no rows.
     knows_caller boolean := EXISTS (
         SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-         WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0 AND p.prorettype = 'uuid'::regtype);
+         WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0 AND p.prorettype = 'uuid'::regtype
+           AND @extschema@.feature_usage_setup_trusts(p.proowner));
     api_role record;
     rights record;
     kept record;
@@ -17,19 +18,6 @@ BEGIN
             USING HINT = 'Grant USAGE on the schema, then run feature_usage_setup() again.';
         knows_caller := false;
     END IF;
-
-    FOR api_role IN
-        SELECT rolname FROM pg_roles
-         WHERE rolname IN ('anon', 'authenticated', 'service_role')
-           AND NOT has_schema_privilege(oid, ext_schema, 'USAGE')
-    LOOP
-        IF has_schema_privilege(ext_schema, 'USAGE WITH GRANT OPTION') THEN
-            EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', ext_schema, api_role.rolname);
-        ELSE
-            RAISE WARNING 'role % can''t use schema %', api_role.rolname, ext_schema
-                USING HINT = format('Ask the owner of the schema to GRANT USAGE ON SCHEMA %s TO %I.', ext_schema, api_role.rolname);
-        END IF;
-    END LOOP;
 
     FOR rights IN
         SELECT c.oid::regclass AS relation, c.oid, c.relname, c.relkind IN ('r', 'p') AS is_table,
@@ -75,12 +63,11 @@ BEGIN
         PERFORM @extschema@.feature_usage_setup_policy(rights.relation, rights.relname || '_readable_rows',
                     'SELECT', 'PUBLIC', rights.all_rows, 'Whoever has been granted SELECT reads these rows.')
           WHERE rights.all_rows IS NOT NULL;
-        -- On Supabase service_role bypasses row-level security; elsewhere it needs to be let in.
+        -- Where service_role bypasses row-level security, roles that are members of it do not.
         PERFORM @extschema@.feature_usage_setup_policy(rights.relation, rights.relname || '_service_role',
                     'ALL', 'service_role', 'true', 'The server''s own role has all rows.')
            FROM pg_roles AS r
-          WHERE r.rolname = 'service_role' AND NOT r.rolbypassrls AND NOT r.rolsuper
-            AND rights.name <> 'usage_features';
+          WHERE r.rolname = 'service_role' AND rights.name <> 'usage_features';
 
         FOR kept IN
             SELECT polname FROM pg_policy

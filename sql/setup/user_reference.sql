@@ -7,7 +7,8 @@ DECLARE
                              JOIN pg_namespace AS n ON n.oid = c.relnamespace
                              JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id'
                             WHERE n.nspname = 'auth' AND c.relname = 'users' AND c.relkind IN ('r', 'p')
-                              AND a.atttypid = 'uuid'::regtype);
+                              AND a.atttypid = 'uuid'::regtype
+                              AND @extschema@.feature_usage_setup_trusts(c.relowner));
     orphans bigint;
 BEGIN
     IF users IS NULL
@@ -31,7 +32,7 @@ BEGIN
                    p_table, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
     IF orphans > 0 THEN
         RAISE WARNING '% rows of % are of users that are not in auth.users; they are kept', orphans, p_table
-            USING HINT = 'Delete them, then validate the foreign key with ALTER TABLE … VALIDATE CONSTRAINT.';
+            USING HINT = 'Delete them, then validate the foreign key with ALTER TABLE ... VALIDATE CONSTRAINT.';
     END IF;
 END
 $function$;

@@ -8,6 +8,7 @@ use super::jsonb::Jsonb;
 use crate::domain::answer::Answer;
 use crate::domain::decision::{Denial, decide};
 use crate::domain::period::Period;
+use crate::store::executor::View;
 use crate::store::{clock, registry, usage};
 
 #[pg_extern(stable)]
@@ -33,17 +34,18 @@ fn answer(
     };
     let feature = &registered.feature;
     // Blank counts as not given: some gateways send a JSON null for a text as ''.
-    let period = match key.filter(|key| !key.trim().is_empty()) {
+    let current = current_period(feature.period);
+    let asked = match key.filter(|key| !key.trim().is_empty()) {
         Some(key) => Period::parse(feature.period, key),
-        None => Some(current_period(feature.period)),
+        None => Some(current),
     };
-    let decision = match (amount, period) {
+    let decision = match (amount, asked) {
         (Some(amount @ 0..), Some(period)) => {
-            let standing = usage::standing(&registry, registered, user_id, period);
+            let standing = usage::standing(&registry, registered, user_id, period, View::Caller);
             decide(&standing, amount.into(), clock::now_in_seconds())
         }
         (Some(0..), None) => Err(Denial::InvalidPeriod),
         _ => Err(Denial::InvalidAmount),
     };
-    Answer::new(feature, period, decision)
+    Answer::new(feature, asked.unwrap_or(current), decision)
 }

@@ -43,16 +43,12 @@ impl Answer {
         Self::default().denied(Denial::InvalidFeature)
     }
 
-    /// About a feature, and a period if the one that was asked for is one.
-    pub fn new(
-        feature: &Feature,
-        period: Option<Period>,
-        decision: Result<Allowance, Denial>,
-    ) -> Self {
+    /// About a feature and a period: the one that was asked for, or the current one.
+    pub fn new(feature: &Feature, period: Period, decision: Result<Allowance, Denial>) -> Self {
         let subject = Self {
             feature_type: Some(feature.feature_type.clone()),
-            period: period.map(|period| period.to_string()),
-            reset_at: period.map(|period| iso8601(period.reset_at())),
+            period: Some(period.to_string()),
+            reset_at: Some(iso8601(period.reset_at())),
             ..Self::default()
         };
         match decision {
@@ -144,7 +140,11 @@ mod tests {
             limit_column: "image_generation_daily_limit".into(),
             period: PeriodKind::Day,
         };
-        written(&Answer::new(&feature, Period::parse(PeriodKind::Day, "2025-02-10"), decision))
+        written(&Answer::new(
+            &feature,
+            Period::parse(PeriodKind::Day, "2025-02-10").expect("a day"),
+            decision,
+        ))
     }
 
     fn written(answer: &Answer) -> Value {
@@ -222,7 +222,7 @@ mod tests {
             limit_column: "chat_messages_daily_limit".into(),
             period: PeriodKind::Day,
         };
-        let period = Period::parse(PeriodKind::Day, "2025-02-10");
+        let period = Period::parse(PeriodKind::Day, "2025-02-10").expect("a day");
         let text = serde_json::to_string(&Answer::new(&feature, period, Err(denial)))
             .expect("an answer is JSON");
         let keys: Vec<&str> = text

@@ -29,7 +29,7 @@ pub enum View {
 }
 
 /// Executes the statement of this plan, takes its rows, and gives the number of rows it has
-/// returned or written.
+/// returned or written; nothing where a rule has made no or several statements of it.
 ///
 /// # Safety
 /// The plan must be one that SPI has prepared for one statement with arguments of these types, and
@@ -39,14 +39,14 @@ pub unsafe fn execute(
     arguments: &[Argument],
     view: View,
     take: &mut dyn FnMut(&Row),
-) -> u64 {
+) -> Option<u64> {
     let mut receiver = Receiver::new(take);
     // SAFETY: the calls and their order are those of SPI_execute_plan. What is allocated lives in
     // the caller's context, which ends with the function's call; after an error, the end of the
     // transaction releases the plan, the snapshot and the executor.
     unsafe {
         let sources = pg_sys::SPI_plan_get_plan_sources(plan);
-        let source = only::<pg_sys::CachedPlanSource>(sources);
+        let source = only::<pg_sys::CachedPlanSource>(sources)?;
         let owner = pg_sys::CurrentResourceOwner;
         let parameters = parameters(arguments);
         let no_environment = ptr::null_mut();
@@ -54,7 +54,10 @@ pub unsafe fn execute(
             let _by_key = ByKey::new();
             pg_sys::GetCachedPlan(source, parameters, owner, no_environment)
         };
-        let statement = only::<pg_sys::PlannedStmt>((*cached).stmt_list);
+        let Some(statement) = only::<pg_sys::PlannedStmt>((*cached).stmt_list) else {
+            pg_sys::ReleaseCachedPlan(cached, owner);
+            return None;
+        };
 
         match view {
             View::Caller if pg_sys::ActiveSnapshotSet() => {
@@ -92,7 +95,7 @@ pub unsafe fn execute(
         if view == View::Command {
             pg_sys::CommandCounterIncrement();
         }
-        rows
+        Some(rows)
     }
 }
 
@@ -124,9 +127,10 @@ impl Drop for ByKey {
 }
 
 /// The only element of a list that has one.
-unsafe fn only<T>(list: *mut pg_sys::List) -> *mut T {
+unsafe fn only<T>(list: *mut pg_sys::List) -> Option<*mut T> {
     // SAFETY: the caller names the type of the list's elements.
-    unsafe { PgList::<T>::from_pg(list) }.get_ptr(0).expect("a plan has one statement")
+    let list = unsafe { PgList::<T>::from_pg(list) };
+    if list.len() == 1 { list.get_ptr(0) } else { None }
 }
 
 /// A row as the executor hands it over, for as long as it is looked at.
@@ -277,8 +281,7 @@ unsafe fn prepared_checks(table: pg_sys::Relation) -> Option<Rc<Checks>> {
     Some(checks)
 }
 
-/// Prepares the CHECKs as the executor would, or none of them if one depends on something that can
-/// change without the table's knowing, such as a function that is inlined.
+/// Prepares the CHECKs as the executor would, or none of them if one is not plain.
 unsafe fn prepare_checks(table: pg_sys::Relation, generation: u64) -> Option<Checks> {
     // SAFETY: the constraints stand in the relation's cache entry, which stays while the table is
     // open; what is made of them is copied into a context of its own.
@@ -286,6 +289,11 @@ unsafe fn prepare_checks(table: pg_sys::Relation, generation: u64) -> Option<Che
         let constraints = (*(*table).rd_att).constr.as_ref()?;
         let count = usize::from(constraints.num_check);
         if count == 0 {
+            return None;
+        }
+        // A column that is computed when it is read is not in the row that is checked.
+        #[cfg(feature = "pg18")]
+        if constraints.has_generated_virtual {
             return None;
         }
         let mut checks = Checks::empty(generation);
@@ -305,13 +313,38 @@ unsafe fn prepare_check(check: &pg_sys::ConstrCheck) -> Option<*mut pg_sys::Expr
     if !check.ccenforced {
         return None;
     }
-    let (mut tables, mut others) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: the text is an expression that Postgres itself has written.
     unsafe {
         let expression = pg_sys::stringToNode(check.ccbin).cast();
-        let planned = pg_sys::expression_planner_with_deps(expression, &mut tables, &mut others);
-        let stands_alone = tables.is_null() && others.is_null();
-        stands_alone.then(|| pg_sys::ExecInitExpr(planned, ptr::null_mut()))
+        is_plain(expression).then(|| {
+            let planned = pg_sys::expression_planner(expression.cast());
+            pg_sys::ExecInitExpr(planned, ptr::null_mut())
+        })
+    }
+}
+
+/// Whether an expression only compares columns and constants by operators of Postgres' own.
+///
+/// Such a one may be kept: it depends on nothing but the table, keeps nothing of one execution for
+/// the next, and can't call us in turn. Of any other it would have to be proved.
+unsafe fn is_plain(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: a node's tag tells its type; arguments of nodes are nodes.
+    unsafe {
+        let all = |list| {
+            let nodes = PgList::<pg_sys::Node>::from_pg(list);
+            nodes.iter_ptr().all(|node| is_plain(node))
+        };
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Const => true,
+            pg_sys::NodeTag::T_Var => (*node.cast::<pg_sys::Var>()).varattno > 0,
+            pg_sys::NodeTag::T_BoolExpr => all((*node.cast::<pg_sys::BoolExpr>()).args),
+            pg_sys::NodeTag::T_OpExpr => {
+                let operator = node.cast::<pg_sys::OpExpr>();
+                let is_builtin = (*operator).opno.to_u32() < pg_sys::FirstGenbkiObjectId;
+                is_builtin && all((*operator).args)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ thread_local! {
     static REGISTRY_IS_CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Counts the changes of tables, any tables, that this backend has been told of.
+/// Counts the changes of tables and schemas, any of them, that this backend has been told of.
 pub fn generation() -> u64 {
     GENERATION.get()
 }
@@ -24,11 +24,11 @@ pub fn registry_is_current() -> bool {
     REGISTRY_IS_CURRENT.get()
 }
 
-/// Says that the registry is being read. It is asked before the reading, so that a change that
-/// arrives meanwhile makes it false again.
-pub fn reading_registry(table: Oid) {
+/// Says that the registry, this table, has been read, beginning in that generation. A change that
+/// has arrived meanwhile may be one of the registry.
+pub fn has_read_registry(table: Oid, beginning: u64) {
     REGISTRY_TABLE.set(table);
-    REGISTRY_IS_CURRENT.set(true);
+    REGISTRY_IS_CURRENT.set(beginning == generation());
 }
 
 /// Tells every session, when this transaction commits, that a table has changed.
@@ -60,5 +60,6 @@ unsafe extern "C-unwind" fn on_table_change(_: Datum, table: Oid) {
 }
 
 unsafe extern "C-unwind" fn on_schema_change(_: Datum, _: i32, _: u32) {
+    GENERATION.set(GENERATION.get() + 1);
     REGISTRY_IS_CURRENT.set(false);
 }

@@ -1,7 +1,7 @@
 //! The database side: the registry of features, the statements, and the only code that calls SPI.
 
 pub mod clock;
-mod executor;
+pub mod executor;
 pub mod invalidation;
 pub mod registry;
 mod spi;

@@ -14,6 +14,7 @@ use super::invalidation;
 use super::statements::{self, FeatureStatements};
 use crate::domain::feature::Feature;
 use crate::domain::period::PeriodKind;
+use crate::error::Error;
 
 /// A backend's copy of the registry.
 pub struct Registry {
@@ -55,12 +56,12 @@ fn load() -> Registry {
     invalidation::watch();
     // Should the reading fail, there is no copy that could be taken for a current one.
     CURRENT.set(None);
+    let before = invalidation::generation();
     let extension = statements::extension()
-        .read_latest(&[], |row| (row.get::<String>(0), row.get::<Oid>(1)))
+        .read_latest(&[], |row| row.get::<String>(0).zip(row.get::<Oid>(1)))
         .pop();
-    let (schema, table) = extension.unwrap_or_default();
-    let schema = quote_identifier(schema.unwrap_or_default());
-    invalidation::reading_registry(table.unwrap_or(Oid::INVALID));
+    let Some((schema, table)) = extension.flatten() else { Error::NoRegistry.raise() };
+    let schema = quote_identifier(schema);
     let features = statements::features(&schema).read_latest(&[], |row| {
         Some(Feature {
             feature_type: row.get(0)?,
@@ -69,6 +70,10 @@ fn load() -> Registry {
             period: PeriodKind::from_name(&row.get::<String>(3)?)?,
         })
     });
+    // A role that is shown no features must not hide them from the next one.
+    if !features.is_empty() {
+        invalidation::has_read_registry(table, before);
+    }
     let features = features
         .into_iter()
         .flatten()

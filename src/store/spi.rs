@@ -73,7 +73,8 @@ impl Statement {
         self.collect(arguments, View::Latest, take)
     }
 
-    fn collect<T>(
+    /// Reads with the view that is asked for.
+    pub fn collect<T>(
         &self,
         arguments: &[Argument],
         view: View,
@@ -87,7 +88,15 @@ impl Statement {
     fn execute(&self, arguments: &[Argument], view: View, take: &mut dyn FnMut(&Row)) -> u64 {
         let plan = self.plan(arguments);
         // SAFETY: the plan is kept, and was prepared for one statement with these types.
-        unsafe { executor::execute(plan, arguments, view, take) }
+        let rows = unsafe { executor::execute(plan, arguments, view, take) };
+        rows.unwrap_or_else(|| {
+            // What a rule has made of it does not know the table any more, and so would not notice
+            // that the rule is gone: it is prepared again.
+            self.plans.borrow_mut().retain(|(_, kept)| *kept != plan);
+            // SAFETY: nobody refers to the plan any more.
+            unsafe { pg_sys::SPI_freeplan(plan) };
+            Error::Rewritten.raise()
+        })
     }
 
     fn plan(&self, arguments: &[Argument]) -> pg_sys::SPIPlanPtr {
@@ -130,6 +139,14 @@ impl Statement {
 /// An API has three roles.
 const MAX_ROLES: usize = 15;
 
+/// Whether a message names a table, with or without its schema, or a column by its alias.
+fn names(message: &str, table: &str) -> bool {
+    message.split(|c: char| c.is_whitespace() || "\"'«»“”".contains(c)).any(|word| {
+        word == table
+            || word.split_once('.').is_some_and(|(before, after)| after == table || before == table)
+    })
+}
+
 /// Runs statements on our tables. Where one of the tables, or a column of one, is not there, the
 /// error is raised again with a hint that says how to get it back.
 pub fn on_tables<T>(schema: &str, tables: &[&str], work: impl FnOnce() -> T) -> T {
@@ -139,7 +156,7 @@ pub fn on_tables<T>(schema: &str, tables: &[&str], work: impl FnOnce() -> T) -> 
         .catch_others(|caught| {
             if let CaughtError::PostgresError(report) = &caught
                 && missing.contains(&report.sql_error_code())
-                && tables.iter().any(|table| report.message().contains(table))
+                && tables.iter().any(|table| names(report.message(), table))
             {
                 let (code, message) = (report.sql_error_code(), report.message());
                 Error::TablesMissing { code, message, schema }.raise();

@@ -3,6 +3,7 @@
 use pgrx::{JsonB, Uuid};
 use serde_json::{Map, Value};
 
+use super::executor::View;
 use super::registry::{Registered, Registry};
 use super::spi::{Argument, on_tables};
 use super::statements;
@@ -13,7 +14,7 @@ use crate::domain::summary::Plan;
 use crate::error::Error;
 
 /// How an error names our tables, or a column of one by the alias that the statements use.
-const TABLES: &[&str] = &["feature_usage", "plan_limits", "user_plans", " fu.", " pl.", " up."];
+const TABLES: &[&str] = &["feature_usage", "plan_limits", "user_plans", "fu", "pl", "up"];
 
 /// Adds to the user's count of the period, in one atomic step.
 ///
@@ -33,7 +34,13 @@ pub fn increment(
         statements.update.write(&arguments) > 0 || statements.upsert.write(&arguments) > 0
     });
     if !is_counted {
-        Error::CountOverflow { feature: &registered.feature, amount }.raise();
+        let feature = &registered.feature;
+        let current_usage =
+            standing(registry, registered, user_id, period, View::Latest).current_usage;
+        if current_usage + i64::from(amount) > i64::from(i32::MAX) {
+            Error::CountOverflow { feature, amount }.raise();
+        }
+        Error::NotCounted { feature }.raise();
     }
 }
 
@@ -43,11 +50,12 @@ pub fn standing(
     registered: &Registered,
     user_id: Uuid,
     period: Period,
+    view: View,
 ) -> Standing {
     let key = period.to_string();
     let arguments = [Argument::Uuid(user_id), Argument::Text(&key)];
     let rows = on_tables(&registry.schema, TABLES, || {
-        registered.statements.standing.read(&arguments, |row| Standing {
+        registered.statements.standing.collect(&arguments, view, |row| Standing {
             subscription: Subscription {
                 plan_id: row.get(0),
                 is_active: row.get(1),

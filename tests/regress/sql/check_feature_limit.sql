@@ -75,8 +75,10 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 1, '2
 -- The rules in their order. Each of these users breaks the rules from one on: the first one that
 -- is broken gives the answer. First, the arguments.
 SELECT check_feature_limit(:user, 'videos', -1, 'never');
-SELECT check_feature_limit(:user, 'insights', -1, 'never');
-SELECT check_feature_limit(:user, 'insights', 1, 'never');
+-- Without a period that is one, the answer is about the current one.
+SELECT check_feature_limit(:user, 'insights', -1, 'never') - 'period' - 'reset_at' AS answer;
+SELECT check_feature_limit(:user, 'insights', 1, 'never') - 'period' - 'reset_at' AS answer;
+SELECT check_feature_limit(:user, 'insights', 1, 'never') ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS is_current;
 SELECT check_feature_limit(:user, 'insights', NULL, '2025-02');
 -- 2. A user without a row, or with a NULL plan, is on the plan free.
 INSERT INTO user_plans (user_id) VALUES ('00000000-0000-0000-0000-000000000010');

@@ -88,6 +88,69 @@ RESET ROLE;
 SELECT proname FROM pg_proc WHERE proname = 'feature_usage_setup' AND prosrc LIKE '%note_role%';
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage CASCADE;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+RESET client_min_messages;
+
+-- A trigger that leaves a search path of the attacker's behind, for what a superuser does next.
+CREATE SCHEMA evil;
+GRANT ALL ON SCHEMA evil TO regress_attacker;
+SET ROLE regress_attacker;
+CREATE FUNCTION evil.leave_path() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('search_path', 'evil, pg_catalog', false);
+    RETURN NEW;
+END $$;
+CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class WHERE public.note_role();
+CREATE VIEW evil.pg_depend AS SELECT * FROM pg_catalog.pg_depend WHERE public.note_role();
+GRANT SELECT ON evil.pg_class, evil.pg_depend TO PUBLIC;
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', NULL);
+CREATE TRIGGER leave_path BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION evil.leave_path();
+SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
+RESET ROLE;
+RESET search_path;
+SELECT is_called FROM ran_as_superuser;
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage CASCADE;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+RESET client_min_messages;
+
+-- A trigger of the schema's owner that replaces a function of the extension in the middle.
+ALTER SCHEMA evil OWNER TO regress_attacker;
+SET ROLE regress_attacker;
+CREATE FUNCTION evil.replace_member() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DROP FUNCTION evil.feature_usage_setup_table_rights(text[]);
+    CREATE FUNCTION evil.feature_usage_setup_table_rights(text[]) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+    RETURN NEW;
+END $$;
+CREATE TABLE evil.feature_usage (user_id uuid, period text, voice_seconds integer);
+INSERT INTO evil.feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', NULL);
+CREATE TRIGGER replace_member BEFORE UPDATE ON evil.feature_usage FOR EACH ROW EXECUTE FUNCTION evil.replace_member();
+SELECT test.sqlstate('CREATE EXTENSION feature_usage SCHEMA evil') IS NOT NULL AS tried;
+RESET ROLE;
+SELECT is_called FROM ran_as_superuser;
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage CASCADE;
+RESET client_min_messages;
+
+-- A superuser who installs over tables of somebody else's is refused; what somebody else calls
+-- auth.users is not looked at. (An index runs code of its owner's whenever a query is planned.)
+SET ROLE regress_attacker;
+CREATE SCHEMA auth;
+GRANT USAGE ON SCHEMA auth TO PUBLIC;
+CREATE TABLE auth.users (id uuid PRIMARY KEY);
+GRANT SELECT, REFERENCES ON auth.users TO PUBLIC;
+CREATE TABLE user_plans (user_id uuid PRIMARY KEY, plan_id text);
+RESET ROLE;
+CREATE EXTENSION feature_usage;
+DROP TABLE user_plans;
+CREATE EXTENSION feature_usage;
+SELECT count(*) AS references_to_auth FROM pg_constraint WHERE contype = 'f' AND confrelid = 'auth.users'::regclass;
+DROP EXTENSION feature_usage;
+
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage CASCADE;
 \c :home
 DROP DATABASE feature_usage_hostile;
 DROP ROLE regress_attacker;

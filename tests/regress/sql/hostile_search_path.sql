@@ -45,6 +45,7 @@ CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class LIMIT 0;
 CREATE VIEW evil.pg_attribute AS SELECT attrelid, attname, atttypid, attnum, attisdropped, attnotnull, atthasdef FROM pg_catalog.pg_attribute LIMIT 0;
 
 -- A new backend, which reads the registry under that path.
+DISCARD TEMP;
 \c -
 SET search_path = evil, pg_catalog, public;
 SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') OPERATOR(pg_catalog.=) :'answer'::jsonb AS same_answer;
@@ -61,6 +62,7 @@ RESET search_path;
 SELECT period, images_generated, video_minutes, updated_at > '2000-01-01' AS is_now FROM feature_usage ORDER BY period;
 SELECT count(*) AS rows_in_evil FROM evil.feature_usage;
 -- The same with what every session may create: temporary objects.
+DISCARD TEMP;
 \c -
 CREATE TEMP TABLE feature_usage (user_id uuid, period text, images_generated integer);
 CREATE TEMP TABLE plan_limits AS SELECT * FROM public.plan_limits;
@@ -72,6 +74,7 @@ SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT images_generated FROM public.feature_usage WHERE period = '2025-02-10';
 -- And CREATE EXTENSION, under that path.
+DISCARD TEMP;
 \c -
 DROP EXTENSION feature_usage;
 SET search_path = evil, pg_catalog, public;

@@ -89,5 +89,15 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
 RESET ROLE;
 -- Nothing of what was refused has happened.
 SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages, video_minutes FROM feature_usage ORDER BY user_id, period;
+-- A role that is a member of service_role does not bypass row-level security as that does, and yet
+-- gets the same answers.
+CREATE ROLE regress_worker;
+GRANT service_role TO regress_worker;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') AS of_owner \gset
+SET ROLE regress_worker;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') = :'of_owner'::jsonb AS is_the_same;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 0, '2025-02-10');
+RESET ROLE;
+DROP ROLE regress_worker;
 \c :home
 DROP DATABASE feature_usage_rls;
