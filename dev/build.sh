@@ -12,12 +12,13 @@ build_extension() {
 }
 
 install_extension() {
-    local extensions libraries
+    local extensions libraries as_root=as_root
+    ! can_install || as_root=
     extensions=$("$PG_CONFIG" --sharedir)/extension
     libraries=$("$PG_CONFIG" --pkglibdir)
-    as_root install -m 644 "$TARGET/extension/feature_usage.control" "$TARGET/extension/feature_usage--$VERSION.sql" "$extensions"
+    $as_root install -m 644 "$TARGET/extension/feature_usage.control" "$TARGET/extension/feature_usage--$VERSION.sql" "$extensions"
     # A library is replaced by renaming: a running backend keeps the file that it has open.
-    as_root install -m 755 "$TARGET/release/libfeature_usage.so" "$libraries/feature_usage.so.new"
-    as_root mv "$libraries/feature_usage.so.new" "$libraries/feature_usage.so"
+    $as_root install -m 755 "$TARGET/release/libfeature_usage.so" "$libraries/feature_usage.so.new"
+    $as_root mv "$libraries/feature_usage.so.new" "$libraries/feature_usage.so"
     printf '    installed into %s and %s\n' "$extensions" "$libraries"
 }

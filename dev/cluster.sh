@@ -15,11 +15,11 @@ clusters_dir() {
     printf '%s' "$dir"
 }
 
-# The folder of a cluster's socket. A path of a socket has to be short.
+# The folder of a cluster's socket. Its path has to be short, and without spaces.
 cluster_socket() {
     local dir
     dir=$(clusters_dir)/$1/socket
-    [ ${#dir} -le 80 ] || dir=/tmp/feature_usage-$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
+    [[ ${#dir} -le 80 && $dir =~ ^[A-Za-z0-9/._-]+$ ]] || dir=/tmp/feature_usage-$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
     printf '%s' "$dir"
 }
 
@@ -74,6 +74,14 @@ cluster_stop() {
 cluster_remove() {
     cluster_stop "$1"
     rm -rf "${ROOT:?}/.pg/$1" "$(cluster_socket "$1")" "$(clusters_dir)/$1"
+}
+
+# Removes what tests may have left that were stopped in the middle.
+clusters_remove_of_tests() {
+    local dir
+    for dir in "$(clusters_dir)"/{it,regress}_*; do
+        [ ! -d "$dir/data" ] || cluster_remove "$(basename "$dir")"
+    done
 }
 
 # psql on a cluster, quiet, and stopping at the first error.

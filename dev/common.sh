@@ -6,9 +6,11 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 
-# Which Postgres: PG_CONFIG, or Debian's default version.
+# Which Postgres: the one that PG_CONFIG names, or Debian's of version PG_MAJOR.
 PG_MAJOR=${PG_MAJOR:-15}
+GIVEN_PG_CONFIG=${PG_CONFIG:-}
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}
+PG_CONFIG=$(command -v "$PG_CONFIG" || printf '%s' "$PG_CONFIG")
 
 # A backtrace in an error's DETAIL would make tests depend on the shell they run in.
 unset RUST_BACKTRACE PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE PGPASSFILE
@@ -45,6 +47,7 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     else
+        command -v sudo >/dev/null || fail "only root may: $*  (run this as root, or install sudo)"
         sudo "$@"
     fi
 }
@@ -52,7 +55,8 @@ as_root() {
 # Postgres refuses to run as root; then everything of its own runs as this user instead.
 as_server_user() {
     if [ "$(id -u)" -eq 0 ]; then
-        setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+        # From a folder that this user can be in.
+        (cd / && setpriv --reuid=postgres --regid=postgres --init-groups -- "$@")
     else
         "$@"
     fi
@@ -68,24 +72,41 @@ need_packages() {
     command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
     printf '    apt-get install %s\n' "${missing[*]}"
     as_root apt-get update -qq
-    # Debian would start a cluster of its own, which nobody here needs.
-    as_root mkdir -p /etc/postgresql-common
-    [ -e /etc/postgresql-common/createcluster.conf ] ||
-        printf 'create_main_cluster = false\n' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    for package in "${missing[@]}"; do
+        apt-cache show "$package" >/dev/null 2>&1 ||
+            fail "apt has no $package: set PG_MAJOR or PG_CONFIG, or add the repository that has it (for Postgres, apt.postgresql.org)"
+    done
+    # Debian would start a cluster of its own, which nobody here needs; only for this installation.
+    local settings=/etc/postgresql-common/createcluster.conf made=
+    if [ ! -e $settings ]; then
+        made=$settings
+        as_root mkdir -p "$(dirname $settings)"
+        printf 'create_main_cluster = false\n' | as_root tee $settings >/dev/null
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null || fail "apt-get install failed"
+    [ -z "$made" ] || as_root rm -f "$made"
 }
 
 # A Postgres given by PG_CONFIG is the user's own; otherwise it is Debian's.
 need_postgres() {
     command -v cargo >/dev/null || fail "cargo is missing: install Rust first, see https://rustup.rs"
+    [ -z "$GIVEN_PG_CONFIG" ] || [ -x "$PG_CONFIG" ] || fail "there is no program $GIVEN_PG_CONFIG: correct PG_CONFIG"
     need_packages gcc libc6-dev libclang-dev
     [ -x "$PG_CONFIG" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] ||
         need_packages "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
     [ -x "$PG_CONFIG" ] || fail "no pg_config at $PG_CONFIG: set PG_CONFIG"
+    # Better now than after the build.
+    [ "$(id -u)" -eq 0 ] || can_install || as_root true
     PG_MAJOR=$("$PG_CONFIG" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
     PG_BIN=$("$PG_CONFIG" --bindir)
     export PG_CONFIG PG_MAJOR PG_BIN PGRX_PG_CONFIG_PATH=$PG_CONFIG
     export PATH=$PG_BIN:$PATH
+}
+
+# Whether the folders of this Postgres are the user's own.
+can_install() {
+    [ -w "$("$PG_CONFIG" --pkglibdir)" ] && [ -w "$("$PG_CONFIG" --sharedir)/extension" ]
 }
 
 CARGO_FEATURES() { printf -- '--no-default-features --features pg%s' "$PG_MAJOR"; }

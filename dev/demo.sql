@@ -3,10 +3,6 @@
 \set bob   '''b0b00000-0000-4000-8000-000000000002'''
 \set QUIET on
 \pset footer off
-SET client_min_messages = warning;
-
-DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
 \echo 'CREATE EXTENSION feature_usage;'
 CREATE EXTENSION feature_usage;
 
