@@ -11,6 +11,11 @@ use crate::domain::period::Period;
 use crate::store::executor::View;
 use crate::store::{clock, registry, usage};
 
+/// Says whether a user may use so much more of a feature in a period, by default the current one.
+///
+/// The answer is an [`Answer`]; the rules are those of [`decide`]. Wrong arguments are denials, so
+/// that a caller who only looks at `allowed` is never let through; only a NULL user is an error
+/// (22004). It writes nothing and assigns no transaction id, so it runs on a standby as well.
 #[pg_extern(stable)]
 fn check_feature_limit(
     p_user_id: Option<Uuid>,

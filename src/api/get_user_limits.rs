@@ -8,6 +8,8 @@ use super::jsonb::Jsonb;
 use crate::domain::summary::Summary;
 use crate::store::{registry, usage};
 
+/// Gives the limits of a user's plan, and the usage of every feature in its own current period, as
+/// a [`Summary`]. A NULL user is an error (22004). Reads only.
 #[pg_extern(stable)]
 fn get_user_limits(p_user_id: Option<Uuid>) -> Jsonb<Summary> {
     let user_id = required(p_user_id, "p_user_id");

@@ -1,4 +1,17 @@
 //! The increments: one atomic upsert each, after the fact and without asking the limit.
+//!
+//! All of them add an amount to the count of a user in a period, create the row if there is none,
+//! and do nothing for an amount of 0. Their errors, with which nothing is counted:
+//!
+//! | SQLSTATE | when |
+//! |---|---|
+//! | 22004 | an argument is NULL |
+//! | 22023 | the amount is negative: a count that can be lowered is a limit that can be reset |
+//! | 22007 | the period does not exist or is of the other kind: no check would ever see the count |
+//! | 22003 | the count would be over 2147483647 |
+//! | 27000 | a trigger of the app's suppresses the count |
+//! | 0A000 | a rule of the app's replaces the statement |
+//! | 42P01, 42703 | a table or column is missing; the hint says how to get it back |
 
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -8,6 +21,7 @@ use crate::domain::period::Period;
 use crate::error::Error;
 use crate::store::{registry, usage};
 
+/// Adds seconds of voice to a month, `YYYY-MM`.
 #[pg_extern(volatile)]
 fn increment_voice_seconds(
     p_user_id: Option<Uuid>,
@@ -17,21 +31,25 @@ fn increment_voice_seconds(
     increment("voice_seconds", p_user_id, ("p_seconds", p_seconds), p_period);
 }
 
+/// Adds insights to a month, `YYYY-MM`.
 #[pg_extern(volatile)]
 fn increment_insights_count(p_user_id: Option<Uuid>, p_count: Option<i32>, p_period: Option<&str>) {
     increment("insights", p_user_id, ("p_count", p_count), p_period);
 }
 
+/// Adds @therai calls to a day, `YYYY-MM-DD`.
 #[pg_extern(volatile)]
 fn increment_therai_calls(p_user_id: Option<Uuid>, p_calls: Option<i32>, p_period: Option<&str>) {
     increment("therai_calls", p_user_id, ("p_calls", p_calls), p_period);
 }
 
+/// Adds chat messages to a day, `YYYY-MM-DD`.
 #[pg_extern(volatile)]
 fn increment_chat_messages(p_user_id: Option<Uuid>, p_count: Option<i32>, p_period: Option<&str>) {
     increment("chat", p_user_id, ("p_count", p_count), p_period);
 }
 
+/// Adds images to a day, `YYYY-MM-DD`.
 #[pg_extern(volatile)]
 fn increment_images_generated(
     p_user_id: Option<Uuid>,
@@ -41,6 +59,8 @@ fn increment_images_generated(
     increment("image_generation", p_user_id, ("p_count", p_count), p_period);
 }
 
+/// Adds to any registered feature, as the increment of that feature does. An unknown feature is
+/// 22023 as well, with a hint that lists the known ones.
 #[pg_extern(volatile)]
 fn increment_feature_usage(
     p_user_id: Option<Uuid>,

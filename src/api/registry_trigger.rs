@@ -6,6 +6,7 @@ use pgrx::prelude::*;
 
 use crate::store::invalidation;
 
+/// Runs after every statement that changes `usage_features`.
 #[pg_trigger]
 fn usage_features_changed<'a>(
     trigger: &'a PgTrigger<'a>,
