@@ -99,22 +99,26 @@ pub unsafe fn execute(
     }
 }
 
-/// While this lives, the planner scans tables by their keys.
+/// While this lives, the planner scans tables by their keys, and nothing is compiled.
 ///
 /// A plan that was made while a table was small, and so reads all of it, would be kept until the
-/// next ANALYZE, though the table may have grown to any size by then.
+/// next ANALYZE, though the table may have grown to any size by then. Where there is no key, the
+/// planner now believes that the plan costs a fortune, and would have LLVM loaded for it.
 struct ByKey {
     scans_tables: bool,
+    compiles: bool,
 }
 
 impl ByKey {
     fn new() -> Self {
-        // SAFETY: a setting of this backend, which runs on one thread; put back when dropped, also
+        // SAFETY: settings of this backend, which runs on one thread; put back when dropped, also
         // after an error.
         unsafe {
-            let scans_tables = pg_sys::enable_seqscan;
+            let before =
+                Self { scans_tables: pg_sys::enable_seqscan, compiles: pg_sys::jit_enabled };
             pg_sys::enable_seqscan = false;
-            Self { scans_tables }
+            pg_sys::jit_enabled = false;
+            before
         }
     }
 }
@@ -122,7 +126,10 @@ impl ByKey {
 impl Drop for ByKey {
     fn drop(&mut self) {
         // SAFETY: as above.
-        unsafe { pg_sys::enable_seqscan = self.scans_tables };
+        unsafe {
+            pg_sys::enable_seqscan = self.scans_tables;
+            pg_sys::jit_enabled = self.compiles;
+        }
     }
 }
 

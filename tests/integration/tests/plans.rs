@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use integration::{Cluster, check, increment, poll, user};
+use integration::{Cluster, backend_pid, check, increment, limits, poll, user};
 use postgres::Client;
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_plans"));
@@ -47,4 +47,18 @@ fn a_plan_that_was_made_for_empty_tables_finds_rows_by_their_key_later() {
         (updates >= 100).then_some(())
     });
     assert_eq!(scans(&mut owner), before);
+}
+
+#[test]
+fn nothing_is_compiled_for_a_call_that_takes_microseconds() {
+    let database = CLUSTER.database("compiled");
+    let mut caller = database.connect();
+    check(&mut caller, "image_generation", user(1), 1);
+    limits(&mut caller, user(1));
+    increment(&mut caller, "increment_images_generated", user(1), 1, "2025-02-10")
+        .expect("a count");
+    let maps = format!("/proc/{}/maps", backend_pid(&mut caller));
+    let loaded = std::fs::read_to_string(maps).expect("what the backend has loaded");
+    assert!(loaded.contains("feature_usage.so"), "not the backend's own");
+    assert!(!loaded.contains("llvmjit"), "LLVM is loaded");
 }
