@@ -2,7 +2,7 @@
 //!
 //! pgrx embeds what it knows of every SQL function in the library itself, and its own crate turns
 //! that into SQL. `cargo pgrx schema` does the same, but takes minutes to install; with this, a
-//! build needs nothing except cargo. `cargo pgrx package` works as well, for those who have it.
+//! build needs nothing except cargo.
 
 use std::fs;
 use std::path::Path;
