@@ -31,7 +31,7 @@ cluster_is_running() {
 
 # Starts a new, empty cluster; one of that name from an earlier run is removed.
 cluster_create() {
-    local dir socket
+    local dir
     dir=$(clusters_dir)/$1
     cluster_remove "$1"
     as_server_user mkdir -p "$dir"
@@ -62,7 +62,7 @@ cluster_start() {
     fi
     as_server_user mkdir -p "$socket"
     as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
-        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=${CLUSTER_FSYNC:-off}" \
+        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off" \
         >/dev/null || { cat "$dir/log" >&2; fail "Postgres did not start"; }
 }
 

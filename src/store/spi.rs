@@ -45,8 +45,8 @@ impl Argument<'_> {
 pub struct Statement {
     text: CString,
     /// One for each role that has executed it: with row-level security, a plan is made for a role,
-    /// and a pooled connection changes its role with every request. Never freed: a statement lives
-    /// as long as its backend.
+    /// and a pooled connection changes its role with every request. Kept as long as
+    /// the backend lives, unless a rule has spoilt one.
     plans: RefCell<Vec<(Oid, pg_sys::SPIPlanPtr)>>,
 }
 

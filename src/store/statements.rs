@@ -11,6 +11,7 @@ use pgrx::spi::quote_identifier;
 
 use super::spi::Statement;
 use crate::domain::feature::Feature;
+use crate::domain::subscription::FREE_PLAN;
 
 /// The statements of one feature. All take the user and the period's key first.
 pub struct FeatureStatements {
@@ -42,6 +43,7 @@ impl FeatureStatements {
               WHERE fu.{usage} OPERATOR(pg_catalog.<=)
                     (2147483647 OPERATOR(pg_catalog.-) excluded.{usage})"
         );
+        let plan = plan_of_user(schema);
         let standing = format!(
             "SELECT up.plan_id::pg_catalog.text,
                     up.is_active::pg_catalog.bool,
@@ -50,11 +52,7 @@ impl FeatureStatements {
                     pl.is_active::pg_catalog.bool,
                     pl.{limit}::pg_catalog.int8,
                     fu.{usage}::pg_catalog.int8
-               FROM (SELECT $1 AS user_id) AS u
-               LEFT JOIN {schema}.user_plans AS up
-                      ON up.user_id OPERATOR(pg_catalog.=) u.user_id
-               LEFT JOIN {schema}.plan_limits AS pl
-                      ON pl.plan_id OPERATOR(pg_catalog.=) COALESCE(up.plan_id::pg_catalog.text, 'free')
+               FROM {plan}
                LEFT JOIN {schema}.feature_usage AS fu
                       ON fu.user_id OPERATOR(pg_catalog.=) u.user_id
                      AND fu.period OPERATOR(pg_catalog.=) $2"
@@ -84,8 +82,22 @@ pub fn features(schema: &str) -> Rc<Statement> {
     ))
 }
 
+/// User `$1` as `u`, with the subscription as `up` and the plan as `pl`; one row, whatever is
+/// missing. It ends with the condition on the plan, so that another one can follow.
+fn plan_of_user(schema: &str) -> String {
+    format!(
+        "(SELECT $1 AS user_id) AS u
+               LEFT JOIN {schema}.user_plans AS up
+                      ON up.user_id OPERATOR(pg_catalog.=) u.user_id
+               LEFT JOIN {schema}.plan_limits AS pl
+                      ON pl.plan_id OPERATOR(pg_catalog.=)
+                         COALESCE(up.plan_id::pg_catalog.text, '{FREE_PLAN}')"
+    )
+}
+
 /// The plan of user `$1`: the row of `plan_limits` and the names of its boolean columns.
 pub fn plan(schema: &str) -> Rc<Statement> {
+    let plan = plan_of_user(schema);
     kept(format!(
         "SELECT pg_catalog.to_jsonb(pl),
                 ARRAY(SELECT a.attname::pg_catalog.text
@@ -94,11 +106,7 @@ pub fn plan(schema: &str) -> Rc<Statement> {
                          AND a.atttypid OPERATOR(pg_catalog.=) 'pg_catalog.bool'::pg_catalog.regtype
                          AND a.attnum OPERATOR(pg_catalog.>) 0
                          AND NOT a.attisdropped)
-           FROM (SELECT $1 AS user_id) AS u
-           LEFT JOIN {schema}.user_plans AS up ON up.user_id OPERATOR(pg_catalog.=) u.user_id
-           LEFT JOIN {schema}.plan_limits AS pl
-                  ON pl.plan_id OPERATOR(pg_catalog.=) COALESCE(up.plan_id::pg_catalog.text, 'free')
-                 AND pl.is_active"
+           FROM {plan} AND pl.is_active"
     ))
 }
 

@@ -98,7 +98,7 @@ pub fn current_counts(
     let count = |registered: &Registered| {
         let feature = &registered.feature;
         let key = current(feature.period).to_string();
-        let row = rows.iter().find(|(period, _)| *period == Some(key.clone()));
+        let row = rows.iter().find(|(period, _)| period.as_deref() == Some(key.as_str()));
         row.and_then(|(_, columns)| columns.get(&feature.usage_column)?.as_i64()).unwrap_or(0)
     };
     registry.features.iter().map(count).collect()
