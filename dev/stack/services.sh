@@ -1,0 +1,106 @@
+# The services of the local Supabase: REST server, edge functions and gateway, one process each, in
+# a folder of .stack/run that has their logs and process ids.
+# shellcheck shell=bash source=dev/stack/database.sh
+
+stack_folder() { printf '%s/.stack/run/%s' "$ROOT" "$1"; }
+
+# Starts the services of a database on a port of 127.0.0.1. JWT_SECRET, ANON_KEY and SERVICE_KEY are
+# the secrets of the app; IMAGE_API_URL, where it is set, the image model that the functions use.
+stack_start() {
+    local name=$1 cluster=$2 database=$3 port=$4 folder sockets function locations=
+    folder=$(stack_folder "$name")
+    stack_stop "$name"
+    mkdir -p "$folder"
+    # The path of a socket has to be short.
+    sockets=$(mktemp -d /tmp/stack.XXXXXX)
+    printf '%s' "$sockets" >"$folder/sockets"
+
+    start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS=public PGRST_DB_ANON_ROLE=anon \
+        PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
+        PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$JWT_SECRET" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
+    for function in $(stack_functions); do
+        start_service "$folder" "$function" env DENO_SERVE_ADDRESS="unix:$sockets/$function.sock" \
+            SUPABASE_URL="http://127.0.0.1:$port" SUPABASE_ANON_KEY="$ANON_KEY" \
+            SUPABASE_SERVICE_ROLE_KEY="$SERVICE_KEY" JWT_SECRET="$JWT_SECRET" \
+            "$DENO" run --quiet --frozen --config "$DENO_CONFIG" --allow-env --allow-net \
+            --allow-read="$sockets" --allow-write="$sockets" "$ROOT/supabase/functions/$function/index.ts"
+        locations+="location = /functions/v1/$function { proxy_pass http://unix:$sockets/$function.sock:/$function; } "
+    done
+    sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" \
+        dev/stack/gateway.conf >"$folder/gateway.conf"
+    start_service "$folder" gateway nginx -e stderr -p "$folder" -c "$folder/gateway.conf"
+
+    wait_for_service "$folder" rest test -S "$sockets/rest.sock"
+    for function in $(stack_functions); do
+        wait_for_service "$folder" "$function" test -S "$sockets/$function.sock"
+    done
+    wait_for_service "$folder" gateway port_is_taken "$port"
+}
+
+# The edge functions: every folder but the shared one.
+stack_functions() {
+    local index
+    for index in "$ROOT"/supabase/functions/*/index.ts; do basename "$(dirname "$index")"; done
+}
+
+start_service() {
+    local folder=$1 name=$2
+    shift 2
+    (cd "$folder" && exec "$@") >"$folder/$name.log" 2>&1 &
+    printf '%s' $! >"$folder/$name.pid"
+}
+
+# A service's own process: its folder tells it from one that has got the same number since.
+service_is_running() {
+    local pid
+    pid=$(cat "$1/$2.pid" 2>/dev/null) && [ "$(readlink "/proc/$pid/cwd")" = "$1" ]
+}
+
+wait_for_service() {
+    local folder=$1 name=$2 tries=0
+    shift 2
+    until "$@"; do
+        service_is_running "$folder" "$name" && [ $((tries += 1)) -le 600 ] ||
+            { cat "$folder/$name.log" >&2; fail "the service $name did not start"; }
+        sleep 0.1
+    done
+}
+
+stack_stop() {
+    local folder pidfile name tries
+    folder=$(stack_folder "$1")
+    for pidfile in "$folder"/*.pid; do
+        name=$(basename "$pidfile" .pid)
+        [ "$name" != '*' ] && service_is_running "$folder" "$name" || continue
+        kill "$(cat "$pidfile")" 2>/dev/null || true
+        tries=0
+        while service_is_running "$folder" "$name"; do
+            [ $((tries += 1)) -le 50 ] || { kill -KILL "$(cat "$pidfile")"; break; }
+            sleep 0.1
+        done
+    done
+    [ ! -f "$folder/sockets" ] || rm -rf "$(cat "$folder/sockets")"
+    rm -rf "$folder"
+}
+
+port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# The first free port from here on.
+free_port() {
+    local port=$1
+    while port_is_taken "$port"; do port=$((port + 1)); done
+    printf '%s' "$port"
+}
+
+# New secrets for a stack: JWT_SECRET, ANON_KEY and SERVICE_KEY.
+stack_make_keys() {
+    JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+    export JWT_SECRET
+    ANON_KEY=$(stack_token anon)
+    SERVICE_KEY=$(stack_token service_role)
+    export ANON_KEY SERVICE_KEY
+}
+
+stack_token() {
+    "$DENO" run --quiet --frozen --config "$DENO_CONFIG" --allow-env=JWT_SECRET dev/stack/token.ts "$@"
+}

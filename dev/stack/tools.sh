@@ -1,0 +1,61 @@
+# The programs of the local Supabase, installed once into .stack/tools: Deno, the Supabase CLI, and
+# Postrust, a server that speaks PostgREST's dialect.
+# shellcheck shell=bash source=dev/common.sh
+
+DENO_VERSION=2.9.8
+SUPABASE_CLI_VERSION=3.1.0
+POSTRUST_VERSION=3.1.0
+
+TOOLS=$ROOT/.stack/tools
+DENO=$TOOLS/deno-$DENO_VERSION/bin/deno
+SUPABASE_CLI=$TOOLS/supabase-$SUPABASE_CLI_VERSION/supabase
+POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION/bin/postrust
+DENO_CONFIG=$ROOT/supabase/functions/deno.json
+
+# Deno keeps its packages here too, trusts the certificates that the machine trusts, and is quiet.
+export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UPDATE_CHECK=1
+# The CLI sends nothing home, and finds the cluster's socket by its port.
+export SUPABASE_TELEMETRY_DISABLED=1 DO_NOT_TRACK=1
+
+need_stack_tools() {
+    need_packages nginx-light "postgresql-$PG_MAJOR-plpgsql-check"
+    mkdir -p "$TOOLS"
+    need_deno
+    need_supabase_cli
+    need_postrust
+    "$DENO" install --quiet --frozen --config "$DENO_CONFIG"
+}
+
+need_deno() {
+    [ ! -x "$DENO" ] || return 0
+    # pip has no other way to a release of Deno's; Debian's Python brings venv as a package.
+    command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
+    printf '    Deno %s, from PyPI\n' $DENO_VERSION
+    python3 -m venv "$TOOLS/deno-$DENO_VERSION"
+    "$TOOLS/deno-$DENO_VERSION/bin/pip" install --quiet --disable-pip-version-check "deno==$DENO_VERSION"
+}
+
+# The npm package of the CLI is a starter for one package a platform; this is the platform's own.
+need_supabase_cli() {
+    [ ! -x "$SUPABASE_CLI" ] || return 0
+    local dir package
+    dir=$(dirname "$SUPABASE_CLI")
+    case $(uname -m) in
+        x86_64) package=@supabase/cli-linux-x64 ;;
+        aarch64) package=@supabase/cli-linux-arm64 ;;
+        *) fail "the Supabase CLI has no release for $(uname -m)" ;;
+    esac
+    printf '    Supabase CLI %s, from npm\n' $SUPABASE_CLI_VERSION
+    rm -rf "$dir" && mkdir -p "$dir"
+    printf '{"nodeModulesDir": "auto"}\n' >"$dir/deno.json"
+    (cd "$dir" && "$DENO" add --quiet "npm:$package@$SUPABASE_CLI_VERSION")
+    ln -s "node_modules/$package/bin/supabase" "$SUPABASE_CLI"
+}
+
+need_postrust() {
+    [ ! -x "$POSTRUST" ] || return 0
+    printf '    Postrust %s, from crates.io (compiling takes about six minutes, once)\n' $POSTRUST_VERSION
+    cargo install --quiet --root "$TOOLS/postrust-$POSTRUST_VERSION" --target-dir "$TOOLS/postrust-build" \
+        "postrust-server@$POSTRUST_VERSION"
+    rm -rf "$TOOLS/postrust-build"
+}

@@ -1,0 +1,52 @@
+// Requests and answers in JSON: what every edge function does the same way.
+import { z } from "zod";
+
+const corsHeaders = {
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Allow-Headers": "authorization, x-client-info, apikey, content-type",
+  "Access-Control-Allow-Methods": "POST, OPTIONS",
+};
+
+const MAX_BODY = 64 * 1024;
+
+/** An answer other than success; whatever throws it ends the request. */
+export class HttpError extends Error {
+  constructor(readonly status: number, message: string, readonly details: Record<string, unknown> = {}) {
+    super(message);
+  }
+}
+
+export function json(status: number, body: Record<string, unknown>): Response {
+  return Response.json(body, { status, headers: corsHeaders });
+}
+
+/** Serves POST and a browser's preflight, and turns what is thrown into answers. */
+export function servePost(handle: (request: Request) => Promise<Response>): void {
+  Deno.serve(async (request) => {
+    try {
+      if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: corsHeaders });
+      if (request.method !== "POST") throw new HttpError(405, "Use POST.");
+      return await handle(request);
+    } catch (error) {
+      if (error instanceof HttpError) return json(error.status, { error: error.message, ...error.details });
+      console.error(JSON.stringify({ event: "unexpected_error", message: String(error) }));
+      return json(500, { error: "Something went wrong on the server." });
+    }
+  });
+}
+
+/** The body of a request, or a 400 that says what is wrong with it. */
+export async function readBody<T>(request: Request, shape: z.ZodType<T>): Promise<T> {
+  const text = await request.text();
+  if (text.length > MAX_BODY) throw new HttpError(413, "The body is too long.");
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new HttpError(400, "The body is not JSON.");
+  }
+  const parsed = shape.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new HttpError(400, [issue.path.join("."), issue.message].filter(Boolean).join(": "));
+}

@@ -1,0 +1,31 @@
+// What a caller is told when the database says no.
+import { HttpError } from "./http.ts";
+import type { LimitCheckResult } from "./limitChecker.ts";
+
+const FOREIGN_KEY_VIOLATION = "23503";
+
+const statuses: Record<string, number> = {
+  LIMIT_EXCEEDED: 429,
+  TRIAL_EXPIRED: 403,
+  NO_SUBSCRIPTION: 403,
+  UNKNOWN_PLAN: 403,
+  IDEMPOTENCY_MISMATCH: 409,
+};
+
+export function refusal(answer: LimitCheckResult): HttpError {
+  if (answer.error_code === "RPC_ERROR") return rpcRefusal(answer.rpc_code);
+  return new HttpError(statuses[answer.error_code ?? ""] ?? 403, answer.reason ?? "Not allowed.", {
+    error_code: answer.error_code,
+    limit: answer.limit,
+    used: answer.current_usage,
+    remaining: answer.remaining,
+    reset_at: answer.reset_at,
+  });
+}
+
+/** The words of an RPC's error stay in the log: they tell more of the database than a client needs. */
+export function rpcRefusal(code?: string): HttpError {
+  const details = { error_code: "RPC_ERROR" };
+  if (code === FOREIGN_KEY_VIOLATION) return new HttpError(404, "There is no such user.", details);
+  return new HttpError(503, "Usage can't be counted at the moment. Try again later.", details);
+}

@@ -1,0 +1,26 @@
+// Where images are kept: in a table, as base64.
+import { Buffer } from "node:buffer";
+import type { Client } from "../_shared/limitChecker.ts";
+
+interface Image {
+  id: string;
+  user_id: string;
+  chat_id: string;
+  prompt: string;
+  mode?: string;
+}
+
+export async function saveImage(supabase: Client, image: Image, png: Uint8Array): Promise<string> {
+  const png_base64 = Buffer.from(png).toString("base64");
+  const { id, user_id, chat_id, prompt, mode } = image;
+  const { error } = await supabase.from("generated_images").insert({ id, user_id, chat_id, prompt, mode, png_base64 });
+  if (error) throw new Error(`the image was not saved: ${error.message}`);
+  return png_base64;
+}
+
+export async function findImage(supabase: Client, userId: string, id: string) {
+  const { data, error } = await supabase.from("generated_images").select("prompt, png_base64")
+    .eq("user_id", userId).eq("id", id).maybeSingle();
+  if (error) throw new Error(`the image was not read: ${error.message}`);
+  return data;
+}

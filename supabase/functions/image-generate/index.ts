@@ -1,0 +1,77 @@
+// POST {chat_id, prompt, user_id, mode?, image_id?}: makes an image, if the day's limit allows it.
+// One image is reserved before the costly call, and settled after it: no image without its count, no
+// count without its image. A request that is repeated with its image_id gets the same image.
+import { z } from "zod";
+import { actingFor, authenticate } from "../_shared/caller.ts";
+import { HttpError, json, readBody, servePost } from "../_shared/http.ts";
+import { commit, release, reserve } from "../_shared/limitChecker.ts";
+import { refusal, rpcRefusal } from "../_shared/refusal.ts";
+import { serviceClient } from "../_shared/serviceClient.ts";
+import { findImage, saveImage } from "./images.ts";
+import { imageModel } from "./model.ts";
+
+// A reservation outlives the longest generation.
+const GENERATION_MS = 60_000;
+const RESERVATION = "3 minutes";
+
+const imageRequest = z.object({
+  chat_id: z.uuid(),
+  prompt: z.string().trim().min(1).max(4000),
+  user_id: z.uuid(),
+  mode: z.string().max(50).optional(),
+  image_id: z.uuid().optional(),
+});
+
+const model = imageModel();
+const supabase = serviceClient();
+
+servePost(async (request) => {
+  const caller = await authenticate(request);
+  const { image_id = crypto.randomUUID(), ...wanted } = await readBody(request, imageRequest);
+  const image = { ...wanted, id: image_id, user_id: actingFor(caller, wanted.user_id) };
+
+  const reserved = await reserve(supabase, image.user_id, "image_generation", 1, {
+    ttl: RESERVATION,
+    idempotencyKey: image.id,
+  });
+  if (!reserved.allowed || !reserved.reservation_id) throw refusal(reserved);
+
+  const png = reserved.replayed ? await madeBefore(image) : await make(image, reserved.reservation_id);
+
+  // Only what is counted is handed out. A repeated commit changes nothing.
+  const counted = await commit(supabase, reserved.reservation_id);
+  if (!counted.committed) {
+    if (counted.error_code === "RPC_ERROR") throw rpcRefusal(counted.rpc_code);
+    throw new HttpError(409, "This image_id belongs to a failed attempt: use a new one.");
+  }
+  return json(200, {
+    image_id: image.id,
+    chat_id: image.chat_id,
+    mode: image.mode,
+    image_url: `data:image/png;base64,${png}`,
+    limit: reserved.limit,
+    used: reserved.current_usage,
+    remaining: reserved.remaining,
+  });
+});
+
+type Image = z.infer<typeof imageRequest> & { id: string };
+
+async function make(image: Image, reservationId: string): Promise<string> {
+  try {
+    const png = await model.generate(image.prompt, AbortSignal.timeout(GENERATION_MS));
+    return await saveImage(supabase, image, png);
+  } catch (error) {
+    console.error(JSON.stringify({ event: "image_failed", image_id: image.id, message: String(error) }));
+    // If this fails too, the reservation gives the image back when it expires.
+    await release(supabase, reservationId);
+    throw new HttpError(502, "The image could not be made. It is not counted; try again with a new image_id.");
+  }
+}
+
+async function madeBefore(image: Image): Promise<string> {
+  const made = await findImage(supabase, image.user_id, image.id);
+  if (!made) throw new HttpError(409, "This image_id was requested before, and its image is not ready.");
+  if (made.prompt !== image.prompt) throw new HttpError(409, "This image_id belongs to another prompt.");
+  return made.png_base64;
+}

@@ -1,0 +1,5 @@
+-- Counts and limits: the tables feature_usage, plan_limits and user_plans, and their functions.
+create extension if not exists feature_usage with schema public;
+
+-- PostgREST learns of the new functions.
+notify pgrst, 'reload schema';
