@@ -13,13 +13,15 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- A fingerprint of the three tables: the same before and after is nothing written.
+-- A fingerprint of the tables: the same before and after is nothing written.
 CREATE FUNCTION test.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN md5(concat(
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM feature_usage AS t),
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM plan_limits AS t),
-        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM user_plans AS t)));
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM user_plans AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM feature_reservations AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM feature_idempotency_keys AS t)));
 END
 $$;
 
@@ -38,24 +40,28 @@ CREATE VIEW test.relations AS
     SELECT c.oid, c.relname AS name, c.relkind AS kind
       FROM pg_class AS c
       JOIN pg_extension AS e ON e.extname = 'feature_usage' AND e.extnamespace = c.relnamespace
-     WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features');
+     WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features',
+                         'feature_reservations', 'feature_idempotency_keys');
+
+-- PUBLIC, and the roles. Rights are asked by oid: another test may drop its role meanwhile.
+CREATE VIEW test.roles AS SELECT 0::oid AS oid, 'public' AS name UNION ALL SELECT oid, rolname FROM pg_roles;
 
 -- Who may execute what: x. The parts of feature_usage_setup() are one entry.
 CREATE VIEW test.function_rights AS
-    SELECT CASE WHEN f.name LIKE 'feature\_usage\_setup\_%' THEN 'feature_usage_setup_…' ELSE f.name END AS name, r.role,
-           CASE WHEN has_function_privilege(r.role, f.oid, 'EXECUTE') THEN 'x' ELSE '-' END AS rights
+    SELECT CASE WHEN f.name LIKE 'feature\_usage\_setup\_%' THEN 'feature_usage_setup_…' ELSE f.name END AS name, r.name AS role,
+           CASE WHEN has_function_privilege(r.oid, f.oid, 'EXECUTE') THEN 'x' ELSE '-' END AS rights
       FROM test.functions AS f
-     CROSS JOIN (SELECT 'public' AS role UNION ALL SELECT rolname FROM pg_roles) AS r;
+     CROSS JOIN test.roles AS r;
 
 -- Who may do what with a table, in the letters of psql's \dp:
 -- r SELECT, a INSERT, w UPDATE, d DELETE, D TRUNCATE, x REFERENCES, t TRIGGER.
 CREATE VIEW test.table_rights AS
-    SELECT t.name, r.role,
-           (SELECT string_agg(CASE WHEN has_table_privilege(r.role, t.oid, privilege) THEN letter ELSE '-' END, '' ORDER BY n)
+    SELECT t.name, r.name AS role,
+           (SELECT string_agg(CASE WHEN has_table_privilege(r.oid, t.oid, privilege) THEN letter ELSE '-' END, '' ORDER BY n)
               FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'],
                           ARRAY['r', 'a', 'w', 'd', 'D', 'x', 't']) WITH ORDINALITY AS p (privilege, letter, n)) AS rights
       FROM test.relations AS t
-     CROSS JOIN (SELECT 'public' AS role UNION ALL SELECT rolname FROM pg_roles) AS r;
+     CROSS JOIN test.roles AS r;
 
 -- Whatever of ours has no comment: the extension, its members, the tables that the setup creates
 -- with their columns and policies, and the functions of custom features.

@@ -14,13 +14,14 @@ UPDATE plan_limits SET video_cap = 60, image_generation_daily_limit = 30;
 INSERT INTO user_plans VALUES ('00000000-0000-0000-0000-000000000001', NULL, NULL, NULL, 'infinity');
 SELECT increment_video_count('00000000-0000-0000-0000-000000000001', 12, '2025-02');
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 3, '2025-02-10');
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'exports', 0, p_idempotency_key => 'first') ->> 'allowed' AS allowed;
 SELECT test.fingerprint() AS before, check_feature_limit('00000000-0000-0000-0000-000000000001', 'video_minutes', 1, '2025-02') AS answer \gset
 DROP EXTENSION feature_usage;
 SELECT test.fingerprint() = :'before' AS is_unchanged;
 SELECT to_regproc('check_feature_limit') AS check_feature_limit, to_regproc('increment_images_generated') AS increment_images_generated,
        to_regclass('usage_features') AS usage_features;
 -- Row-level security stays as it was: the tables do not open when the extension goes.
-SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('feature_usage', 'plan_limits', 'user_plans') ORDER BY relname;
+SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('feature_usage', 'plan_limits', 'user_plans', 'feature_reservations', 'feature_idempotency_keys') ORDER BY relname;
 
 CREATE EXTENSION feature_usage;
 SELECT test.fingerprint() = :'before' AS is_unchanged;
@@ -28,7 +29,10 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'video_minute
 SELECT feature_type, usage_column, limit_column, period, is_builtin FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
 SELECT increment_video_count('00000000-0000-0000-0000-000000000001', 1, '2025-02');
 SELECT increment_exports('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
-SELECT period, video_count, exports, images_generated FROM feature_usage ORDER BY period;
+SELECT period, video_count, exports, images_generated FROM feature_usage WHERE period LIKE '2025%' ORDER BY period;
+-- The reservation can still be committed, and the key is still taken.
+SELECT answer ->> 'committed' AS committed FROM feature_reservations, commit_reservation(reservation_id) AS answer;
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'exports', 0, p_idempotency_key => 'first') ->> 'replayed' AS replayed;
 
 -- Its increments outlive it as well: they are dumped like any function of the app's.
 SELECT name FROM test.functions WHERE NOT is_member ORDER BY name;

@@ -42,7 +42,7 @@ RESET ROLE;
 SELECT DISTINCT role FROM ran_as;
 SELECT is_called FROM ran_as_superuser;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 TRUNCATE ran_as;
 
 -- A trigger that, in the middle of the setup, puts a view of the attacker's in the place of the
@@ -65,7 +65,7 @@ RESET ROLE;
 SELECT is_called FROM ran_as_superuser;
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage CASCADE;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 RESET client_min_messages;
 
 -- A trigger that replaces the setup itself, while the attacker owns it: the function must not
@@ -88,7 +88,7 @@ RESET ROLE;
 SELECT proname FROM pg_proc WHERE proname = 'feature_usage_setup' AND prosrc LIKE '%note_role%';
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage CASCADE;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 RESET client_min_messages;
 
 -- A trigger that leaves a search path of the attacker's behind, for what a superuser does next.
@@ -112,7 +112,7 @@ RESET search_path;
 SELECT is_called FROM ran_as_superuser;
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage CASCADE;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 RESET client_min_messages;
 
 -- A trigger of the schema's owner that replaces a function of the extension in the middle.

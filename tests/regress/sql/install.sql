@@ -15,7 +15,7 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_genera
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
        p.provolatile AS volatility, p.prosecdef AS is_definer
   FROM pg_proc AS p JOIN test.functions USING (oid)
- WHERE p.proname ~ '^(increment_|check_|get_)' ORDER BY p.proname COLLATE "C";
+ WHERE p.proname ~ '^(increment_|check_|get_|consume_|reserve_|commit_|release_|expire_|record_|prune_)' ORDER BY p.proname COLLATE "C";
 SELECT name FROM test.functions GROUP BY name HAVING count(*) > 1;
 SELECT name, p.prosecdef FROM pg_proc AS p JOIN test.functions USING (oid) WHERE p.prosecdef;
 

@@ -43,10 +43,20 @@ SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM feature_usage;
 \echo :LAST_ERROR_SQLSTATE
+SELECT statement, test.sqlstate(statement) FROM (VALUES
+    (1, $$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'chat')$$),
+    (2, $$SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat')$$),
+    (3, $$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$),
+    (4, $$SELECT release_reservation('00000000-0000-0000-0000-000000000001')$$),
+    (5, $$SELECT expire_reservations()$$), (6, $$SELECT record_usage('[]')$$), (7, $$SELECT prune_feature_usage()$$),
+    (8, $$SELECT * FROM feature_reservations$$), (9, $$SELECT * FROM feature_idempotency_keys$$)) AS attempts (n, statement) ORDER BY n;
 SET ROLE regress_installer;
 SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 1, '2025-02');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat', 1, '2025-02-10') ->> 'remaining' AS remaining;
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'chat') ->> 'consumed' AS consumed;
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat') ->> 'reserved' AS reserved;
+SELECT record_usage('[]');
 SELECT feature_usage_setup();
 DROP EXTENSION feature_usage;
 RESET ROLE;

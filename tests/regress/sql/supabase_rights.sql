@@ -27,18 +27,21 @@ SELECT tablename AS table, policyname AS policy, cmd AS command, roles, qual AS 
 SELECT * FROM test.without_comment;
 
 -- Default privileges work on whatever is created later: the setup takes it back.
-GRANT ALL ON feature_usage, user_plans, plan_limits TO anon, authenticated;
+GRANT ALL ON feature_usage, user_plans, plan_limits, feature_reservations, feature_idempotency_keys TO anon, authenticated;
 GRANT UPDATE (images_generated) ON feature_usage TO authenticated;
-GRANT EXECUTE ON FUNCTION increment_images_generated(uuid, integer, text), increment_video_minutes(uuid, integer, text) TO anon, authenticated, PUBLIC;
+GRANT EXECUTE ON FUNCTION increment_images_generated(uuid, integer, text), increment_video_minutes(uuid, integer, text),
+    consume_feature(uuid, text, integer, text), release_reservation(uuid), prune_feature_usage(interval, interval) TO anon, authenticated, PUBLIC;
 ALTER TABLE feature_usage DISABLE ROW LEVEL SECURITY;
+ALTER TABLE feature_idempotency_keys DISABLE ROW LEVEL SECURITY;
 DROP POLICY user_plans_own_rows ON user_plans;
+DROP POLICY feature_reservations_own_rows ON feature_reservations;
 SELECT feature_usage_setup();
 SELECT name, role, rights FROM test.function_rights WHERE role IN ('anon', 'authenticated', 'public') AND rights <> '-' ORDER BY name COLLATE "C", role COLLATE "C";
 SELECT name, role, rights FROM test.table_rights WHERE role IN ('anon', 'authenticated', 'public') AND rights <> '-------' ORDER BY name COLLATE "C", role COLLATE "C";
 -- No column has rights of its own.
 SELECT count(*) AS columns FROM pg_attribute AS a JOIN test.relations AS t ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL;
-SELECT relrowsecurity FROM pg_class WHERE oid = 'feature_usage'::regclass;
-SELECT policyname FROM pg_policies WHERE tablename = 'user_plans';
+SELECT relname, relrowsecurity FROM pg_class WHERE oid IN ('feature_usage'::regclass, 'feature_idempotency_keys'::regclass) ORDER BY relname;
+SELECT policyname FROM pg_policies WHERE tablename IN ('user_plans', 'feature_reservations') ORDER BY policyname COLLATE "C";
 -- A policy of the app's own is kept, and named: it may let in more than ours.
 CREATE POLICY all_of_them ON feature_usage FOR SELECT TO authenticated USING (true);
 SELECT feature_usage_setup();
