@@ -7,7 +7,7 @@ stack_cluster_create() {
     local cluster=$1
     cluster_create "$cluster"
     cluster_psql "$cluster" --file tests/fixtures/supabase.sql --command 'CREATE DATABASE supabase_template'
-    cluster_psql "$cluster" --dbname supabase_template --file tests/fixtures/supabase_database.sql
+    cluster_psql "$cluster" --dbname supabase_template --file tests/fixtures/supabase_database.sql --file dev/stack/template.sql
     # Nobody can rename the role that they are.
     cluster_psql "$cluster" --command 'CREATE ROLE renamer SUPERUSER LOGIN'
     cluster_psql "$cluster" --username renamer --dbname template1 --file dev/stack/roles.sql

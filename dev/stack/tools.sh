@@ -14,8 +14,8 @@ DENO_CONFIG=$ROOT/supabase/functions/deno.json
 
 # Deno keeps its packages here too, trusts the certificates that the machine trusts, and is quiet.
 export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UPDATE_CHECK=1
-# The CLI sends nothing home, and finds the cluster's socket by its port.
-export SUPABASE_TELEMETRY_DISABLED=1 DO_NOT_TRACK=1
+# The CLI sends nothing home, and keeps its notes here.
+export SUPABASE_TELEMETRY_DISABLED=1 SUPABASE_NO_UPDATE_NOTIFIER=1 SUPABASE_HOME=$TOOLS/supabase-home
 
 need_stack_tools() {
     need_packages nginx-light "postgresql-$PG_MAJOR-plpgsql-check"

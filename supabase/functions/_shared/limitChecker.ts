@@ -153,7 +153,11 @@ export async function reserve(
 }
 
 /** The work is done: what was reserved, or what was really used, stays counted. */
-export async function commit(supabase: Client, reservationId: string, actual?: number): Promise<CommitResult> {
+export async function commit(
+  supabase: Client,
+  reservationId: string,
+  actual?: number,
+): Promise<CommitResult> {
   const answer = await ask(
     commitResult,
     supabase.rpc("commit_reservation", { p_reservation_id: reservationId, p_actual: actual }),

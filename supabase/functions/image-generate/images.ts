@@ -13,7 +13,14 @@ interface Image {
 export async function saveImage(supabase: Client, image: Image, png: Uint8Array): Promise<string> {
   const png_base64 = Buffer.from(png).toString("base64");
   const { id, user_id, chat_id, prompt, mode } = image;
-  const { error } = await supabase.from("generated_images").insert({ id, user_id, chat_id, prompt, mode, png_base64 });
+  const { error } = await supabase.from("generated_images").insert({
+    id,
+    user_id,
+    chat_id,
+    prompt,
+    mode,
+    png_base64,
+  });
   if (error) throw new Error(`the image was not saved: ${error.message}`);
   return png_base64;
 }

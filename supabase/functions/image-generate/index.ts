@@ -65,7 +65,10 @@ async function make(image: Image, reservationId: string): Promise<string> {
     console.error(JSON.stringify({ event: "image_failed", image_id: image.id, message: String(error) }));
     // If this fails too, the reservation gives the image back when it expires.
     await release(supabase, reservationId);
-    throw new HttpError(502, "The image could not be made. It is not counted; try again with a new image_id.");
+    throw new HttpError(
+      502,
+      "The image could not be made. It is not counted; try again with a new image_id.",
+    );
   }
 }
 

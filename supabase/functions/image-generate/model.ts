@@ -11,5 +11,9 @@ export interface ImageModel {
 export function imageModel(): ImageModel {
   const url = Deno.env.get("IMAGE_API_URL");
   if (!url) return new LocalModel();
-  return new RemoteModel(url, Deno.env.get("IMAGE_API_KEY") ?? "", Deno.env.get("IMAGE_API_MODEL") ?? "gpt-image-1");
+  return new RemoteModel(
+    url,
+    Deno.env.get("IMAGE_API_KEY") ?? "",
+    Deno.env.get("IMAGE_API_MODEL") ?? "gpt-image-1",
+  );
 }

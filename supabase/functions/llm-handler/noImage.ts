@@ -19,6 +19,10 @@ function counted(limit: number): string {
 
 function from(resetAt?: string): string {
   if (!resetAt) return "tomorrow";
-  const date = new Date(resetAt).toLocaleDateString("en-GB", { day: "numeric", month: "long", timeZone: "UTC" });
+  const date = new Date(resetAt).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    timeZone: "UTC",
+  });
   return `from ${date}, 00:00 UTC`;
 }

@@ -1,0 +1,511 @@
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  "public": {
+    Tables: {
+      "feature_idempotency_keys": {
+        Row: {
+          "arguments": NonNullable<Json>;
+          "created_at": string;
+          "key": string;
+          "operation": string;
+          "result": Json | null;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "arguments": NonNullable<Json>;
+          "created_at"?: string;
+          "key": string;
+          "operation": string;
+          "result"?: Json | null;
+          "user_id": string;
+        };
+        Update: {
+          "arguments"?: NonNullable<Json>;
+          "created_at"?: string;
+          "key"?: string;
+          "operation"?: string;
+          "result"?: Json | null;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "feature_reservations": {
+        Row: {
+          "actual": number | null;
+          "amount": number;
+          "created_at": string;
+          "expires_at": string;
+          "feature_type": string;
+          "late": boolean | null;
+          "period": string;
+          "reservation_id": string;
+          "status": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actual"?: number | null;
+          "amount": number;
+          "created_at"?: string;
+          "expires_at": string;
+          "feature_type": string;
+          "late"?: boolean | null;
+          "period": string;
+          "reservation_id"?: string;
+          "status": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "actual"?: number | null;
+          "amount"?: number;
+          "created_at"?: string;
+          "expires_at"?: string;
+          "feature_type"?: string;
+          "late"?: boolean | null;
+          "period"?: string;
+          "reservation_id"?: string;
+          "status"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "feature_usage": {
+        Row: {
+          "chat_messages": number;
+          "created_at": string;
+          "has_reservations": boolean;
+          "id": string;
+          "images_generated": number;
+          "insights_count": number;
+          "period": string;
+          "therai_calls": number;
+          "updated_at": string;
+          "user_id": string;
+          "voice_seconds": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "chat_messages"?: number;
+          "created_at"?: string;
+          "has_reservations"?: boolean;
+          "id"?: string;
+          "images_generated"?: number;
+          "insights_count"?: number;
+          "period": string;
+          "therai_calls"?: number;
+          "updated_at"?: string;
+          "user_id": string;
+          "voice_seconds"?: number;
+        };
+        Update: {
+          "chat_messages"?: number;
+          "created_at"?: string;
+          "has_reservations"?: boolean;
+          "id"?: string;
+          "images_generated"?: number;
+          "insights_count"?: number;
+          "period"?: string;
+          "therai_calls"?: number;
+          "updated_at"?: string;
+          "user_id"?: string;
+          "voice_seconds"?: number;
+        };
+        Relationships: [];
+      };
+      "generated_images": {
+        Row: {
+          "chat_id": string;
+          "created_at": string;
+          "id": string;
+          "mode": string | null;
+          "png_base64": string;
+          "prompt": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "chat_id": string;
+          "created_at"?: string;
+          "id": string;
+          "mode"?: string | null;
+          "png_base64": string;
+          "prompt": string;
+          "user_id": string;
+        };
+        Update: {
+          "chat_id"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "mode"?: string | null;
+          "png_base64"?: string;
+          "prompt"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "plan_limits": {
+        Row: {
+          "chat_messages_daily_limit": number | null;
+          "created_at": string;
+          "display_order": number;
+          "has_early_access": boolean;
+          "has_image_generation": boolean;
+          "has_priority_support": boolean;
+          "has_together_mode": boolean;
+          "has_voice_mode": boolean;
+          "image_generation_daily_limit": number | null;
+          "insights_limit": number | null;
+          "is_active": boolean;
+          "plan_id": string;
+          "plan_name": string | null;
+          "therai_calls_limit": number | null;
+          "updated_at": string;
+          "voice_seconds_limit": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "chat_messages_daily_limit"?: number | null;
+          "created_at"?: string;
+          "display_order"?: number;
+          "has_early_access"?: boolean;
+          "has_image_generation"?: boolean;
+          "has_priority_support"?: boolean;
+          "has_together_mode"?: boolean;
+          "has_voice_mode"?: boolean;
+          "image_generation_daily_limit"?: number | null;
+          "insights_limit"?: number | null;
+          "is_active"?: boolean;
+          "plan_id": string;
+          "plan_name"?: string | null;
+          "therai_calls_limit"?: number | null;
+          "updated_at"?: string;
+          "voice_seconds_limit"?: number | null;
+        };
+        Update: {
+          "chat_messages_daily_limit"?: number | null;
+          "created_at"?: string;
+          "display_order"?: number;
+          "has_early_access"?: boolean;
+          "has_image_generation"?: boolean;
+          "has_priority_support"?: boolean;
+          "has_together_mode"?: boolean;
+          "has_voice_mode"?: boolean;
+          "image_generation_daily_limit"?: number | null;
+          "insights_limit"?: number | null;
+          "is_active"?: boolean;
+          "plan_id"?: string;
+          "plan_name"?: string | null;
+          "therai_calls_limit"?: number | null;
+          "updated_at"?: string;
+          "voice_seconds_limit"?: number | null;
+        };
+        Relationships: [];
+      };
+      "usage_features": {
+        Row: {
+          "feature_type": string;
+          "is_builtin": boolean;
+          "limit_column": string;
+          "period": string;
+          "usage_column": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "feature_type": string;
+          "is_builtin"?: boolean;
+          "limit_column": string;
+          "period": string;
+          "usage_column": string;
+        };
+        Update: {
+          "feature_type"?: string;
+          "is_builtin"?: boolean;
+          "limit_column"?: string;
+          "period"?: string;
+          "usage_column"?: string;
+        };
+        Relationships: [];
+      };
+      "user_plans": {
+        Row: {
+          "is_active": boolean | null;
+          "plan_id": string | null;
+          "status": string | null;
+          "trial_end_date": string | null;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "is_active"?: boolean | null;
+          "plan_id"?: string | null;
+          "status"?: string | null;
+          "trial_end_date"?: string | null;
+          "user_id": string;
+        };
+        Update: {
+          "is_active"?: boolean | null;
+          "plan_id"?: string | null;
+          "status"?: string | null;
+          "trial_end_date"?: string | null;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+    };
+    Views: {
+      [_ in never]: never;
+    };
+    Functions: {
+      "add_feature": {
+        Args: {
+          "p_feature_type": string;
+          "p_limit_column"?: string;
+          "p_period": string;
+          "p_usage_column"?: string;
+        };
+        Returns: undefined;
+      };
+      "check_feature_limit": {
+        Args: {
+          "p_feature_type": string;
+          "p_period"?: string;
+          "p_requested_amount"?: number;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "commit_reservation": { Args: { "p_actual"?: number; "p_reservation_id": string }; Returns: Json };
+      "consume_feature": {
+        Args: {
+          "p_amount"?: number;
+          "p_feature_type": string;
+          "p_idempotency_key"?: string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "expire_reservations": { Args: { "p_limit"?: number }; Returns: number };
+      "feature_usage_admits": {
+        Args: {
+          "p_amount": number;
+          "p_current_usage": number;
+          "p_is_active": boolean;
+          "p_limit": number;
+          "p_plan_id": string;
+          "p_plan_is_active": boolean;
+          "p_status": string;
+          "p_trial_end": number;
+        };
+        Returns: boolean;
+      };
+      "feature_usage_setup": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_column": {
+        Args: {
+          "p_column": string;
+          "p_definition": string;
+          "p_description": string;
+          "p_table": unknown;
+          "p_types": string;
+        };
+        Returns: undefined;
+      };
+      "feature_usage_setup_counter": {
+        Args: { "p_column": string; "p_description": string };
+        Returns: undefined;
+      };
+      "feature_usage_setup_feature_idempotency_keys": {
+        Args: Record<PropertyKey, never>;
+        Returns: undefined;
+      };
+      "feature_usage_setup_feature_reservations": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_feature_usage": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_features": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_function_rights": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_increments": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_index": {
+        Args: { "p_definition": string; "p_name": string; "p_table": unknown };
+        Returns: undefined;
+      };
+      "feature_usage_setup_key": {
+        Args: { "p_columns": (string)[]; "p_table": unknown };
+        Returns: undefined;
+      };
+      "feature_usage_setup_notes": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_overloads": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_plan_limits": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_policy": {
+        Args: {
+          "p_command": string;
+          "p_condition": string;
+          "p_description": string;
+          "p_name": string;
+          "p_role": string;
+          "p_table": unknown;
+        };
+        Returns: undefined;
+      };
+      "feature_usage_setup_schema_rights": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_table": { Args: { "p_description": string; "p_name": string }; Returns: unknown };
+      "feature_usage_setup_table_rights": { Args: { "p_tables": (string)[] }; Returns: undefined };
+      "feature_usage_setup_trusts": { Args: { "p_owner": unknown }; Returns: boolean };
+      "feature_usage_setup_user_plans": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_user_reference": { Args: { "p_table": unknown }; Returns: undefined };
+      "get_user_limits": { Args: { "p_user_id": string }; Returns: Json };
+      "increment_chat_messages": {
+        Args: { "p_count": number; "p_period": string; "p_user_id": string };
+        Returns: undefined;
+      };
+      "increment_feature_usage": {
+        Args: { "p_amount": number; "p_feature_type": string; "p_period": string; "p_user_id": string };
+        Returns: undefined;
+      };
+      "increment_images_generated": {
+        Args: { "p_count": number; "p_period": string; "p_user_id": string };
+        Returns: undefined;
+      };
+      "increment_insights_count": {
+        Args: { "p_count": number; "p_period": string; "p_user_id": string };
+        Returns: undefined;
+      };
+      "increment_therai_calls": {
+        Args: { "p_calls": number; "p_period": string; "p_user_id": string };
+        Returns: undefined;
+      };
+      "increment_voice_seconds": {
+        Args: { "p_period": string; "p_seconds": number; "p_user_id": string };
+        Returns: undefined;
+      };
+      "migrate_image_generation_log": { Args: { "p_drop"?: boolean }; Returns: number };
+      "prune_feature_usage": {
+        Args: { "p_older_than"?: string; "p_periods_older_than"?: string };
+        Returns: Json;
+      };
+      "record_usage": { Args: { "p_events": Json }; Returns: number };
+      "release_reservation": { Args: { "p_reservation_id": string }; Returns: Json };
+      "reserve_feature": {
+        Args: {
+          "p_amount"?: number;
+          "p_feature_type": string;
+          "p_idempotency_key"?: string;
+          "p_ttl"?: string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
+    };
+    Enums: {
+      [_ in never]: never;
+    };
+    CompositeTypes: {
+      [_ in never]: never;
+    };
+  };
+};
+
+type DatabaseWithoutInternals = Omit<Database, "__InternalSupabase">;
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">];
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof (
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+    )
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals } ? (
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+  )[TableName] extends {
+    Row: infer R;
+  } ? R
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R;
+    } ? R
+    : never
+  : never;
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+    Insert: infer I;
+  } ? I
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I;
+    } ? I
+    : never
+  : never;
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+    Update: infer U;
+  } ? U
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U;
+    } ? U
+    : never
+  : never;
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never,
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+    ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never;
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never,
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+    ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never;
+
+export const Constants = {
+  "public": {
+    Enums: {},
+  },
+} as const;

@@ -1,0 +1,217 @@
+// Every RPC by named arguments, as each role that an app has: what it answers, or with which code
+// it is refused.
+import assert from "node:assert/strict";
+import { newUser, sum } from "./support/database.ts";
+import { anon, service, signedIn } from "./support/stack.ts";
+import type { Client } from "../../supabase/functions/_shared/limitChecker.ts";
+
+const today = () => new Date().toISOString().slice(0, 10);
+const thisMonth = () => new Date().toISOString().slice(0, 7);
+const NOT_ALLOWED = "42501";
+
+type Call = (
+  client: Client,
+  p_user_id: string,
+) => PromiseLike<{ data: unknown; error: { code: string } | null }>;
+
+const readers: Record<string, Call> = {
+  check_feature_limit: (client, p_user_id) =>
+    client.rpc("check_feature_limit", {
+      p_user_id,
+      p_feature_type: "chat",
+      p_requested_amount: 1,
+      p_period: today(),
+    }),
+  get_user_limits: (client, p_user_id) => client.rpc("get_user_limits", { p_user_id }),
+};
+
+const increments: Record<string, { counter: string; call: Call }> = {
+  increment_voice_seconds: {
+    counter: "voice_seconds",
+    call: (client, p_user_id) =>
+      client.rpc("increment_voice_seconds", { p_user_id, p_seconds: 2, p_period: thisMonth() }),
+  },
+  increment_insights_count: {
+    counter: "insights_count",
+    call: (client, p_user_id) =>
+      client.rpc("increment_insights_count", { p_user_id, p_count: 2, p_period: thisMonth() }),
+  },
+  increment_therai_calls: {
+    counter: "therai_calls",
+    call: (client, p_user_id) =>
+      client.rpc("increment_therai_calls", { p_user_id, p_calls: 2, p_period: today() }),
+  },
+  increment_chat_messages: {
+    counter: "chat_messages",
+    call: (client, p_user_id) =>
+      client.rpc("increment_chat_messages", { p_user_id, p_count: 2, p_period: today() }),
+  },
+  increment_images_generated: {
+    counter: "images_generated",
+    call: (client, p_user_id) =>
+      client.rpc("increment_images_generated", { p_user_id, p_count: 2, p_period: today() }),
+  },
+  increment_feature_usage: {
+    counter: "chat_messages",
+    call: (client, p_user_id) =>
+      client.rpc("increment_feature_usage", {
+        p_user_id,
+        p_feature_type: "chat",
+        p_amount: 2,
+        p_period: today(),
+      }),
+  },
+  record_usage: {
+    counter: "chat_messages",
+    call: (client, user_id) =>
+      client.rpc("record_usage", { p_events: [{ user_id, feature_type: "chat", amount: 2 }] }),
+  },
+  consume_feature: {
+    counter: "chat_messages",
+    call: (client, p_user_id) =>
+      client.rpc("consume_feature", { p_user_id, p_feature_type: "chat", p_amount: 2 }),
+  },
+  reserve_feature: {
+    counter: "chat_messages",
+    call: (client, p_user_id) =>
+      client.rpc("reserve_feature", { p_user_id, p_feature_type: "chat", p_amount: 2, p_ttl: "1 minute" }),
+  },
+};
+
+// These need no user: whoever has no right to them does not get as far as their arguments.
+const others: Record<string, Call> = {
+  commit_reservation: (client) => client.rpc("commit_reservation", { p_reservation_id: crypto.randomUUID() }),
+  release_reservation: (client) =>
+    client.rpc("release_reservation", { p_reservation_id: crypto.randomUUID() }),
+  expire_reservations: (client) => client.rpc("expire_reservations", { p_limit: 10 }),
+};
+
+const ownersOnly: Record<string, Call> = {
+  feature_usage_setup: (client) => client.rpc("feature_usage_setup"),
+  add_feature: (client) => client.rpc("add_feature", { p_feature_type: "video", p_period: "day" }),
+  migrate_image_generation_log: (client) => client.rpc("migrate_image_generation_log", { p_drop: true }),
+};
+
+for (const [name, { counter, call }] of Object.entries(increments)) {
+  Deno.test(`service_role counts with ${name}`, async () => {
+    const userId = await newUser();
+    const { error } = await call(service(), userId);
+    assert.equal(error, null);
+    assert.equal(await sum(counter, userId), 2);
+  });
+
+  Deno.test(`${name} is refused to a signed-in user, for themselves as well, and to anon`, async () => {
+    const userId = await newUser();
+    for (const client of [signedIn(userId), anon()]) {
+      const { error } = await call(client, userId);
+      assert.equal(error?.code, NOT_ALLOWED);
+    }
+    assert.equal(await sum(counter, userId), 0);
+  });
+}
+
+for (const [name, call] of Object.entries(others)) {
+  Deno.test(`${name} is for service_role`, async () => {
+    const userId = await newUser();
+    assert.equal((await call(signedIn(userId), userId)).error?.code, NOT_ALLOWED);
+    assert.equal((await call(anon(), userId)).error?.code, NOT_ALLOWED);
+    const { error } = await call(service(), userId);
+    // There is no such reservation, which is another matter.
+    assert.equal(error?.code, name === "expire_reservations" ? undefined : "P0002");
+  });
+}
+
+for (const [name, call] of Object.entries(ownersOnly)) {
+  Deno.test(`${name} is refused to all that the gateway lets in`, async () => {
+    const userId = await newUser();
+    for (const client of [service(), signedIn(userId), anon()]) {
+      assert.equal((await call(client, userId)).error?.code, NOT_ALLOWED);
+    }
+  });
+}
+
+for (const [name, call] of Object.entries(readers)) {
+  Deno.test(`${name} answers service_role and the user, and not anon`, async () => {
+    const userId = await newUser("growth");
+    await service().rpc("increment_chat_messages", { p_user_id: userId, p_count: 7, p_period: today() });
+    const asService = await call(service(), userId);
+    assert.equal(asService.error, null);
+    assert.deepEqual((await call(signedIn(userId), userId)).data, asService.data);
+    assert.match(JSON.stringify(asService.data), /"(current_usage|chat_messages)":7/);
+    assert.equal((await call(anon(), userId)).error?.code, NOT_ALLOWED);
+  });
+
+  Deno.test(`${name} tells a signed-in user nothing of another's`, async () => {
+    const [userId, other, nobody] = [await newUser(), await newUser("growth"), await newUser()];
+    await service().rpc("increment_chat_messages", { p_user_id: other, p_count: 7, p_period: today() });
+    const ofOther = await call(signedIn(userId), other);
+    assert.equal(ofOther.error, null);
+    assert.deepEqual(ofOther.data, (await call(signedIn(userId), nobody)).data);
+  });
+}
+
+Deno.test("check_feature_limit finds the period itself", async () => {
+  const userId = await newUser();
+  const { data } = await service().rpc("check_feature_limit", {
+    p_user_id: userId,
+    p_feature_type: "image_generation",
+  });
+  const answer = data as Record<string, unknown>;
+  assert.equal(answer.allowed, true);
+  assert.equal(answer.limit, 3);
+  assert.equal(answer.remaining, 2);
+  assert.match(String(answer.period), /^\d{4}-\d\d-\d\d$/);
+});
+
+Deno.test("a reservation is counted, committed once and not released again", async () => {
+  const userId = await newUser();
+  const client = service();
+  const reserved = await client.rpc("reserve_feature", {
+    p_user_id: userId,
+    p_feature_type: "chat",
+    p_amount: 2,
+  });
+  const p_reservation_id = (reserved.data as { reservation_id: string }).reservation_id;
+  assert.equal(await sum("chat_messages", userId), 2);
+  const committed = await client.rpc("commit_reservation", { p_reservation_id, p_actual: 1 });
+  assert.equal((committed.data as { committed: boolean }).committed, true);
+  const again = await client.rpc("commit_reservation", { p_reservation_id, p_actual: 1 });
+  assert.equal((again.data as { replayed: boolean }).replayed, true);
+  const released = await client.rpc("release_reservation", { p_reservation_id });
+  assert.equal((released.data as { error_code: string }).error_code, "RESERVATION_FINALIZED");
+  assert.equal(await sum("chat_messages", userId), 1);
+});
+
+Deno.test("consume_feature with the same key counts once, also when asked at once", async () => {
+  const userId = await newUser("growth");
+  const consume = () =>
+    service().rpc("consume_feature", {
+      p_user_id: userId,
+      p_feature_type: "chat",
+      p_amount: 1,
+      p_idempotency_key: "message 1",
+    });
+  const answers = await Promise.all(Array.from({ length: 10 }, consume));
+  const data = answers.map((answer) => answer.data as { allowed: boolean; replayed?: boolean });
+  assert.ok(data.every((answer) => answer.allowed));
+  assert.equal(data.filter((answer) => answer.replayed).length, 9);
+  assert.equal(await sum("chat_messages", userId), 1);
+});
+
+Deno.test("wrong use is an error with a code and a hint, and counts nothing", async () => {
+  const userId = await newUser();
+  const wrong = await service().rpc("increment_images_generated", {
+    p_user_id: userId,
+    p_count: -1,
+    p_period: today(),
+  });
+  assert.equal(wrong.error?.code, "22023");
+  const period = await service().rpc("increment_images_generated", {
+    p_user_id: userId,
+    p_count: 1,
+    p_period: thisMonth(),
+  });
+  assert.equal(period.error?.code, "22007");
+  assert.match(period.error!.hint, /YYYY-MM-DD/);
+  assert.equal(await sum("images_generated", userId), 0);
+});

@@ -1,0 +1,42 @@
+// The databases behind the local Supabase, by psql.
+import { setting } from "./stack.ts";
+
+export type Role = "postgres" | "supabase_admin";
+
+/** Runs SQL, as the owner of the app unless told otherwise; gives the lines that it prints. */
+export async function sql(text: string, options: { database?: string; role?: Role } = {}): Promise<string[]> {
+  const { database = "app", role = "postgres" } = options;
+  const printed = await run(
+    `${setting("PG_BIN")}/psql`,
+    ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
+      .concat(["--host", setting("PGHOST"), "--username", role, "--dbname", database, "--command", text]),
+  );
+  return printed.split("\n").filter(Boolean);
+}
+
+/** Runs one of the commands of dev/, or any other program, and gives what it prints. */
+export async function run(program: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
+  if (!success) throw new Error(`${program}: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** A new user who has signed up, with a plan or on the plan free. */
+export async function newUser(planId?: string): Promise<string> {
+  const id = crypto.randomUUID();
+  await sql(`insert into auth.users (id, email) values ('${id}', '${id}@example.com')`);
+  if (planId) await sql(`insert into user_plans values ('${id}', '${planId}', true, 'active')`);
+  return id;
+}
+
+/** How many images of today are counted for a user. */
+export async function imagesCounted(userId: string): Promise<number> {
+  return await sum("images_generated", userId);
+}
+
+export async function sum(counter: string, userId: string): Promise<number> {
+  const [total] = await sql(
+    `select coalesce(sum(${counter}), 0) from feature_usage where user_id = '${userId}'`,
+  );
+  return Number(total);
+}

@@ -1,0 +1,49 @@
+// The local Supabase that tests/supabase/run has started: its address, and clients of each kind.
+import { createClient } from "@supabase/supabase-js";
+import { signToken, type TokenOptions } from "../../../dev/stack/token.ts";
+import type { Client } from "../../../supabase/functions/_shared/limitChecker.ts";
+import type { Database } from "../../../supabase/functions/_shared/types.ts";
+
+export const setting = (name: string): string => {
+  const value = Deno.env.get(name);
+  if (!value) throw new Error(`${name} is not set: start the tests with tests/supabase/run`);
+  return value;
+};
+
+export const url = setting("SUPABASE_URL");
+export const takeoverUrl = setting("TAKEOVER_URL");
+export const anonKey = setting("ANON_KEY");
+export const serviceKey = setting("SERVICE_KEY");
+
+export const token = (role: string, options?: TokenOptions) =>
+  signToken(setting("JWT_SECRET"), role, options);
+export const userToken = (userId: string, options: TokenOptions = {}) =>
+  token("authenticated", { userId, ...options });
+
+// As an app has them: the public key, and for a signed-in user their token besides.
+export const anon = (at = url): Client =>
+  createClient<Database>(at, anonKey, { auth: { persistSession: false } });
+export const service = (at = url): Client =>
+  createClient<Database>(at, serviceKey, { auth: { persistSession: false } });
+export const signedIn = (userId: string, at = url): Client =>
+  createClient<Database>(at, anonKey, { accessToken: () => userToken(userId) });
+
+export interface Answer {
+  status: number;
+  // deno-lint-ignore no-explicit-any
+  body: any;
+}
+
+/** Posts to an edge function through the gateway. */
+export async function post(functionName: string, body: unknown, bearer?: string): Promise<Answer> {
+  return await send(functionName, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...(bearer && { Authorization: `Bearer ${bearer}` }) },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}
+
+export async function send(functionName: string, request: RequestInit): Promise<Answer> {
+  const response = await fetch(`${url}/functions/v1/${functionName}`, request);
+  return { status: response.status, body: await response.json() };
+}
