@@ -172,7 +172,9 @@ Deno.test("an image whose count was given back meanwhile is not handed out", asy
   const userId = await newUser();
   const open = Promise.withResolvers<void>();
   model.gate = open.promise.then(async () => {
-    await sql(`select release_reservation(id) from feature_reservations where user_id = '${userId}'`);
+    await sql(
+      `select release_reservation(reservation_id) from feature_reservations where user_id = '${userId}'`,
+    );
   });
   const pending = post("image-generate", request(userId), await userToken(userId));
   while (await imagesCounted(userId) === 0) { /* until it is reserved */ }

@@ -39,7 +39,6 @@ export type ReserveResult = z.infer<typeof reserveResult>;
 
 const settled = {
   amount: z.number().optional(),
-  replayed: z.boolean().optional(),
   reason: z.string().optional(),
   error_code: z.string().optional(),
   rpc_code: z.string().optional(),

@@ -1,0 +1,92 @@
+// When the database is down or lacks a function: a clear answer, nothing counted, nothing generated.
+import assert from "node:assert/strict";
+import { imagesCounted, newUser, run, sql } from "./support/database.ts";
+import { ModelServer } from "./support/model.ts";
+import { post, service, setting, userToken } from "./support/stack.ts";
+import { checkLimit, incrementUsage, reserve } from "../../supabase/functions/_shared/limitChecker.ts";
+
+const chat_id = "c4a70000-0000-4000-8000-000000000001";
+
+async function database(action: "start" | "stop") {
+  const script = `source dev/common.sh; source dev/cluster.sh; cluster_${action} ${setting("CLUSTER")}`;
+  await run("bash", ["-c", script]);
+}
+
+async function withoutDatabase(test: () => Promise<void>) {
+  await database("stop");
+  try {
+    await test();
+  } finally {
+    await database("start");
+  }
+}
+
+Deno.test("with the database down, the edge functions say so and make nothing", async () => {
+  await using model = new ModelServer();
+  const userId = await newUser();
+  const bearer = await userToken(userId);
+  const ask = () => post("image-generate", { chat_id, prompt: "a cat", user_id: userId }, bearer);
+  await withoutDatabase(async () => {
+    const image = await ask();
+    assert.deepEqual([image.status, image.body.error_code], [503, "RPC_ERROR"]);
+    assert.match(image.body.error, /can't be counted at the moment/);
+    const chat = await post("llm-handler", { chat_id, message: "draw a cat", user_id: userId }, bearer);
+    assert.deepEqual([chat.status, chat.body.error_code, chat.body.offer], [503, "RPC_ERROR", undefined]);
+    assert.equal((await checkLimit(service(), userId, "chat")).error_code, "RPC_ERROR");
+    assert.equal((await reserve(service(), userId, "chat")).allowed, false);
+    assert.equal((await incrementUsage(service(), userId, "chat", 1)).success, false);
+  });
+  assert.equal(model.made, 0);
+  assert.equal(await imagesCounted(userId), 0);
+  // Once it is back, so are they.
+  assert.equal((await ask()).status, 200);
+  assert.equal(await imagesCounted(userId), 1);
+});
+
+Deno.test("an image that is being made when the database goes down is not handed out, and given back", async () => {
+  await using model = new ModelServer();
+  const userId = await newUser();
+  const open = Promise.withResolvers<void>();
+  model.gate = open.promise;
+  const pending = post(
+    "image-generate",
+    { chat_id, prompt: "a cat", user_id: userId },
+    await userToken(userId),
+  );
+  while (await imagesCounted(userId) === 0) { /* until it is reserved */ }
+  await withoutDatabase(async () => {
+    open.resolve();
+    const { status, body } = await pending;
+    assert.deepEqual([status, body.image_url], [502, undefined]);
+  });
+  // Nobody could say so, so it is given back when the reservation has expired.
+  await sql(`update feature_reservations set expires_at = now() where user_id = '${userId}'`);
+  assert.equal((await checkLimit(service(), userId, "image_generation")).current_usage, 0);
+});
+
+for (const name of ["reserve_feature", "check_feature_limit"]) {
+  Deno.test(`with ${name} missing, the edge functions say so and make nothing`, async () => {
+    await using model = new ModelServer();
+    const userId = await newUser();
+    const rename = (from: string, to: string) =>
+      sql(`alter function ${from} rename to ${to}; notify pgrst, 'reload schema'`, {
+        role: "supabase_admin",
+      });
+    await rename(name, `${name}_kept`);
+    try {
+      const answer = name === "reserve_feature"
+        ? await post("image-generate", { chat_id, prompt: "a cat", user_id: userId }, await userToken(userId))
+        : await post(
+          "llm-handler",
+          { chat_id, message: "draw a cat", user_id: userId },
+          await userToken(userId),
+        );
+      assert.deepEqual([answer.status, answer.body.error_code], [503, "RPC_ERROR"]);
+      assert.match(answer.body.error, /Try again later/);
+    } finally {
+      await rename(`${name}_kept`, name);
+    }
+    assert.equal(model.made, 0);
+    assert.equal(await imagesCounted(userId), 0);
+  });
+}
