@@ -1,6 +1,6 @@
 # Shortcuts; each target is a script that also runs without make.
 
-.PHONY: demo test bench install stop
+.PHONY: demo test bench install stop supabase
 
 demo: ## Build, start a private Postgres, run the seed flow and show the result
 	dev/demo
@@ -16,3 +16,6 @@ bench: ## Measure against hand-written PL/pgSQL
 
 install: ## Build and install into the Postgres that PG_CONFIG names
 	dev/install
+
+supabase: ## A local Supabase without Docker, until Ctrl-C
+	dev/supabase

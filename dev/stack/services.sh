@@ -4,10 +4,12 @@
 
 stack_folder() { printf '%s/.stack/run/%s' "$ROOT" "$1"; }
 
-# Starts the services of a database on a port of 127.0.0.1. JWT_SECRET, ANON_KEY and SERVICE_KEY are
-# the secrets of the app; IMAGE_API_URL, where it is set, the image model that the functions use.
+# Starts the services of a database on a port of 127.0.0.1, with these edge functions. JWT_SECRET,
+# ANON_KEY and SERVICE_KEY are the secrets of the app; the REST server exposes API_SCHEMAS, public by
+# default; IMAGE_API_URL, where it is set, is the image model that the functions use.
 stack_start() {
     local name=$1 cluster=$2 database=$3 port=$4 folder sockets function locations=
+    shift 4
     folder=$(stack_folder "$name")
     stack_stop "$name"
     mkdir -p "$folder"
@@ -15,10 +17,10 @@ stack_start() {
     sockets=$(mktemp -d /tmp/stack.XXXXXX)
     printf '%s' "$sockets" >"$folder/sockets"
 
-    start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS=public PGRST_DB_ANON_ROLE=anon \
+    start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS="${API_SCHEMAS:-public}" PGRST_DB_ANON_ROLE=anon \
         PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
         PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$JWT_SECRET" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
-    for function in $(stack_functions); do
+    for function in "$@"; do
         start_service "$folder" "$function" env DENO_SERVE_ADDRESS="unix:$sockets/$function.sock" \
             SUPABASE_URL="http://127.0.0.1:$port" SUPABASE_ANON_KEY="$ANON_KEY" \
             SUPABASE_SERVICE_ROLE_KEY="$SERVICE_KEY" JWT_SECRET="$JWT_SECRET" \
@@ -28,19 +30,13 @@ stack_start() {
     done
     sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" \
         dev/stack/gateway.conf >"$folder/gateway.conf"
-    start_service "$folder" gateway nginx -e stderr -p "$folder" -c "$folder/gateway.conf"
+    start_service "$folder" gateway "$NGINX" -e stderr -p "$folder" -c "$folder/gateway.conf"
 
     wait_for_service "$folder" rest test -S "$sockets/rest.sock"
-    for function in $(stack_functions); do
+    for function in "$@"; do
         wait_for_service "$folder" "$function" test -S "$sockets/$function.sock"
     done
     wait_for_service "$folder" gateway port_is_taken "$port"
-}
-
-# The edge functions: every folder but the shared one.
-stack_functions() {
-    local index
-    for index in "$ROOT"/supabase/functions/*/index.ts; do basename "$(dirname "$index")"; done
 }
 
 start_service() {
@@ -53,7 +49,7 @@ start_service() {
 # A service's own process: its folder tells it from one that has got the same number since.
 service_is_running() {
     local pid
-    pid=$(cat "$1/$2.pid" 2>/dev/null) && [ "$(readlink "/proc/$pid/cwd")" = "$1" ]
+    pid=$(cat "$1/$2.pid" 2>/dev/null) && [ "/proc/$pid/cwd" -ef "$1" ]
 }
 
 wait_for_service() {

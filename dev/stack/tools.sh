@@ -10,6 +10,7 @@ TOOLS=$ROOT/.stack/tools
 DENO=$TOOLS/deno-$DENO_VERSION/bin/deno
 SUPABASE_CLI=$TOOLS/supabase-$SUPABASE_CLI_VERSION/supabase
 POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION/bin/postrust
+NGINX=/usr/sbin/nginx
 DENO_CONFIG=$ROOT/supabase/functions/deno.json
 
 # Deno keeps its packages here too, trusts the certificates that the machine trusts, and is quiet.
@@ -18,12 +19,20 @@ export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UP
 export SUPABASE_TELEMETRY_DISABLED=1 SUPABASE_NO_UPDATE_NOTIFIER=1 SUPABASE_HOME=$TOOLS/supabase-home
 
 need_stack_tools() {
-    need_packages nginx-light "postgresql-$PG_MAJOR-plpgsql-check"
+    need_packages "postgresql-$PG_MAJOR-plpgsql-check"
+    need_nginx
     mkdir -p "$TOOLS"
     need_deno
     need_supabase_cli
     need_postrust
     "$DENO" install --quiet --frozen --config "$DENO_CONFIG"
+}
+
+need_nginx() {
+    [ ! -x "$NGINX" ] || return 0
+    need_packages nginx-light
+    # Debian starts it as a web server on port 80, which nobody here needs.
+    [ ! -d /run/systemd/system ] || as_root systemctl disable --quiet --now nginx
 }
 
 need_deno() {

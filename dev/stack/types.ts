@@ -1,8 +1,9 @@
-// Generates the TypeScript types of a database with the Supabase CLI. As a command: types.ts FILE
-// writes them there. SUPABASE_CLI is the program, DATABASE_URL the database.
+// Generates the TypeScript types of a database with the Supabase CLI. As a command: types.ts ADDRESS
+// FILE writes them there. SUPABASE_CLI names the program.
 
-export async function generateTypes(): Promise<string> {
-  const cli = Deno.env.get("SUPABASE_CLI")!;
+export async function generateTypes(address: string): Promise<string> {
+  const cli = Deno.env.get("SUPABASE_CLI");
+  if (!cli) throw new Error("SUPABASE_CLI is not set");
   const types = await output(cli, [
     "gen",
     "types",
@@ -11,7 +12,7 @@ export async function generateTypes(): Promise<string> {
     "--schema",
     "public",
     "--remote",
-    Deno.env.get("DATABASE_URL")!,
+    address,
   ]);
   return await output(Deno.execPath(), ["fmt", "--ext", "ts", "--line-width", "110", "-"], types);
 }
@@ -26,4 +27,7 @@ async function output(program: string, args: string[], input = ""): Promise<stri
   return new TextDecoder().decode(stdout);
 }
 
-if (import.meta.main) Deno.writeTextFileSync(Deno.args[0], await generateTypes());
+if (import.meta.main) {
+  const [address, file] = Deno.args;
+  await Deno.writeTextFile(file, await generateTypes(address));
+}

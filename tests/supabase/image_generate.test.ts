@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { decode } from "fast-png";
-import { imagesCounted, newUser, sql } from "./support/database.ts";
+import { imagesCounted, newUser, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
 import { post, serviceKey, signedIn, userToken } from "./support/stack.ts";
 
@@ -177,7 +177,7 @@ Deno.test("an image whose count was given back meanwhile is not handed out", asy
     );
   });
   const pending = post("image-generate", request(userId), await userToken(userId));
-  while (await imagesCounted(userId) === 0) { /* until it is reserved */ }
+  await until(async () => await imagesCounted(userId) === 1);
   open.resolve();
   const { status, body } = await pending;
   assert.equal(status, 409);

@@ -1,6 +1,6 @@
 // When the database is down or lacks a function: a clear answer, nothing counted, nothing generated.
 import assert from "node:assert/strict";
-import { imagesCounted, newUser, run, sql } from "./support/database.ts";
+import { imagesCounted, newUser, run, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
 import { post, service, setting, userToken } from "./support/stack.ts";
 import { checkLimit, incrementUsage, reserve } from "../../supabase/functions/_shared/limitChecker.ts";
@@ -53,7 +53,7 @@ Deno.test("an image that is being made when the database goes down is not handed
     { chat_id, prompt: "a cat", user_id: userId },
     await userToken(userId),
   );
-  while (await imagesCounted(userId) === 0) { /* until it is reserved */ }
+  await until(async () => await imagesCounted(userId) === 1);
   await withoutDatabase(async () => {
     open.resolve();
     const { status, body } = await pending;
@@ -64,7 +64,7 @@ Deno.test("an image that is being made when the database goes down is not handed
   assert.equal((await checkLimit(service(), userId, "image_generation")).current_usage, 0);
 });
 
-for (const name of ["reserve_feature", "check_feature_limit"]) {
+for (const name of ["reserve_feature", "check_feature_limit"] as const) {
   Deno.test(`with ${name} missing, the edge functions say so and make nothing`, async () => {
     await using model = new ModelServer();
     const userId = await newUser();
@@ -85,6 +85,10 @@ for (const name of ["reserve_feature", "check_feature_limit"]) {
       assert.match(answer.body.error, /Try again later/);
     } finally {
       await rename(`${name}_kept`, name);
+      // The REST server learns of it a moment later.
+      await until(async () =>
+        (await service().rpc(name, { p_user_id: userId, p_feature_type: "" })).error === null
+      );
     }
     assert.equal(model.made, 0);
     assert.equal(await imagesCounted(userId), 0);

@@ -294,12 +294,9 @@ export type Database = {
         Args: {
           "p_amount": number;
           "p_current_usage": number;
-          "p_is_active": boolean;
-          "p_limit": number;
-          "p_plan_id": string;
-          "p_plan_is_active": boolean;
-          "p_status": string;
-          "p_trial_end": number;
+          "p_feature_type": string;
+          "p_has_reservations": boolean;
+          "p_user_id": string;
         };
         Returns: boolean;
       };

@@ -40,3 +40,11 @@ export async function sum(counter: string, userId: string): Promise<number> {
   );
   return Number(total);
 }
+
+/** Waits until something is so, which the test has set in motion. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await condition()) return;
+  }
+  throw new Error(`never came true: ${condition}`);
+}

@@ -1,0 +1,58 @@
+// The migrations of the example project, as supabase db push has applied them.
+import assert from "node:assert/strict";
+import { run, sql } from "./support/database.ts";
+import { setting } from "./support/stack.ts";
+
+const push = (database: string, project: string) =>
+  run("bash", [
+    "-c",
+    "source dev/common.sh; source dev/cluster.sh; source dev/stack/tools.sh; source dev/stack/database.sh; " +
+    `stack_push ${setting("CLUSTER")} ${database} '${project}' 2>&1`,
+  ]);
+
+Deno.test("the owner is Supabase's postgres, who is no superuser", async () => {
+  const owner = await sql(`select rolname, rolsuper from pg_extension join pg_roles on pg_roles.oid = extowner
+                            where extname = 'feature_usage'`);
+  assert.deepEqual(owner, ["postgres|f"]);
+});
+
+Deno.test("a second push does nothing", async () => {
+  const state = () =>
+    sql(
+      "select p::text from plan_limits as p union all select version from supabase_migrations.schema_migrations order by 1",
+    );
+  const before = await state();
+  assert.match(await push("app", "."), /up to date/);
+  assert.deepEqual(await state(), before);
+});
+
+Deno.test("nor do the migrations harm when they are run again by hand", async () => {
+  const state = () => sql("select p::text from plan_limits as p order by plan_id");
+  const before = await state();
+  await sql("update plan_limits set image_generation_daily_limit = 4 where plan_id = 'free'");
+  for (
+    const { name } of [...Deno.readDirSync("supabase/migrations")].sort((a, b) => a.name < b.name ? -1 : 1)
+  ) {
+    await sql(await Deno.readTextFile(`supabase/migrations/${name}`));
+  }
+  assert.deepEqual((await state()).map(withoutTimes), before.map(withoutTimes));
+});
+
+const withoutTimes = (row: string) => row.replaceAll(/"[^"]*"/g, "");
+
+Deno.test("a takeover that is stopped changes nothing", async () => {
+  // Two rows of one user and month, which the extension refuses to choose from.
+  await sql("create database stopped template supabase_template", { database: "template1" });
+  const stopped = (text: string) => sql(text, { database: "stopped" });
+  await stopped(await Deno.readTextFile("tests/supabase/hand_written_app.sql"));
+  await stopped(`alter table feature_usage drop constraint feature_usage_user_id_period_key;
+                 insert into feature_usage (user_id, period) select user_id, period from feature_usage limit 1`);
+  const state = () =>
+    stopped(`select proname from pg_proc where pronamespace = 'public'::regnamespace
+             union all select relname from pg_class where relnamespace = 'public'::regnamespace
+             union all select f::text from feature_usage as f order by 1`);
+  const before = await state();
+  await assert.rejects(push("stopped", "supabase/takeover"));
+  assert.deepEqual(await state(), before);
+  await sql("drop database stopped", { database: "template1" });
+});

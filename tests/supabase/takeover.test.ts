@@ -1,0 +1,114 @@
+// An app with hand-written functions takes over: the same answers before and after, every count kept.
+import assert from "node:assert/strict";
+import { run, sql } from "./support/database.ts";
+import { anon, service, setting, signedIn, takeoverUrl } from "./support/stack.ts";
+import type { FeatureType } from "../../supabase/functions/_shared/limitChecker.ts";
+
+const features: FeatureType[] = ["voice_seconds", "image_generation", "therai_calls", "insights", "chat"];
+const userIds = Array.from(
+  { length: 8 },
+  (_, n) => `00000000-0000-4000-8000-${String(n + 1).padStart(12, "0")}`,
+);
+const takeover = (text: string) => sql(text, { database: "takeover" });
+
+/** What the app's server is told of everybody: each feature for one more, and for very many more. */
+async function answers() {
+  const all: Record<string, unknown> = {};
+  for (const p_user_id of userIds) {
+    for (const p_feature_type of features) {
+      for (const p_requested_amount of [1, 1000]) {
+        const { data, error } = await service(takeoverUrl).rpc("check_feature_limit", {
+          p_user_id,
+          p_feature_type,
+          p_requested_amount,
+        });
+        assert.equal(error, null);
+        const { allowed, limit, current_usage, remaining, is_unlimited, error_code } = data as Record<
+          string,
+          unknown
+        >;
+        all[`${p_user_id} ${p_feature_type} ${p_requested_amount}`] = {
+          allowed,
+          limit,
+          current_usage,
+          remaining,
+          is_unlimited,
+          error_code,
+        };
+      }
+    }
+    const { data, error } = await service(takeoverUrl).rpc("get_user_limits", { p_user_id });
+    assert.equal(error, null);
+    all[`${p_user_id} limits`] = data;
+  }
+  return all;
+}
+
+const counts = () =>
+  takeover(`select id, user_id, period, coalesce(voice_seconds, 0), coalesce(insights_count, 0),
+                   coalesce(therai_calls, 0), coalesce(chat_messages, 0), note, created_at
+              from feature_usage where note = 'by hand' order by user_id, period`);
+
+const push = () =>
+  run("bash", [
+    "-c",
+    "source dev/common.sh; source dev/cluster.sh; source dev/stack/tools.sh; source dev/stack/database.sh; " +
+    `stack_push ${setting("CLUSTER")} takeover supabase/takeover 2>&1`,
+  ]);
+
+Deno.test("the app gives the same answers before and after, and keeps every count", async () => {
+  const before = await answers();
+  const countsBefore = await counts();
+  const imagesBefore = await takeover(
+    `select user_id, to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, count(*)
+       from image_generation_log group by 1, 2 order by 1, 2`,
+  );
+  // The comparison means something: all kinds of answers are there.
+  const codes = new Set(
+    Object.values(before).map((answer) => (answer as { error_code?: string }).error_code),
+  );
+  assert.deepEqual(codes, new Set([undefined, "LIMIT_EXCEEDED", "TRIAL_EXPIRED", "NO_SUBSCRIPTION"]));
+  assert.equal(countsBefore.length, 28);
+  assert.equal(imagesBefore.length, 21);
+
+  assert.match(await push(), /Applying migration 20250401000000_feature_usage.sql/);
+
+  assert.deepEqual(await answers(), before);
+  assert.deepEqual(await counts(), countsBefore);
+  assert.deepEqual(
+    await takeover(
+      "select user_id, period, images_generated from feature_usage where images_generated > 0 order by 1, 2",
+    ),
+    imagesBefore,
+  );
+  assert.deepEqual(await takeover("select to_regclass('image_generation_log') is null"), ["t"]);
+});
+
+Deno.test("a second push does nothing", async () => {
+  const rows = () => takeover("select * from feature_usage order by user_id, period");
+  const before = await rows();
+  assert.match(await push(), /up to date/);
+  assert.deepEqual(await rows(), before);
+});
+
+Deno.test("user_plans is a view over profiles: what changes there, counts at once", async () => {
+  const [userId] = userIds;
+  assert.deepEqual(await takeover("select relkind from pg_class where oid = 'user_plans'::regclass"), ["v"]);
+  await takeover(`update profiles set subscription_plan = 'growth', subscription_active = true,
+                         subscription_status = 'active' where id = '${userId}'`);
+  for (const client of [service(takeoverUrl), signedIn(userId, takeoverUrl)]) {
+    const { data } = await client.rpc("check_feature_limit", { p_user_id: userId, p_feature_type: "chat" });
+    assert.equal((data as { limit: number }).limit, 100);
+  }
+});
+
+Deno.test("the app's users see their own rows, and can count no more", async () => {
+  const [userId, other] = userIds;
+  const user = signedIn(userId, takeoverUrl);
+  const { data } = await user.from("feature_usage").select("user_id");
+  assert.deepEqual(new Set(data?.map((row) => row.user_id)), new Set([userId]));
+  assert.deepEqual((await user.from("user_plans").select("user_id")).data, [{ user_id: userId }]);
+  const count = { p_user_id: other, p_count: 1, p_period: "2025-02-10" };
+  assert.equal((await user.rpc("increment_chat_messages", count)).error?.code, "42501");
+  assert.equal((await anon(takeoverUrl).rpc("increment_chat_messages", count)).error?.code, "42501");
+});

@@ -1,0 +1,81 @@
+// What Supabase's own tools say of a database with the extension: types, advisors and linter.
+import assert from "node:assert/strict";
+import { run, sql } from "./support/database.ts";
+import { setting } from "./support/stack.ts";
+import { generateTypes } from "../../dev/stack/types.ts";
+
+const address = (database: string) => `postgresql://postgres@localhost/${database}?host=${setting("PGHOST")}`;
+
+interface Advice {
+  name: string;
+  level: string;
+  metadata: { name: string };
+}
+
+/** The errors and warnings of the advisors, which print a list, or nothing if there is nothing to say. */
+async function advice(database = "app"): Promise<string[]> {
+  const printed = await run(setting("SUPABASE_CLI"), [
+    "db",
+    "advisors",
+    "--level",
+    "info",
+    "--remote",
+    address(database),
+  ]);
+  const all: Advice[] = printed.trim().startsWith("[") ? JSON.parse(printed) : [];
+  return all.filter((one) => one.level !== "INFO").map((one) => `${one.name} ${one.metadata.name}`).sort();
+}
+
+async function lint(): Promise<string> {
+  const options = ["--schema", "public", "--level", "warning", "--remote", address("app")];
+  return await run(setting("SUPABASE_CLI"), ["db", "lint", ...options]);
+}
+
+Deno.test("types.ts is what supabase gen types makes of the database", async () => {
+  const checkedIn = await Deno.readTextFile("supabase/functions/_shared/types.ts");
+  assert.ok(
+    await generateTypes(address("app")) === checkedIn,
+    "types.ts is out of date: run dev/supabase types",
+  );
+});
+
+Deno.test("a change of the database shows in the types", async () => {
+  await sql("alter table user_plans add column coupon text");
+  try {
+    assert.match(await generateTypes(address("app")), /coupon/);
+  } finally {
+    await sql("alter table user_plans drop column coupon");
+  }
+});
+
+Deno.test("the advisors have one thing to say: the extension is in public, where the API is", async () => {
+  assert.deepEqual(await advice(), ["extension_in_public feature_usage"]);
+});
+
+Deno.test("and nothing at all where it is in a schema of its own", async () => {
+  assert.deepEqual(await advice("own_schema"), []);
+});
+
+Deno.test("the advisors would tell of a table without row-level security", async () => {
+  await sql("create table left_open (id integer primary key)");
+  try {
+    assert.ok((await advice()).includes("rls_disabled_in_public left_open"));
+  } finally {
+    await sql("drop table left_open");
+  }
+});
+
+Deno.test("the linter finds nothing", async () => {
+  assert.match(await lint(), /No schema errors found|^\s*$/);
+});
+
+Deno.test("the linter would find an error in a function", async () => {
+  await sql(
+    "create function broken() returns void language plpgsql as 'begin perform no_such_function(); end'",
+  );
+  try {
+    assert.match(await lint(), /no_such_function/);
+  } finally {
+    await sql("drop function broken()");
+  }
+});
