@@ -12,7 +12,9 @@ const running = (where: string) => snippets.filter((code) => code.startsWith(whe
 
 /** A snippet as a function of the names that it uses. */
 function compiled(code: string, names: string[]) {
-  const AsyncFunction = (async () => {}).constructor as new (...source: string[]) => (...values: unknown[]) => unknown;
+  const AsyncFunction = (async () => {}).constructor as new (
+    ...source: string[]
+  ) => (...values: unknown[]) => unknown;
   return new AsyncFunction(...names, code);
 }
 
