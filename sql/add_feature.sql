@@ -22,7 +22,7 @@ BEGIN
     FOR checked IN
         SELECT * FROM (VALUES ('p_feature_type', p_feature_type, ARRAY[]::text[]),
                               ('p_usage_column', usage_name,
-                               ARRAY['id', 'user_id', 'period', 'created_at', 'updated_at', 'feature_usage']),
+                               ARRAY['id', 'user_id', 'period', 'has_reservations', 'created_at', 'updated_at', 'feature_usage']),
                               ('p_limit_column', limit_name,
                                ARRAY['plan_id', 'plan_name', 'is_active', 'display_order', 'created_at', 'updated_at',
                                      'features', 'plan_id_limit', 'plan_name_limit', 'features_limit'])

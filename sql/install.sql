@@ -10,6 +10,8 @@ DO $install$
 DECLARE
     owner constant text := (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(extowner))
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
+    tables constant name[] := ARRAY['feature_usage', 'plan_limits', 'user_plans',
+                                    'feature_reservations', 'feature_idempotency_keys'];
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -22,7 +24,7 @@ BEGIN
         RETURN;
     END IF;
 
-    FOR part IN SELECT unnest(ARRAY['feature_usage', 'plan_limits', 'user_plans']) AS name LOOP
+    FOR part IN SELECT unnest(tables) AS name LOOP
         IF to_regclass('@extschema@.' || part.name) IS NULL THEN
             -- Fails if somebody has made one meanwhile: what follows is only for a table of ours.
             EXECUTE 'CREATE TABLE @extschema@.' || part.name || ' ()';
@@ -53,7 +55,7 @@ BEGIN
                        EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') AS is_member
                   FROM pg_class AS c
                  WHERE c.relnamespace = '@extschema@'::regnamespace
-                   AND c.relname IN ('feature_usage', 'plan_limits', 'user_plans')
+                   AND c.relname = ANY (tables)
                  UNION ALL
                 SELECT 'FUNCTION ' || p.oid::regprocedure,
                        EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')

@@ -10,6 +10,8 @@ BEGIN
     PERFORM @extschema@.feature_usage_setup_feature_usage();
     PERFORM @extschema@.feature_usage_setup_plan_limits();
     PERFORM @extschema@.feature_usage_setup_user_plans();
+    PERFORM @extschema@.feature_usage_setup_feature_reservations();
+    PERFORM @extschema@.feature_usage_setup_feature_idempotency_keys();
     PERFORM @extschema@.feature_usage_setup_user_reference(oid) FROM pg_class
       WHERE oid IN ('@extschema@.feature_usage'::regclass, '@extschema@.user_plans'::regclass)
         AND relkind IN ('r', 'p')
@@ -19,7 +21,8 @@ BEGIN
     PERFORM @extschema@.feature_usage_setup_function_rights();
     PERFORM @extschema@.feature_usage_setup_schema_rights();
     PERFORM @extschema@.feature_usage_setup_table_rights(
-                ARRAY['feature_usage', 'plan_limits', 'user_plans', 'usage_features']);
+                ARRAY['feature_usage', 'plan_limits', 'user_plans', 'usage_features',
+                      'feature_reservations', 'feature_idempotency_keys']);
     PERFORM @extschema@.feature_usage_setup_overloads();
 END
 $function$;

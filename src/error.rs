@@ -26,6 +26,22 @@ pub enum Error<'a> {
     NoRegistry,
     /// `user_plans`, a view perhaps, gives a user more than one row.
     AmbiguousPlan { user_id: String },
+    /// A reservation that does not exist.
+    UnknownReservation { reservation_id: String },
+    /// A time to live that is too short or too long.
+    InvalidTtl,
+    /// A key that can't be one.
+    InvalidKey { length: usize },
+    /// A batch that is not an array.
+    InvalidBatch,
+    /// An event of a batch, by its index, and what is wrong with it.
+    InvalidEvent { index: usize, problem: String },
+    /// An event of a batch would make a count too large.
+    EventOverflow { index: usize, feature: &'a Feature, amount: i32 },
+    /// A trigger of the app's has suppressed a reservation.
+    NotReserved,
+    /// Others changed the same row again and again.
+    Contention,
     /// A table or a column of ours is not there.
     TablesMissing { code: PgSqlErrorCode, message: &'a str, schema: &'a str },
     /// SPI refused a statement for a reason that it has no error for.
@@ -46,12 +62,21 @@ impl Error<'_> {
     fn code(&self) -> PgSqlErrorCode {
         match self {
             Self::NullArgument { .. } => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            Self::NegativeAmount { .. } | Self::UnknownFeature { .. } => {
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Self::NegativeAmount { .. }
+            | Self::UnknownFeature { .. }
+            | Self::InvalidTtl
+            | Self::InvalidKey { .. }
+            | Self::InvalidBatch
+            | Self::InvalidEvent { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::UnknownReservation { .. } => PgSqlErrorCode::ERRCODE_NO_DATA_FOUND,
+            Self::Contention => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::InvalidPeriod { .. } => PgSqlErrorCode::ERRCODE_INVALID_DATETIME_FORMAT,
-            Self::CountOverflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            Self::NotCounted { .. } => PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+            Self::CountOverflow { .. } | Self::EventOverflow { .. } => {
+                PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE
+            }
+            Self::NotCounted { .. } | Self::NotReserved => {
+                PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION
+            }
             Self::Rewritten => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NoRegistry => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::AmbiguousPlan { .. } => PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
@@ -86,6 +111,20 @@ impl Error<'_> {
             Self::AmbiguousPlan { user_id } => {
                 format!("user {user_id} has more than one plan, or more than one count of a period")
             }
+            Self::UnknownReservation { reservation_id } => {
+                format!("there is no reservation {reservation_id}")
+            }
+            Self::InvalidTtl => "p_ttl is not between 1 second and 24 hours".to_owned(),
+            Self::InvalidKey { length: 0 } => "p_idempotency_key is empty".to_owned(),
+            Self::InvalidKey { length } => format!("p_idempotency_key has {length} bytes"),
+            Self::InvalidBatch => "p_events is not an array".to_owned(),
+            Self::InvalidEvent { index, problem } => format!("event {index}: {problem}"),
+            Self::EventOverflow { index, feature, amount } => format!(
+                "event {index}: {} can't be increased by {amount}: integer out of range",
+                feature.usage_column
+            ),
+            Self::NotReserved => "a trigger has suppressed the reservation".to_owned(),
+            Self::Contention => "could not serialize access due to concurrent updates".to_owned(),
             Self::TablesMissing { message, .. } => (*message).to_owned(),
             Self::Statement { code } => format!("SPI refused a statement (code {code})"),
         }
@@ -126,6 +165,23 @@ impl Error<'_> {
             Self::TablesMissing { schema, .. } => Some(format!(
                 "Run SELECT {schema}.feature_usage_setup(); as the extension's owner."
             )),
+            Self::UnknownReservation { .. } => {
+                Some("Pass the reservation_id that reserve_feature() gave.".to_owned())
+            }
+            Self::InvalidTtl => Some("Pass an interval such as '5 minutes'.".to_owned()),
+            Self::InvalidKey { .. } => {
+                Some("Pass a key of 1 to 255 bytes, or NULL for none.".to_owned())
+            }
+            Self::InvalidBatch => {
+                Some(r#"Pass [{"user_id": …, "feature_type": …, "amount": …}, …]."#.to_owned())
+            }
+            Self::InvalidEvent { .. } | Self::EventOverflow { .. } => {
+                Some("Nothing of the batch was counted. Events are numbered from 0.".to_owned())
+            }
+            Self::NotReserved => {
+                Some("A BEFORE trigger on feature_reservations must return the row.".to_owned())
+            }
+            Self::Contention => Some("Try again.".to_owned()),
             Self::Statement { .. } => None,
         }
     }

@@ -83,6 +83,22 @@ extension_sql_file!(
 );
 
 extension_sql_file!(
+    "../sql/setup/feature_reservations.sql",
+    name = "setup_feature_reservations",
+    requires = ["registry"]
+);
+extension_sql_file!(
+    "../sql/setup/feature_idempotency_keys.sql",
+    name = "setup_feature_idempotency_keys",
+    requires = ["registry"]
+);
+extension_sql_file!("../sql/setup/index.sql", name = "setup_index", requires = ["registry"]);
+extension_sql_file!(
+    "../sql/prune_feature_usage.sql",
+    name = "prune_feature_usage",
+    requires = ["registry"]
+);
+extension_sql_file!(
     "../sql/comments.sql",
     name = "comments",
     requires = [
@@ -94,6 +110,13 @@ extension_sql_file!(
         api::increments::increment_feature_usage,
         api::check_feature_limit::check_feature_limit,
         api::get_user_limits::get_user_limits,
+        api::admits::feature_usage_admits,
+        api::consume_feature::consume_feature,
+        api::record_usage::record_usage,
+        api::reservations::reserve_feature,
+        api::reservations::commit_reservation,
+        api::reservations::release_reservation,
+        api::reservations::expire_reservations,
         "setup_features",
         "setup_table",
         "setup_column",
@@ -106,6 +129,10 @@ extension_sql_file!(
         "setup_trusted_owner",
         "setup_schema_rights",
         "setup_overloads",
+        "setup_feature_reservations",
+        "setup_feature_idempotency_keys",
+        "setup_index",
+        "prune_feature_usage",
         "setup_increments",
         "setup_policy",
         "setup_function_rights",

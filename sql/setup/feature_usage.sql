@@ -31,6 +31,8 @@ BEGIN
             format('How much of feature %s was used in the period.', feature.feature_type));
     END LOOP;
 
+    PERFORM @extschema@.feature_usage_setup_column(counters, 'has_reservations', 'boolean NOT NULL DEFAULT false', 'boolean',
+        'Whether anything was reserved in the period: false saves looking for reservations.');
     PERFORM @extschema@.feature_usage_setup_column(counters, name, 'timestamptz NOT NULL DEFAULT now()', 'any', description)
        FROM (VALUES
         ('created_at', 'When the first count of the period arrived.'),

@@ -28,7 +28,9 @@ BEGIN
                 ('feature_usage',  'ALL',    'SELECT', NULL,     'user_id = (SELECT auth.uid())', NULL),
                 ('user_plans',     'ALL',    'SELECT', NULL,     'user_id = (SELECT auth.uid())', NULL),
                 ('plan_limits',    'ALL',    'SELECT', 'SELECT', NULL, 'is_active'),
-                ('usage_features', 'SELECT', 'SELECT', NULL,     NULL, 'true')
+                ('usage_features', 'SELECT', 'SELECT', NULL,     NULL, 'true'),
+                ('feature_reservations',     'ALL', 'SELECT', NULL, 'user_id = (SELECT auth.uid())', NULL),
+                ('feature_idempotency_keys', 'ALL', NULL,     NULL, NULL, NULL)
                ) AS wanted (name, service_role, authenticated, anon, own_rows, all_rows)
           JOIN pg_class AS c ON c.relnamespace = ext_schema AND c.relname = wanted.name
          WHERE wanted.name = ANY (p_tables)

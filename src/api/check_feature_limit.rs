@@ -6,14 +6,15 @@ use pgrx::prelude::*;
 use super::arguments::{current_period, required};
 use super::jsonb::Jsonb;
 use crate::domain::answer::Answer;
-use crate::domain::decision::{Denial, decide};
+use crate::domain::decision::Denial;
 use crate::domain::period::Period;
-use crate::store::executor::View;
-use crate::store::{clock, registry, usage};
+use crate::store::admission::{self, Admission};
+use crate::store::counter::Counter;
+use crate::store::registry;
 
 /// Says whether a user may use so much more of a feature in a period, by default the current one.
 ///
-/// The answer is an [`Answer`]; the rules are those of [`decide`]. Wrong arguments are denials, so
+/// The answer is an [`Answer`]; the rules are those of [`decide`](crate::domain::decision::decide). Wrong arguments are denials, so
 /// that a caller who only looks at `allowed` is never let through; only a NULL user is an error
 /// (22004). It writes nothing and assigns no transaction id, so it runs on a standby as well.
 #[pg_extern(stable)]
@@ -44,13 +45,14 @@ fn answer(
         Some(key) => Period::parse(feature.period, key),
         None => Some(current),
     };
-    let decision = match (amount, asked) {
+    let denial = match (amount, asked) {
         (Some(amount @ 0..), Some(period)) => {
-            let standing = usage::standing(&registry, registered, user_id, period, View::Caller);
-            decide(&standing, amount.into(), clock::now_in_seconds())
+            let counter = Counter::new(&registry, registered, user_id, period);
+            let Admission { decision, reserved } = admission::check(&counter, amount);
+            return Answer::new(feature, period, decision).with_reserved(reserved);
         }
-        (Some(0..), None) => Err(Denial::InvalidPeriod),
-        _ => Err(Denial::InvalidAmount),
+        (Some(0..), None) => Denial::InvalidPeriod,
+        _ => Denial::InvalidAmount,
     };
-    Answer::new(feature, asked.unwrap_or(current), decision)
+    Answer::new(feature, asked.unwrap_or(current), Err(denial))
 }

@@ -19,7 +19,8 @@ use pgrx::prelude::*;
 use super::arguments::required;
 use crate::domain::period::Period;
 use crate::error::Error;
-use crate::store::{registry, usage};
+use crate::store::counter::Counter;
+use crate::store::registry;
 
 /// Adds seconds of voice to a month, `YYYY-MM`.
 #[pg_extern(volatile)]
@@ -87,14 +88,13 @@ fn increment(
     }
     let registry = registry::current();
     let Some(registered) = registry.find(feature_type) else {
-        let known = registry.features.iter().map(|r| r.feature.feature_type.as_str()).collect();
-        Error::UnknownFeature { feature_type, known }.raise();
+        Error::UnknownFeature { feature_type, known: registry.feature_types() }.raise();
     };
     let feature = &registered.feature;
     let Some(period) = Period::parse(feature.period, key) else {
         Error::InvalidPeriod { feature, key }.raise();
     };
     if amount > 0 {
-        usage::increment(&registry, registered, user_id, period, amount);
+        Counter::new(&registry, registered, user_id, period).increment(amount);
     }
 }

@@ -128,6 +128,10 @@ impl<'a> ser::Serializer for Place<'a> {
         Ok(())
     }
 
+    fn serialize_i32(self, integer: i32) -> Result<(), Unsupported> {
+        self.serialize_i64(integer.into())
+    }
+
     fn serialize_i64(self, integer: i64) -> Result<(), Unsupported> {
         let mut value = empty(jbvType::jbvNumeric);
         // SAFETY: makes a numeric in the current context.
@@ -182,7 +186,7 @@ impl<'a> ser::Serializer for Place<'a> {
 
     // What no result contains.
     unsupported! {
-        serialize_i8(i8); serialize_i16(i16); serialize_i32(i32); serialize_u8(u8);
+        serialize_i8(i8); serialize_i16(i16);  serialize_u8(u8);
         serialize_u16(u16); serialize_u32(u32); serialize_f32(f32);
         serialize_char(char); serialize_bytes(&[u8]); serialize_unit_struct(&'static str);
     }

@@ -20,6 +20,12 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     allowed: bool,
+    /// What a consume has counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumed: Option<i32>,
+    /// How much of the current usage is reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<String>,
     /// What is left: after the requested amount where it is allowed, without it where it is not.
@@ -28,11 +34,15 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     feature_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_unlimited: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_usage: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trial_end_date: Option<String>,
 }
@@ -55,6 +65,30 @@ impl Answer {
             Ok(allowance) => subject.allowed(allowance),
             Err(denial) => subject.denied(denial),
         }
+    }
+
+    /// The same, with how much of the current usage is reserved.
+    pub fn with_reserved(self, reserved: i64) -> Self {
+        Self { reserved: self.current_usage.map(|_| reserved), ..self }
+    }
+
+    /// The same, with what was counted: the amount, or nothing where it was denied.
+    pub fn with_consumed(self, amount: i32) -> Self {
+        Self { consumed: Some(if self.allowed { amount } else { 0 }), ..self }
+    }
+
+    /// The same, with the reservation that holds the amount, beside those that there were.
+    pub fn with_reservation(self, reservation_id: String, expires_at: String, amount: i32) -> Self {
+        Self {
+            reservation_id: Some(reservation_id),
+            expires_at: Some(expires_at),
+            reserved: self.reserved.map(|reserved| reserved + i64::from(amount)),
+            ..self
+        }
+    }
+
+    pub fn is_allowed(&self) -> bool {
+        self.allowed
     }
 
     fn allowed(self, allowance: Allowance) -> Self {
@@ -108,6 +142,7 @@ impl Denial {
             Self::NoSubscription => "NO_SUBSCRIPTION",
             Self::UnknownPlan { .. } => "UNKNOWN_PLAN",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
+            Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
         }
     }
 
@@ -120,6 +155,7 @@ impl Denial {
             Self::TrialExpired { trial_end_date } => format!("the trial ended at {trial_end_date}"),
             Self::NoSubscription => "no active subscription".to_owned(),
             Self::UnknownPlan { plan_id } => format!("plan \"{plan_id}\" is not available"),
+            Self::IdempotencyMismatch => "the idempotency key was used for another call".to_owned(),
             Self::LimitExceeded { limit, current_usage } => {
                 format!("{feature_type} limit exceeded ({current_usage}/{limit})")
             }

@@ -11,6 +11,8 @@ pub struct Standing {
     /// The plan's limit; NULL is unlimited, and only in a plan that is known.
     pub limit: Option<i64>,
     pub current_usage: i64,
+    /// Whether reservations may hold a part of the counts of this period, of whatever feature.
+    pub has_reservations: bool,
 }
 
 /// Why the answer is no.
@@ -19,10 +21,19 @@ pub enum Denial {
     InvalidFeature,
     InvalidAmount,
     InvalidPeriod,
-    TrialExpired { trial_end_date: String },
+    TrialExpired {
+        trial_end_date: String,
+    },
     NoSubscription,
-    UnknownPlan { plan_id: String },
-    LimitExceeded { limit: i64, current_usage: i64 },
+    UnknownPlan {
+        plan_id: String,
+    },
+    LimitExceeded {
+        limit: i64,
+        current_usage: i64,
+    },
+    /// Not of the rules: the call's idempotency key was used for another call.
+    IdempotencyMismatch,
 }
 
 /// Why the answer is yes: the limit, if there is one, and what is left of it afterwards.
@@ -30,6 +41,18 @@ pub enum Denial {
 pub enum Allowance {
     Unlimited { current_usage: i64 },
     WithinLimit { limit: i64, current_usage: i64, remaining: i64 },
+}
+
+impl Allowance {
+    /// The same after the amount has been counted.
+    pub fn counted(mut self, amount: i64) -> Self {
+        match &mut self {
+            Self::Unlimited { current_usage } | Self::WithinLimit { current_usage, .. } => {
+                *current_usage += amount;
+            }
+        }
+        self
+    }
 }
 
 /// The rules in the order in which they are asked, each of them closed: whatever is unknown or

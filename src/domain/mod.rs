@@ -4,8 +4,12 @@
 
 pub mod answer;
 pub mod decision;
+pub mod event;
 pub mod feature;
+pub mod idempotency;
 pub mod period;
+pub mod reservation;
+pub mod settled;
 pub mod subscription;
 pub mod summary;
 pub mod timestamp;

@@ -11,7 +11,8 @@ use pgrx::pg_sys::Oid;
 use pgrx::spi::quote_identifier;
 
 use super::invalidation;
-use super::statements::{self, FeatureStatements};
+use super::spi;
+use super::statements::{self, FeatureStatements, Statements};
 use crate::domain::feature::Feature;
 use crate::domain::period::PeriodKind;
 use crate::error::Error;
@@ -20,6 +21,7 @@ use crate::error::Error;
 pub struct Registry {
     /// The extension's schema, quoted.
     pub schema: String,
+    pub statements: Statements,
     pub features: Vec<Registered>,
 }
 
@@ -32,6 +34,16 @@ pub struct Registered {
 impl Registry {
     pub fn find(&self, feature_type: &str) -> Option<&Registered> {
         self.features.iter().find(|registered| registered.feature.feature_type == feature_type)
+    }
+
+    pub fn feature_types(&self) -> Vec<&str> {
+        self.features.iter().map(|registered| registered.feature.feature_type.as_str()).collect()
+    }
+
+    /// Does work with our tables. Where one of them, or a column of one, is not there, the error
+    /// says how to get it back.
+    pub fn on_tables<T>(&self, work: impl FnOnce() -> T) -> T {
+        spi::on_tables(&self.schema, statements::TABLES, work)
     }
 }
 
@@ -82,5 +94,5 @@ fn load() -> Registry {
             feature,
         })
         .collect();
-    Registry { schema, features }
+    Registry { statements: Statements::new(&schema), schema, features }
 }

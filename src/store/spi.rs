@@ -9,7 +9,7 @@ use std::ffi::CString;
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{self, Datum, Oid};
-use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, Uuid};
+use pgrx::{IntoDatum, JsonB, PgSqlErrorCode, PgTryBuilder, Uuid};
 
 use super::executor::{self, Row, View};
 use crate::error::Error;
@@ -20,6 +20,12 @@ pub enum Argument<'a> {
     Uuid(Uuid),
     Text(&'a str),
     Integer(i32),
+    BigInteger(i64),
+    Boolean(bool),
+    Json(&'a serde_json::Value),
+    Uuids(&'a [Uuid]),
+    Texts(&'a [String]),
+    Integers(&'a [i32]),
 }
 
 impl Argument<'_> {
@@ -28,6 +34,12 @@ impl Argument<'_> {
             Self::Uuid(_) => pg_sys::UUIDOID,
             Self::Text(_) => pg_sys::TEXTOID,
             Self::Integer(_) => pg_sys::INT4OID,
+            Self::BigInteger(_) => pg_sys::INT8OID,
+            Self::Boolean(_) => pg_sys::BOOLOID,
+            Self::Json(_) => pg_sys::JSONBOID,
+            Self::Uuids(_) => pg_sys::UUIDARRAYOID,
+            Self::Texts(_) => pg_sys::TEXTARRAYOID,
+            Self::Integers(_) => pg_sys::INT4ARRAYOID,
         }
     }
 
@@ -36,6 +48,12 @@ impl Argument<'_> {
             Self::Uuid(uuid) => uuid.into_datum(),
             Self::Text(text) => text.into_datum(),
             Self::Integer(integer) => integer.into_datum(),
+            Self::BigInteger(integer) => integer.into_datum(),
+            Self::Boolean(boolean) => boolean.into_datum(),
+            Self::Json(value) => JsonB(value.clone()).into_datum(),
+            Self::Uuids(uuids) => uuids.to_vec().into_datum(),
+            Self::Texts(texts) => texts.to_vec().into_datum(),
+            Self::Integers(integers) => integers.to_vec().into_datum(),
         };
         datum.expect("an argument is a value")
     }
@@ -61,6 +79,11 @@ impl Statement {
     /// Executes a statement that writes, and gives the number of rows it wrote.
     pub fn write(&self, arguments: &[Argument]) -> u64 {
         self.execute(arguments, View::Command, &mut |_| ())
+    }
+
+    /// Executes a statement as a new command of the transaction, and takes what it returns.
+    pub fn command<T>(&self, arguments: &[Argument], take: impl FnMut(&Row) -> T) -> Vec<T> {
+        self.collect(arguments, View::Command, take)
     }
 
     /// Reads what the caller's statement sees.

@@ -1,0 +1,185 @@
+//! Reservations as a state machine: what a commit, a release or the clock does to one.
+
+/// Where a reservation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Its amount is counted, and held until it is settled or expires.
+    Reserved,
+    Committed,
+    Released,
+    /// Its amount has been given back because nobody settled it in time.
+    Expired,
+}
+
+impl Status {
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Reserved, Self::Committed, Self::Released, Self::Expired]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Committed => "committed",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub amount: i32,
+    pub status: Status,
+    /// Whether its time is over, though nobody may have given its amount back yet; of one that has
+    /// been settled, whether that was after its time.
+    pub is_past: bool,
+    /// What a commit has counted.
+    pub actual: Option<i32>,
+}
+
+/// What becomes of a reservation that is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// It changes, and so does the counter.
+    Change(Change),
+    /// It was settled in just this way before: the answer of then holds.
+    Repeat,
+    /// It was settled in another way before.
+    Finalized,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub status: Status,
+    /// What is added to the counter.
+    pub delta: i32,
+    /// Whether it came after the reservation had ended.
+    pub late: bool,
+    pub actual: Option<i32>,
+}
+
+impl Reservation {
+    /// Counts what was really used, by default what was reserved: the truth is recorded, whether
+    /// it is less, more, or too late.
+    pub fn commit(self, actual: Option<i32>) -> Settlement {
+        let actual = actual.unwrap_or(self.amount);
+        match self.status {
+            Status::Reserved | Status::Expired => Settlement::Change(Change {
+                status: Status::Committed,
+                delta: actual - self.held(),
+                late: self.is_late(),
+                actual: Some(actual),
+            }),
+            Status::Committed if self.actual == Some(actual) => Settlement::Repeat,
+            Status::Committed | Status::Released => Settlement::Finalized,
+        }
+    }
+
+    /// Gives everything back.
+    pub fn release(self) -> Settlement {
+        match self.status {
+            Status::Reserved | Status::Expired => Settlement::Change(Change {
+                status: Status::Released,
+                delta: -self.held(),
+                late: self.is_late(),
+                actual: None,
+            }),
+            Status::Released => Settlement::Repeat,
+            Status::Committed => Settlement::Finalized,
+        }
+    }
+
+    /// What the counter still holds for it. Neither this nor what is used is negative, so their
+    /// difference is an integer.
+    fn held(self) -> i32 {
+        if self.status == Status::Reserved { self.amount } else { 0 }
+    }
+
+    fn is_late(self) -> bool {
+        self.is_past || self.status == Status::Expired
+    }
+}
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 24 * 60 * 60 * SECOND;
+
+/// A time to live in microseconds, if it is one: 1 second to 24 hours. A month has no fixed length,
+/// and of an infinite interval all parts are the largest there are.
+pub fn ttl_in_microseconds(months: i32, days: i32, microseconds: i64) -> Option<i64> {
+    let total = i64::from(days).checked_mul(DAY)?.checked_add(microseconds)?;
+    (months == 0 && (SECOND..=DAY).contains(&total)).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reservation(status: Status) -> Reservation {
+        Reservation { amount: 5, status, is_past: false, actual: None }
+    }
+
+    fn committed(actual: i32, delta: i32, late: bool) -> Settlement {
+        let status = Status::Committed;
+        Settlement::Change(Change { status, delta, late, actual: Some(actual) })
+    }
+
+    fn released(delta: i32, late: bool) -> Settlement {
+        Settlement::Change(Change { status: Status::Released, delta, late, actual: None })
+    }
+
+    #[test]
+    fn a_commit_counts_what_was_used() {
+        let open = reservation(Status::Reserved);
+        assert_eq!(open.commit(None), committed(5, 0, false));
+        assert_eq!(open.commit(Some(2)), committed(2, -3, false));
+        assert_eq!(open.commit(Some(9)), committed(9, 4, false));
+        assert_eq!(open.commit(Some(0)), committed(0, -5, false));
+    }
+
+    #[test]
+    fn a_commit_that_is_late_counts_and_says_so() {
+        let past = Reservation { is_past: true, ..reservation(Status::Reserved) };
+        assert_eq!(past.commit(None), committed(5, 0, true));
+        let expired = reservation(Status::Expired);
+        assert_eq!(expired.commit(None), committed(5, 5, true));
+        assert_eq!(expired.commit(Some(2)), committed(2, 2, true));
+    }
+
+    #[test]
+    fn the_same_commit_again_is_the_same_and_another_is_refused() {
+        let committed = Reservation { actual: Some(3), ..reservation(Status::Committed) };
+        assert_eq!(committed.commit(Some(3)), Settlement::Repeat);
+        assert_eq!(committed.commit(None), Settlement::Finalized);
+        assert_eq!(committed.release(), Settlement::Finalized);
+        assert_eq!(reservation(Status::Released).commit(None), Settlement::Finalized);
+    }
+
+    #[test]
+    fn a_release_gives_back_what_is_held_once() {
+        assert_eq!(reservation(Status::Reserved).release(), released(-5, false));
+        assert_eq!(reservation(Status::Expired).release(), released(0, true));
+        assert_eq!(reservation(Status::Released).release(), Settlement::Repeat);
+    }
+
+    #[test]
+    fn a_time_to_live_is_1_second_to_24_hours() {
+        assert_eq!(ttl_in_microseconds(0, 0, SECOND), Some(SECOND));
+        assert_eq!(ttl_in_microseconds(0, 0, SECOND - 1), None);
+        assert_eq!(ttl_in_microseconds(0, 1, 0), Some(DAY));
+        assert_eq!(ttl_in_microseconds(0, 1, 1), None);
+        assert_eq!(ttl_in_microseconds(0, 1, -SECOND), Some(DAY - SECOND));
+        assert_eq!(ttl_in_microseconds(1, -29, 0), None);
+        assert_eq!(ttl_in_microseconds(i32::MAX, i32::MAX, i64::MAX), None);
+        assert_eq!(ttl_in_microseconds(0, i32::MIN, i64::MIN), None);
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for status in [Status::Reserved, Status::Committed, Status::Released, Status::Expired] {
+            assert_eq!(Status::from_name(status.name()), Some(status));
+        }
+        assert_eq!(Status::from_name("open"), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! Batches: many counts in one statement, all of them or none.
+//!
+//! Keys are taken first and counters locked after them, each in one order: so batches that overlap
+//! wait for one another, and never in a circle.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use pgrx::{JsonB, Uuid};
+use serde_json::{Value, json};
+
+use super::counter::Counter;
+use super::executor::View;
+use super::registry::{Registered, Registry};
+use super::spi::Argument;
+use super::statements;
+use crate::domain::event::Event;
+use crate::domain::idempotency::is_key;
+use crate::domain::period::{Period, PeriodKind};
+use crate::error::Error;
+
+/// The operation that keys of events belong to.
+const OPERATION: &str = "record";
+
+/// An event that names what there is.
+struct Known<'a> {
+    index: usize,
+    event: &'a Event,
+    user_id: Uuid,
+    /// The place of the feature in the registry.
+    feature: usize,
+    period: Period,
+}
+
+/// The counters of one user and period: an amount for each feature, with the first event of it.
+type Amounts = BTreeMap<usize, (usize, i32)>;
+
+/// Counts the events; gives how many of them were counted now, and not before.
+pub fn record(
+    registry: &Registry,
+    events: &[Event],
+    current: impl Fn(PeriodKind) -> Period,
+) -> i32 {
+    let known = events.iter().enumerate().map(|(index, event)| {
+        know(registry, index, event, &current)
+            .unwrap_or_else(|problem| Error::InvalidEvent { index, problem }.raise())
+    });
+    let fresh = take_keys(registry, known.collect());
+    let rows = fold(registry, &fresh);
+    if !rows.is_empty() {
+        write(registry, &rows);
+    }
+    fresh.len() as i32
+}
+
+fn know<'a>(
+    registry: &Registry,
+    index: usize,
+    event: &'a Event,
+    current: impl Fn(PeriodKind) -> Period,
+) -> Result<Known<'a>, String> {
+    let feature_type = &event.feature_type;
+    let is_meant = |registered: &Registered| registered.feature.feature_type == *feature_type;
+    let feature = registry.features.iter().position(is_meant);
+    let feature = feature.ok_or("feature_type is unknown")?;
+    let kind = registry.features[feature].feature.period;
+    let period = match &event.period {
+        None => current(kind),
+        Some(key) => Period::parse(kind, key)
+            .ok_or_else(|| format!("period is not of the form {}", kind.form()))?,
+    };
+    if event.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
+        return Err("idempotency_key has not 1 to 255 bytes".to_owned());
+    }
+    Ok(Known {
+        index,
+        event,
+        user_id: Uuid::from_bytes(*event.user_id.as_bytes()),
+        feature,
+        period,
+    })
+}
+
+/// Takes the keys of events that have one, and leaves out what was counted before.
+fn take_keys<'a>(registry: &Registry, events: Vec<Known<'a>>) -> Vec<Known<'a>> {
+    let mut wanted: BTreeMap<(Uuid, &str), &Known> = BTreeMap::new();
+    let mut repeated = BTreeSet::new();
+    for known in &events {
+        let Some(key) = known.event.idempotency_key.as_deref() else { continue };
+        match wanted.get(&(known.user_id, key)) {
+            None => {
+                wanted.insert((known.user_id, key), known);
+            }
+            Some(first) if first.event == known.event => {
+                repeated.insert(known.index);
+            }
+            Some(_) => raise_mismatch(known),
+        }
+    }
+    if wanted.is_empty() {
+        return events;
+    }
+    let taken = take_free(registry, &wanted);
+    for (name, known) in &wanted {
+        if !taken.contains(&(name.0, name.1.to_owned())) {
+            require_same(registry, known, name.1);
+        }
+    }
+    let is_fresh = |known: &Known| match &known.event.idempotency_key {
+        None => true,
+        Some(key) => {
+            !repeated.contains(&known.index) && taken.contains(&(known.user_id, key.clone()))
+        }
+    };
+    events.into_iter().filter(is_fresh).collect()
+}
+
+fn take_free(
+    registry: &Registry,
+    wanted: &BTreeMap<(Uuid, &str), &Known>,
+) -> BTreeSet<(Uuid, String)> {
+    let users: Vec<Uuid> = wanted.keys().map(|(user_id, _)| *user_id).collect();
+    let keys: Vec<String> = wanted.keys().map(|(_, key)| (*key).to_owned()).collect();
+    let texts: Vec<String> = wanted.values().map(|known| arguments(known).to_string()).collect();
+    let arguments = [
+        Argument::Text(OPERATION),
+        Argument::Uuids(&users),
+        Argument::Texts(&keys),
+        Argument::Texts(&texts),
+    ];
+    let statement = &registry.statements.keys.take_many;
+    let taken =
+        registry.on_tables(|| statement.command(&arguments, |row| row.get(0).zip(row.get(1))));
+    taken.into_iter().flatten().collect()
+}
+
+/// What is kept with the key: the event as it was written. An event without a period is the same
+/// event also after midnight.
+fn arguments(known: &Known) -> Value {
+    let Event { feature_type, amount, period, .. } = known.event;
+    json!({"feature_type": feature_type, "amount": amount, "period": period})
+}
+
+/// A key that was used before must have been used for the same event.
+fn require_same(registry: &Registry, known: &Known, key: &str) {
+    let names = [Argument::Uuid(known.user_id), Argument::Text(OPERATION), Argument::Text(key)];
+    let statement = &registry.statements.keys.read;
+    let before = registry.on_tables(|| statement.command(&names, |row| row.get::<JsonB>(0)));
+    match before.into_iter().next() {
+        Some(Some(JsonB(before))) if before == arguments(known) => {}
+        Some(_) => raise_mismatch(known),
+        // Pruned since it was found taken.
+        None => Error::Contention.raise(),
+    }
+}
+
+fn raise_mismatch(known: &Known) -> ! {
+    let problem = "its idempotency_key was used for another event".to_owned();
+    Error::InvalidEvent { index: known.index, problem }.raise()
+}
+
+/// Adds up the events of the same counter.
+fn fold(registry: &Registry, events: &[Known]) -> HashMap<(Uuid, String), Amounts> {
+    let mut rows: HashMap<(Uuid, String), Amounts> = HashMap::new();
+    for known in events {
+        let amount = known.event.amount;
+        if amount == 0 {
+            continue;
+        }
+        let amounts = rows.entry((known.user_id, known.period.to_string())).or_default();
+        let (_, sum) = amounts.entry(known.feature).or_insert((known.index, 0));
+        *sum = sum
+            .checked_add(amount)
+            .unwrap_or_else(|| raise_overflow(registry, known.index, known.feature, amount));
+    }
+    rows
+}
+
+fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) {
+    let used: BTreeSet<usize> = rows.values().flat_map(|amounts| amounts.keys().copied()).collect();
+    let users: Vec<Uuid> = rows.keys().map(|(user_id, _)| *user_id).collect();
+    let periods: Vec<String> = rows.keys().map(|(_, period)| period.clone()).collect();
+    let amounts: Vec<Vec<i32>> = used
+        .iter()
+        .map(|feature| rows.values().map(|row| row.get(feature).map_or(0, |sum| sum.1)).collect())
+        .collect();
+    let columns: Vec<&str> = used
+        .iter()
+        .map(|feature| registry.features[*feature].feature.usage_column.as_str())
+        .collect();
+    let mut arguments = vec![Argument::Uuids(&users), Argument::Texts(&periods)];
+    arguments.extend(amounts.iter().map(|amounts| Argument::Integers(amounts)));
+    let statement = statements::count_batch(&registry.schema, &columns);
+    let written = registry.on_tables(|| statement.write(&arguments));
+    if written < rows.len() as u64 {
+        raise_not_counted(registry, rows);
+    }
+}
+
+/// Finds the event that did not fit.
+fn raise_not_counted(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) -> ! {
+    let mut feature = &registry.features[0].feature;
+    for ((user_id, key), amounts) in rows {
+        for (place, (index, amount)) in amounts {
+            let registered = &registry.features[*place];
+            feature = &registered.feature;
+            let Some(period) = Period::parse(feature.period, key) else { continue };
+            let counter = Counter::new(registry, registered, *user_id, period);
+            let current_usage = counter.standing(View::Latest).current_usage;
+            if current_usage + i64::from(*amount) > i64::from(i32::MAX) {
+                raise_overflow(registry, *index, *place, *amount);
+            }
+        }
+    }
+    Error::NotCounted { feature }.raise();
+}
+
+fn raise_overflow(registry: &Registry, index: usize, feature: usize, amount: i32) -> ! {
+    Error::EventOverflow { index, feature: &registry.features[feature].feature, amount }.raise();
+}

@@ -1,0 +1,67 @@
+//! The statements: every SQL text that the native functions execute, a file a table.
+//!
+//! Names and operators are qualified, so a caller's search path can't change what they mean, and
+//! every selected value is cast, so a table or view of the app's own may have its own types.
+
+mod counters;
+mod keys;
+mod plans;
+mod registry;
+mod reservations;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::spi::Statement;
+
+pub use counters::{CounterStatements, FeatureStatements, count_batch};
+pub use keys::KeyStatements;
+pub use registry::{extension, features};
+pub use reservations::ReservationStatements;
+
+/// The statements that are the same for every feature.
+pub struct Statements {
+    pub counters: CounterStatements,
+    pub keys: KeyStatements,
+    /// The plan of user `$1`: the row of `plan_limits` and the names of its boolean columns.
+    pub plan: Rc<Statement>,
+    pub reservations: ReservationStatements,
+}
+
+impl Statements {
+    pub fn new(schema: &str) -> Self {
+        Self {
+            counters: CounterStatements::new(schema),
+            keys: KeyStatements::new(schema),
+            plan: plans::plan(schema),
+            reservations: ReservationStatements::new(schema),
+        }
+    }
+}
+
+/// How an error names our tables, or a column of one by the alias that the statements use.
+pub const TABLES: &[&str] = &[
+    "feature_usage",
+    "fu",
+    "plan_limits",
+    "pl",
+    "user_plans",
+    "up",
+    "feature_reservations",
+    "fr",
+    "feature_idempotency_keys",
+    "ik",
+];
+
+thread_local! {
+    static KEPT: RefCell<HashMap<String, Rc<Statement>>> = RefCell::default();
+}
+
+/// The statement with this text, the same one for as long as the backend lives: a registry that is
+/// read again finds its plans again.
+fn kept(text: String) -> Rc<Statement> {
+    KEPT.with_borrow_mut(|kept| {
+        Rc::clone(kept.entry(text).or_insert_with_key(|text| Rc::new(Statement::new(text.clone()))))
+    })
+}

@@ -1,0 +1,120 @@
+//! The reservations, `feature_reservations`.
+
+use std::rc::Rc;
+
+use super::kept;
+use crate::store::spi::Statement;
+
+/// The open reservations of user `$1`, in the words of the index of what is open.
+const OPEN: &str = "fr.user_id OPERATOR(pg_catalog.=) $1
+                AND fr.status OPERATOR(pg_catalog.=) 'reserved'";
+
+/// Of these, the ones of feature `$3` in period `$2`.
+const OF_COUNTER: &str = "fr.period OPERATOR(pg_catalog.=) $2
+                AND fr.feature_type OPERATOR(pg_catalog.=) $3";
+
+/// The clock goes on while a transaction waits for a lock.
+const IS_PAST: &str = "fr.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()";
+
+/// What a reservation is about, in the order in which it is read.
+const RESERVATION: &str = "fr.user_id, fr.feature_type::pg_catalog.text, \
+     fr.period::pg_catalog.text, fr.amount";
+
+pub struct ReservationStatements {
+    /// Writes down a reservation of `$4` that ends in `$5` microseconds, and returns its id and its
+    /// end.
+    pub reserve: Rc<Statement>,
+    /// Settles a reservation that is open: status `$2`, and the amount `$3` or, for -1, what was
+    /// reserved. Returns what it was; nothing if it does not have the status `$4`, reserved. That
+    /// is an argument so that the planner can't take the index of all that are open.
+    pub settle_open: Rc<Statement>,
+    /// Locks a reservation, in whatever state, and reads it.
+    pub lock: Rc<Statement>,
+    /// Settles one that has expired before: status `$2` and amount `$3`, or none for -1.
+    pub settle_late: Rc<Statement>,
+    /// What the open reservations of a counter hold, each; negative where its time is over.
+    pub held: Rc<Statement>,
+    /// What the open reservations of user `$1` hold though their time is over, of every counter.
+    pub past: Rc<Statement>,
+    /// Marks what has expired of a counter's reservations. One that is being settled just now is
+    /// passed over. Returns the amounts.
+    pub expire_own: Rc<Statement>,
+    /// The same for up to `$1` of anybody's. Returns what they are about.
+    pub expire_any: Rc<Statement>,
+}
+
+impl ReservationStatements {
+    pub fn new(schema: &str) -> Self {
+        let reserve = format!(
+            "INSERT INTO {schema}.feature_reservations
+                    (user_id, period, feature_type, amount, status, expires_at)
+             VALUES ($1, $2, $3, $4, 'reserved', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
+                     ($5 OPERATOR(pg_catalog.*) '00:00:00.000001'::pg_catalog.interval))
+          RETURNING reservation_id, pg_catalog.date_part('epoch', expires_at)"
+        );
+        let settle_open = format!(
+            "UPDATE {schema}.feature_reservations AS fr
+                SET status = $2,
+                    actual = CASE WHEN $2 OPERATOR(pg_catalog.<>) 'committed' THEN NULL
+                                  WHEN $3 OPERATOR(pg_catalog.<) 0 THEN fr.amount ELSE $3 END,
+                    late = {IS_PAST},
+                    updated_at = pg_catalog.now()
+              WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1
+                AND fr.status OPERATOR(pg_catalog.=) $4
+          RETURNING {RESERVATION}, 'reserved'::pg_catalog.text, fr.late, NULL::pg_catalog.int4"
+        );
+        let lock = format!(
+            "SELECT {RESERVATION}, fr.status::pg_catalog.text, COALESCE(fr.late, {IS_PAST}),
+                    fr.actual
+               FROM {schema}.feature_reservations AS fr
+              WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 FOR UPDATE"
+        );
+        let settle_late = format!(
+            "UPDATE {schema}.feature_reservations AS fr
+                SET status = $2, actual = CASE WHEN $3 OPERATOR(pg_catalog.>=) 0 THEN $3 END,
+                    late = true, updated_at = pg_catalog.now()
+              WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1"
+        );
+        let past = format!(
+            "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount
+               FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {IS_PAST}"
+        );
+        let own = format!("{OPEN} AND {OF_COUNTER} AND {IS_PAST}");
+        let any = format!(
+            "fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
+              ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $1"
+        );
+        Self {
+            reserve: kept(reserve),
+            settle_open: kept(settle_open),
+            lock: kept(lock),
+            settle_late: kept(settle_late),
+            held: kept(held(schema)),
+            past: kept(past),
+            expire_own: kept(expire(schema, &own, "fr.amount")),
+            expire_any: kept(expire(schema, &any, RESERVATION)),
+        }
+    }
+}
+
+/// The text of [`ReservationStatements::held`], which can also be a part of another.
+pub fn held(schema: &str) -> String {
+    format!(
+        "SELECT CASE WHEN {IS_PAST} THEN OPERATOR(pg_catalog.-) fr.amount ELSE fr.amount END
+           FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {OF_COUNTER}"
+    )
+}
+
+fn expire(schema: &str, which: &str, returned: &str) -> String {
+    format!(
+        "WITH past AS (
+             SELECT fr.reservation_id FROM {schema}.feature_reservations AS fr
+              WHERE {which}
+                FOR UPDATE SKIP LOCKED
+         )
+         UPDATE {schema}.feature_reservations AS fr
+            SET status = 'expired', updated_at = pg_catalog.now()
+           FROM past WHERE fr.reservation_id OPERATOR(pg_catalog.=) past.reservation_id
+      RETURNING {returned}"
+    )
+}
