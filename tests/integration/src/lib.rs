@@ -1,11 +1,19 @@
-//! What the tests share: private clusters, fresh databases, sessions, and the features.
+//! What the tests share: private clusters, fresh databases, sessions, the features and their calls.
 
+mod caller;
 mod cluster;
+mod contest;
+mod counters;
 mod features;
+mod judge;
 mod random;
+mod round;
 mod sessions;
 
+pub use caller::{Caller, FUNCTIONS, Functions, reservation_id};
 pub use cluster::{Cluster, Database, program};
+pub use contest::{Contest, Tally};
+pub use counters::{Counter, Counts, counts, counts_of};
 pub use features::{FEATURES, Feature, check, increment, limits, user};
-pub use random::Random;
-pub use sessions::{at_once, backend_pid, poll, refusal, sqlstate, wait_until_blocked};
+pub use random::{Random, seed};
+pub use sessions::{at_once, backend_pid, poll, refusal, sqlstate, together, wait_until_blocked};

@@ -1,5 +1,18 @@
 //! Random choices that a seed repeats.
 
+use std::env;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The seed of a run, which is printed: FUZZ_SEED, or another one every time.
+pub fn seed() -> u64 {
+    let seed = match env::var("FUZZ_SEED") {
+        Ok(seed) => seed.parse().expect("FUZZ_SEED is a number"),
+        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos() as u64,
+    };
+    println!("FUZZ_SEED={seed}");
+    seed
+}
+
 /// SplitMix64: small, and good enough to choose test data.
 pub struct Random(pub u64);
 
@@ -20,6 +33,13 @@ impl Random {
     /// True once in `n` times.
     pub fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
+    }
+
+    /// Mixes a list.
+    pub fn shuffle<T>(&mut self, list: &mut [T]) {
+        for place in (1..list.len()).rev() {
+            list.swap(place, self.below(place as u64 + 1) as usize);
+        }
     }
 
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {

@@ -15,16 +15,25 @@ pub fn at_once<T: Send>(
     sessions: u64,
     work: impl Fn(u64, &mut Client) -> T + Sync,
 ) -> Vec<T> {
-    let start = Barrier::new(sessions as usize);
-    let run = |session: u64| {
-        let mut client = database.connect();
+    let mut clients: Vec<Client> = (0..sessions).map(|_| database.connect()).collect();
+    together(&mut clients, work)
+}
+
+/// Runs `work` in all of these sessions, which start together.
+pub fn together<S: Send, T: Send>(
+    sessions: &mut [S],
+    work: impl Fn(u64, &mut S) -> T + Sync,
+) -> Vec<T> {
+    let start = Barrier::new(sessions.len());
+    let run = |number: usize, session: &mut S| {
         start.wait();
-        work(session, &mut client)
+        work(number as u64, session)
     };
     thread::scope(|scope| {
         let run = &run;
+        let numbered = sessions.iter_mut().enumerate();
         let threads: Vec<_> =
-            (0..sessions).map(|session| scope.spawn(move || run(session))).collect();
+            numbered.map(|(number, session)| scope.spawn(move || run(number, session))).collect();
         let results = threads.into_iter().map(|thread| thread.join());
         results.map(|result| result.expect("a session that works")).collect()
     })

@@ -1,10 +1,8 @@
 //! Random calls against a model of what they count. FUZZ_SEED repeats a run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use integration::{Cluster, FEATURES, Feature, Random, backend_pid, refusal, user};
+use integration::{Cluster, FEATURES, Feature, Random, backend_pid, refusal, seed, user};
 use postgres::Client;
 use serde_json::Value;
 use uuid::Uuid;
@@ -24,7 +22,6 @@ const EXPORTS: Feature = Feature {
 #[test]
 fn random_calls_count_what_the_model_counts() {
     let seed = seed();
-    println!("FUZZ_SEED={seed}");
     let cluster = Cluster::create("it_fuzz");
     let database = cluster.database("fuzz");
     database.execute("SELECT add_feature('exports', 'day')");
@@ -52,13 +49,6 @@ fn random_calls_count_what_the_model_counts() {
     // A run that meets none of the errors has tried nothing.
     assert_eq!(run.codes, BTreeSet::from(["22003", "22004", "22007", "22023"].map(String::from)));
     assert!(run.counts.len() > 50, "only {} counts", run.counts.len());
-}
-
-fn seed() -> u64 {
-    match env::var("FUZZ_SEED") {
-        Ok(seed) => seed.parse().expect("FUZZ_SEED is a number"),
-        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos() as u64,
-    }
 }
 
 /// By user, period and counter; a row's other counters are 0, and a count of 0 is not listed.

@@ -1,0 +1,117 @@
+//! A session that calls the functions of admission, which it has prepared.
+
+use postgres::types::ToSql;
+use postgres::{Client, Error, Statement};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Database;
+
+/// The functions by name, so that a wrong one can be put in the place of each.
+#[derive(Clone, Copy)]
+pub struct Functions {
+    pub consume: &'static str,
+    pub reserve: &'static str,
+    pub commit: &'static str,
+    pub release: &'static str,
+}
+
+pub const FUNCTIONS: Functions = Functions {
+    consume: "consume_feature",
+    reserve: "reserve_feature",
+    commit: "commit_reservation",
+    release: "release_reservation",
+};
+
+pub struct Caller {
+    pub client: Client,
+    consume: Statement,
+    reserve: Statement,
+    commit: Statement,
+    release: Statement,
+    expire: Statement,
+    record: Statement,
+    check: Statement,
+}
+
+impl Caller {
+    pub fn connect(database: &Database) -> Self {
+        Self::with(database, FUNCTIONS)
+    }
+
+    pub fn with(database: &Database, functions: Functions) -> Self {
+        let Functions { consume, reserve, commit, release } = functions;
+        let mut client = database.connect();
+        let mut prepare = |call: String| client.prepare(&format!("SELECT {call}")).expect("a call");
+        Self {
+            consume: prepare(format!("{consume}($1, $2, $3, $4)")),
+            reserve: prepare(format!("{reserve}($1, $2, $3, $4::text::interval, $5)")),
+            commit: prepare(format!("{commit}($1, $2)")),
+            release: prepare(format!("{release}($1)")),
+            expire: prepare("expire_reservations($1)".to_owned()),
+            record: prepare("record_usage($1)".to_owned()),
+            check: prepare("check_feature_limit($1, $2, $3)".to_owned()),
+            client,
+        }
+    }
+
+    /// Several sessions.
+    pub fn many(database: &Database, sessions: u64, functions: Functions) -> Vec<Self> {
+        (0..sessions).map(|_| Self::with(database, functions)).collect()
+    }
+
+    pub fn consume(
+        &mut self,
+        user: Uuid,
+        feature: &str,
+        amount: i32,
+        key: Option<&str>,
+    ) -> Result<Value, Error> {
+        answer(&mut self.client, &self.consume, &[&user, &feature, &amount, &key])
+    }
+
+    pub fn reserve(
+        &mut self,
+        user: Uuid,
+        feature: &str,
+        amount: i32,
+        ttl: &str,
+        key: Option<&str>,
+    ) -> Result<Value, Error> {
+        answer(&mut self.client, &self.reserve, &[&user, &feature, &amount, &ttl, &key])
+    }
+
+    pub fn commit(&mut self, reservation: Uuid, actual: Option<i32>) -> Result<Value, Error> {
+        answer(&mut self.client, &self.commit, &[&reservation, &actual])
+    }
+
+    pub fn release(&mut self, reservation: Uuid) -> Result<Value, Error> {
+        answer(&mut self.client, &self.release, &[&reservation])
+    }
+
+    pub fn check(&mut self, user: Uuid, feature: &str, amount: i32) -> Result<Value, Error> {
+        answer(&mut self.client, &self.check, &[&user, &feature, &amount])
+    }
+
+    pub fn expire(&mut self, limit: i32) -> Result<i32, Error> {
+        self.client.query_one(&self.expire, &[&limit]).map(|row| row.get(0))
+    }
+
+    pub fn record(&mut self, events: &Value) -> Result<i32, Error> {
+        self.client.query_one(&self.record, &[events]).map(|row| row.get(0))
+    }
+}
+
+fn answer(
+    client: &mut Client,
+    call: &Statement,
+    arguments: &[&(dyn ToSql + Sync)],
+) -> Result<Value, Error> {
+    client.query_one(call, arguments).map(|row| row.get(0))
+}
+
+/// The id of the reservation that an answer gives.
+pub fn reservation_id(answer: &Value) -> Uuid {
+    let id = answer["reservation_id"].as_str().and_then(|id| id.parse().ok());
+    id.unwrap_or_else(|| panic!("no reservation: {answer}"))
+}

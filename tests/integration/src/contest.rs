@@ -1,0 +1,311 @@
+//! Many sessions compete for a limit, round after round, and a judge compares what they were told.
+//!
+//! Each session goes on until it is denied an amount of 1: so the limit must be reached exactly.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use postgres::{Client, Error};
+use serde_json::Value;
+
+use crate::judge::{Grant, Judge, judge_denial};
+use crate::round::Round;
+use crate::{Caller, Database, Feature, Functions, Random, counts_of, reservation_id, together};
+
+pub struct Contest<'a> {
+    pub database: &'a Database,
+    pub functions: Functions,
+    pub isolation: &'a str,
+    pub sessions: u64,
+    pub rounds: u64,
+    /// The highest limit.
+    pub most: u64,
+    /// Whether calls have keys in some rounds.
+    pub with_keys: bool,
+    pub seed: u64,
+}
+
+/// What has happened, to show that it was not nothing.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub admitted: u64,
+    pub denied: u64,
+    pub replayed: u64,
+    /// Calls that were tried again after 40001 or 40P01.
+    pub retried: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    admitted: AtomicU64,
+    denied: AtomicU64,
+    replayed: AtomicU64,
+    retried: AtomicU64,
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Alone,
+    InTransaction,
+    RolledBack,
+}
+
+impl Contest<'_> {
+    /// Plays the rounds, until one of them breaks a rule: then says which.
+    pub fn play(&self) -> Result<Tally, String> {
+        let mut random = Random(self.seed);
+        let mut owner = self.database.connect();
+        let mut callers = Caller::many(self.database, self.sessions, self.functions);
+        for caller in &mut callers {
+            let level = format!("SET default_transaction_isolation = '{}'", self.isolation);
+            caller.client.batch_execute(&level).expect("a level");
+        }
+        let counters = Counters::default();
+        for number in 0..self.rounds {
+            let mut round = Round::new(number, self.sessions, self.most, &mut random);
+            round.with_keys &= self.with_keys;
+            self.play_round(&round, &mut owner, &mut callers, &counters)
+                .map_err(|broken| format!("round {number}: {broken}"))?;
+        }
+        Ok(Tally {
+            admitted: counters.admitted.into_inner(),
+            denied: counters.denied.into_inner(),
+            replayed: counters.replayed.into_inner(),
+            retried: counters.retried.into_inner(),
+        })
+    }
+
+    fn play_round(
+        &self,
+        round: &Round,
+        owner: &mut Client,
+        callers: &mut [Caller],
+        counters: &Counters,
+    ) -> Result<(), String> {
+        round.prepare(owner);
+        let before = counts_of(owner, round.user);
+        let calls = AtomicU64::new(0);
+        let told = together(callers, |session, caller| {
+            let random = Random(self.seed ^ (round.number << 8) ^ session);
+            Player::new(self, round, counters, &calls, caller, random).play()
+        });
+        let mut grants = Vec::new();
+        for told in told {
+            grants.extend(told?);
+        }
+        let judge = Judge { round, before, after: counts_of(owner, round.user) };
+        judge.judge(&grants)?;
+
+        // Who was denied before something was given back, or before an upgrade, may try again.
+        if round.with_reservations || round.plan_changes() {
+            let (calls, random) = (AtomicU64::new(u64::MAX / 2), Random(self.seed));
+            let caller = &mut callers[0];
+            let player = Player::new(self, round, counters, &calls, caller, random);
+            grants.extend(player.top_up()?);
+            let judge = Judge { after: counts_of(owner, round.user), ..judge };
+            judge.judge(&grants)?;
+            return judge.require_all(&grants);
+        }
+        judge.require_all(&grants)
+    }
+}
+
+/// One session in one round.
+struct Player<'a> {
+    contest: &'a Contest<'a>,
+    round: &'a Round,
+    counters: &'a Counters,
+    /// The calls of all sessions in this round.
+    calls: &'a AtomicU64,
+    caller: &'a mut Caller,
+    random: Random,
+    grants: Vec<Grant>,
+    /// The features that it was not denied yet, and the amount that it may still hope for.
+    open: Vec<(Feature, u64)>,
+    keys: u64,
+}
+
+impl<'a> Player<'a> {
+    fn new(
+        contest: &'a Contest,
+        round: &'a Round,
+        counters: &'a Counters,
+        calls: &'a AtomicU64,
+        caller: &'a mut Caller,
+        random: Random,
+    ) -> Self {
+        let open = round.features.iter().map(|feature| (*feature, round.largest)).collect();
+        let (grants, keys) = (Vec::new(), 0);
+        Self { contest, round, counters, calls, caller, random, grants, open, keys }
+    }
+
+    fn play(mut self) -> Result<Vec<Grant>, String> {
+        while !self.open.is_empty() {
+            let place = self.random.below(self.open.len() as u64) as usize;
+            let (feature, largest) = self.open[place];
+            let amount = 1 + self.random.below(largest) as i32;
+            let is_admitted = match self.round.with_reservations && self.random.one_in(2) {
+                true => self.reserve(&feature, amount)?,
+                false => self.consume(&feature, amount)?,
+            };
+            if !is_admitted && amount == 1 {
+                self.open.swap_remove(place);
+            } else if !is_admitted {
+                self.open[place].1 = 1;
+            }
+        }
+        Ok(self.grants)
+    }
+
+    /// Takes what is left.
+    fn top_up(mut self) -> Result<Vec<Grant>, String> {
+        for feature in &self.round.features {
+            while self.consume(feature, 1)? {}
+        }
+        Ok(self.grants)
+    }
+
+    fn consume(&mut self, feature: &Feature, amount: i32) -> Result<bool, String> {
+        let key = self.key();
+        let (user, way) = (self.round.user, self.way());
+        let mut consume =
+            || self.ask(way, |caller| caller.consume(user, feature.name, amount, key.as_deref()));
+        let answer = consume()?;
+        let is_admitted = self.note(amount, &answer)?;
+        if way == Way::RolledBack {
+            // It was not to be. Denied is denied, though.
+            return Ok(is_admitted);
+        }
+        if is_admitted {
+            self.grants.push(Grant::new(feature, amount, &answer)?);
+            if key.is_some() && self.random.one_in(2) {
+                self.expect_replay(way, &answer, |caller| {
+                    caller.consume(user, feature.name, amount, key.as_deref())
+                })?;
+            }
+        }
+        Ok(is_admitted)
+    }
+
+    /// Reserves, does something meanwhile perhaps, and settles.
+    fn reserve(&mut self, feature: &Feature, amount: i32) -> Result<bool, String> {
+        let (key, user) = (self.key(), self.round.user);
+        let reserve = |caller: &mut Caller| {
+            caller.reserve(user, feature.name, amount, "1 hour", key.as_deref())
+        };
+        let answer = self.ask(Way::Alone, reserve)?;
+        if !self.note(amount, &answer)? {
+            return Ok(false);
+        }
+        if key.is_some() && self.random.one_in(2) {
+            self.expect_replay(Way::Alone, &answer, reserve)?;
+        }
+        let id = reservation_id(&answer);
+        if self.random.one_in(2) {
+            self.consume(feature, 1)?;
+        }
+        let way = self.way();
+        let actual = match self.random.below(3) {
+            0 => None,
+            1 => Some(self.random.below(amount as u64 + 1) as i32),
+            _ => {
+                self.ask(way, |caller| caller.release(id))?;
+                // Once more, whether the first was rolled back or not.
+                self.ask(Way::Alone, |caller| caller.release(id))?;
+                return Ok(true);
+            }
+        };
+        self.ask(way, |caller| caller.commit(id, actual))?;
+        let again = self.ask(Way::Alone, |caller| caller.commit(id, actual))?;
+        if again["committed"] != true {
+            return Err(format!("a commit is refused: {again}"));
+        }
+        self.grants.push(Grant::new(feature, actual.unwrap_or(amount), &answer)?);
+        Ok(true)
+    }
+
+    /// Makes a call, and makes it again for as long as the isolation level asks for that.
+    fn ask(
+        &mut self,
+        way: Way,
+        call: impl Fn(&mut Caller) -> Result<Value, Error>,
+    ) -> Result<Value, String> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.round.change_after
+            && self.round.plan_changes()
+        {
+            let level = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL";
+            let client = &mut self.caller.client;
+            client.batch_execute(&format!("{level} READ COMMITTED")).expect("a level");
+            self.round.change_plan(client);
+            let level = format!("{level} {}", self.contest.isolation);
+            client.batch_execute(&level).expect("a level");
+        }
+        let may_retry = self.contest.isolation != "read committed";
+        loop {
+            match make(self.caller, way, &call) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => match error.code().map(|code| code.code()) {
+                    Some("40001" | "40P01") if may_retry => {
+                        self.counters.retried.fetch_add(1, Ordering::Relaxed);
+                    }
+                    _ => return Err(format!("a call fails: {error:?}")),
+                },
+            }
+        }
+    }
+
+    fn expect_replay(
+        &mut self,
+        way: Way,
+        first: &Value,
+        call: impl Fn(&mut Caller) -> Result<Value, Error>,
+    ) -> Result<(), String> {
+        let mut again = self.ask(way, call)?;
+        let mark = again.as_object_mut().and_then(|fields| fields.remove("replayed"));
+        if mark != Some(Value::Bool(true)) || again != *first {
+            return Err(format!("a repeated call is not replayed: {first}, then {again}"));
+        }
+        self.counters.replayed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn note(&self, amount: i32, answer: &Value) -> Result<bool, String> {
+        let is_admitted = answer["allowed"] == true;
+        if is_admitted {
+            self.counters.admitted.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.counters.denied.fetch_add(1, Ordering::Relaxed);
+            judge_denial(self.round, amount, answer)?;
+        }
+        Ok(is_admitted)
+    }
+
+    fn key(&mut self) -> Option<String> {
+        self.keys += 1;
+        let key = || format!("{} {}", self.keys, self.random.0);
+        self.round.with_keys.then(key)
+    }
+
+    fn way(&mut self) -> Way {
+        match self.round.with_transactions {
+            true => self.random.pick(&[Way::Alone, Way::InTransaction, Way::RolledBack]),
+            false => Way::Alone,
+        }
+    }
+}
+
+/// Makes a call. A longer transaction has its snapshot from before.
+fn make(
+    caller: &mut Caller,
+    way: Way,
+    call: &impl Fn(&mut Caller) -> Result<Value, Error>,
+) -> Result<Value, Error> {
+    if way == Way::Alone {
+        return call(caller);
+    }
+    caller.client.batch_execute("BEGIN; SELECT count(*) FROM user_plans")?;
+    let answer = call(caller);
+    let end = if way == Way::RolledBack || answer.is_err() { "ROLLBACK" } else { "COMMIT" };
+    caller.client.batch_execute(end)?;
+    answer
+}

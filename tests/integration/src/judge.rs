@@ -1,0 +1,135 @@
+//! The judge of a round: was exactly what the limit allows admitted, and was it counted?
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::round::{Plan, Round};
+use crate::{Counts, Feature};
+
+/// What a session was granted, and for good.
+pub struct Grant {
+    feature: &'static str,
+    period: String,
+    amount: i64,
+    /// What the answer said: the count afterwards, and the limit.
+    usage: i64,
+    limit: i64,
+}
+
+impl Grant {
+    pub fn new(feature: &Feature, amount: i32, answer: &Value) -> Result<Self, String> {
+        let number = |name: &str| answer[name].as_i64();
+        let (Some(usage), Some(limit), Some(period)) =
+            (number("current_usage"), number("limit"), answer["period"].as_str())
+        else {
+            return Err(format!("admitted without a limit: {answer}"));
+        };
+        let (period, amount) = (period.to_owned(), amount.into());
+        Ok(Self { feature: feature.name, period, amount, usage, limit })
+    }
+}
+
+/// Nobody is denied for whom there was room.
+pub fn judge_denial(round: &Round, amount: i32, answer: &Value) -> Result<(), String> {
+    let is_right = match answer["error_code"].as_str() {
+        Some("UNKNOWN_PLAN") => round.plan != Plan::Active,
+        Some("LIMIT_EXCEEDED") => {
+            let limit = answer["limit"].as_i64().filter(|limit| round.limits.contains(limit));
+            let usage = answer["current_usage"].as_i64();
+            let room = limit.zip(usage).map(|(limit, usage)| limit - usage);
+            room.is_some_and(|room| room < amount.into())
+        }
+        _ => false,
+    };
+    if is_right { Ok(()) } else { Err(format!("denied {amount} too early: {answer}")) }
+}
+
+pub struct Judge<'a> {
+    pub round: &'a Round,
+    pub before: Counts,
+    pub after: Counts,
+}
+
+impl Judge<'_> {
+    /// No more than the limit is admitted, and what is counted is what was admitted.
+    pub fn judge(&self, grants: &[Grant]) -> Result<(), String> {
+        let limits = self.round.limits;
+        let most = limits[0].max(limits[1]);
+        if self.round.plan != Plan::Active && !grants.is_empty() {
+            return Err("admitted by a plan that is not in use".to_owned());
+        }
+        for Grant { usage, limit, .. } in grants {
+            if !limits.contains(limit) {
+                return Err(format!("limit {limit} is none of {limits:?}"));
+            }
+            if usage > limit {
+                return Err(format!("over the limit: an answer admits {usage} of {limit}"));
+            }
+        }
+        let used = self.used(grants);
+        for (_, usage) in used.iter().filter(|(_, usage)| **usage > most) {
+            return Err(format!("over the limit: admitted {usage} of {most}"));
+        }
+        let mut counted: Used = BTreeMap::new();
+        for (counter, count) in &self.after {
+            counted.insert((counter.feature, &counter.period), *count);
+        }
+        if counted != used {
+            return Err(format!("counted {counted:?}, but admitted {used:?}"));
+        }
+        match self.round.with_reservations {
+            true => Ok(()),
+            false => self.require_steps(grants),
+        }
+    }
+
+    /// The limit is reached.
+    pub fn require_all(&self, grants: &[Grant]) -> Result<(), String> {
+        if self.round.plan != Plan::Active {
+            return Ok(());
+        }
+        let limit = self.round.limits[1];
+        let used = self.used(grants);
+        for feature in &self.round.features {
+            // Were it midnight, a day of less would end.
+            let last = used.iter().rev().find(|((name, _), _)| *name == feature.name);
+            let usage = last.map_or(0, |(_, usage)| *usage);
+            if usage < limit {
+                return Err(format!("denied too early: admitted {usage} of {limit}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each answer goes on where another one ended: they are the answers of calls in a row.
+    fn require_steps(&self, grants: &[Grant]) -> Result<(), String> {
+        let mut grants: Vec<&Grant> = grants.iter().collect();
+        grants.sort_by_key(|grant| (grant.feature, &grant.period, grant.usage));
+        let mut reached = self.used(&[]);
+        for Grant { feature, period, amount, usage, .. } in grants {
+            let reached = reached.entry((*feature, period)).or_default();
+            if *usage - *amount != *reached {
+                return Err(format!("an answer adds {amount} to {reached} and says {usage}"));
+            }
+            *reached = *usage;
+        }
+        Ok(())
+    }
+
+    /// What was used before, and what was granted.
+    fn used<'a>(&'a self, grants: &'a [Grant]) -> Used<'a> {
+        let mut used: Used = BTreeMap::new();
+        for (counter, count) in &self.before {
+            used.insert((counter.feature, &counter.period), *count);
+        }
+        for Grant { feature, period, amount, .. } in grants {
+            *used.entry((*feature, period)).or_default() += amount;
+        }
+        used.retain(|_, usage| *usage != 0);
+        used
+    }
+}
+
+/// By feature and period.
+type Used<'a> = BTreeMap<(&'static str, &'a str), i64>;

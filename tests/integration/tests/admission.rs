@@ -1,0 +1,104 @@
+//! Of any number of sessions at once, what the limit allows is admitted: no more, and no less.
+//! FUZZ_SEED repeats the choices of a run.
+
+use std::sync::LazyLock;
+
+use integration::{Cluster, Contest, Database, FUNCTIONS, Functions, Tally, seed};
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_admission"));
+
+fn contest<'a>(database: &'a Database, functions: Functions) -> Contest<'a> {
+    let isolation = "read committed";
+    let (sessions, rounds, most, seed) = (64, 200, 500, seed());
+    Contest { database, functions, isolation, sessions, rounds, most, with_keys: true, seed }
+}
+
+fn require_exact(contest: &Contest) -> Tally {
+    let tally = contest.play().unwrap_or_else(|broken| panic!("{broken}"));
+    println!("{}: {tally:?}", contest.isolation);
+    assert!(tally.admitted > 0 && tally.denied > 0 && tally.replayed > 0, "{tally:?}");
+    tally
+}
+
+#[test]
+fn the_limit_is_reached_exactly() {
+    let database = CLUSTER.database("read_committed");
+    let tally = require_exact(&contest(&database, FUNCTIONS));
+    assert_eq!(tally.retried, 0);
+}
+
+#[test]
+fn at_repeatable_read_it_is_reached_exactly_by_retries() {
+    retries_reach_it("repeatable read");
+}
+
+#[test]
+fn at_serializable_it_is_reached_exactly_by_retries() {
+    retries_reach_it("serializable");
+}
+
+/// Most calls fail, each as soon as another one has succeeded: so there are fewer of them.
+fn retries_reach_it(isolation: &str) {
+    let database = CLUSTER.database(&isolation.replace(' ', "_"));
+    let contest = contest(&database, FUNCTIONS);
+    let tally = require_exact(&Contest { isolation, rounds: 40, most: 20, ..contest });
+    assert!(tally.retried > 0, "no call had to be tried again");
+}
+
+/// The same contest finds a function that is known to be wrong.
+fn is_caught(functions: Functions, violation: &str) {
+    let name = [functions.consume, functions.release].into_iter();
+    let name = name.filter(|name| name.starts_with("wrong")).collect::<String>();
+    let database = CLUSTER.database(&name);
+    database.execute(include_str!("../fixtures/mutants.sql"));
+    let contest = contest(&database, functions);
+    let with_keys = name == "wrong_replay";
+    let caught = Contest { sessions: 16, most: 50, with_keys, ..contest }.play();
+    let broken = caught.err().unwrap_or_else(|| panic!("nothing is wrong with {name}"));
+    println!("{name}: {broken}");
+    assert!(broken.contains(violation), "{name}: {broken}");
+}
+
+fn consume_is_caught(consume: &'static str, violation: &str) {
+    is_caught(Functions { consume, ..FUNCTIONS }, violation);
+}
+
+#[test]
+fn check_then_act_is_caught() {
+    consume_is_caught("wrong_check_then_act", "over the limit");
+}
+
+#[test]
+fn a_guard_that_reads_an_old_count_is_caught() {
+    consume_is_caught("wrong_old_count", "over the limit");
+}
+
+#[test]
+fn a_first_call_without_a_guard_is_caught() {
+    consume_is_caught("wrong_first_call", "over the limit");
+}
+
+#[test]
+fn a_missing_limit_that_allows_is_caught() {
+    consume_is_caught("wrong_missing_limit", "admitted without a limit");
+}
+
+#[test]
+fn a_key_that_is_ignored_is_caught() {
+    consume_is_caught("wrong_replay", "not replayed");
+}
+
+#[test]
+fn a_denial_of_who_would_have_to_wait_is_caught() {
+    consume_is_caught("wrong_denial", "too early");
+}
+
+#[test]
+fn a_row_that_is_written_back_whole_is_caught() {
+    consume_is_caught("wrong_whole_row", "over the limit");
+}
+
+#[test]
+fn a_release_that_gives_back_twice_is_caught() {
+    is_caught(Functions { release: "wrong_release", ..FUNCTIONS }, "over the limit");
+}
