@@ -13,6 +13,24 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- An answer of admission without what differs from one run to the next.
+CREATE FUNCTION test.brief(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT answer - '{period,reset_at,expires_at,reservation_id}'::text[]
+$$;
+
+-- What comes of a call that answers with jsonb or a number: its error_code if it has one, ok, or the
+-- SQLSTATE and the message.
+CREATE FUNCTION test.outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer jsonb;
+BEGIN
+    EXECUTE 'SELECT to_jsonb((' || statement || '))' INTO answer;
+    RETURN coalesce(answer ->> 'error_code', 'ok');
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ' ' || sqlerrm;
+END
+$$;
+
 -- A fingerprint of the tables: the same before and after is nothing written.
 CREATE FUNCTION test.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -28,6 +28,13 @@ CREATE OPERATOR evil.<= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.
 CREATE OPERATOR evil.+ (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.zero);
 CREATE OPERATOR evil.- (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.zero);
 CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$SELECT '1999-01-01'::timestamptz$$;
+CREATE FUNCTION evil.no(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE OPERATOR evil.<= (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = evil.no);
+CREATE OPERATOR evil.< (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = evil.no);
+CREATE OPERATOR evil.< (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.no);
+CREATE OPERATOR evil.>= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = evil.no);
+CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$SELECT '1999-01-01'::timestamptz$$;
+CREATE FUNCTION evil.unnest(anyarray) RETURNS SETOF anyelement LANGUAGE sql AS 'SELECT NULL LIMIT 0';
 CREATE FUNCTION evil.date_part(text, timestamptz) RETURNS double precision LANGUAGE sql AS 'SELECT 0::double precision';
 CREATE FUNCTION evil.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$;
 CREATE FUNCTION evil.format(text, text) RETURNS text LANGUAGE sql AS $$SELECT 'evil'::text$$;
@@ -39,6 +46,8 @@ CREATE TABLE evil.feature_usage (user_id uuid, period pg_catalog.text, images_ge
 CREATE TABLE evil.plan_limits AS SELECT * FROM public.plan_limits;
 UPDATE evil.plan_limits SET image_generation_daily_limit = NULL;
 CREATE TABLE evil.user_plans AS SELECT * FROM public.user_plans;
+CREATE TABLE evil.feature_reservations AS SELECT * FROM public.feature_reservations;
+CREATE TABLE evil.feature_idempotency_keys AS SELECT * FROM public.feature_idempotency_keys;
 CREATE TABLE evil.usage_features AS SELECT * FROM public.usage_features LIMIT 0;
 CREATE VIEW evil.pg_extension AS SELECT * FROM pg_catalog.pg_extension LIMIT 0;
 CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class LIMIT 0;
@@ -52,6 +61,23 @@ SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image
 SELECT public.get_user_limits('00000000-0000-0000-0000-000000000001') OPERATOR(pg_catalog.=) :'limits'::jsonb AS same_limits;
 SELECT public.increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT public.increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-11');
+-- Admission: counted once, denied once, held, settled, given back, replayed.
+SELECT public.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 2, 'k') OPERATOR(pg_catalog.->>) 'current_usage' AS current_usage;
+SELECT public.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 2, 'k') OPERATOR(pg_catalog.->>) 'replayed' AS replayed;
+SELECT public.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 2) OPERATOR(pg_catalog.->>) 'error_code' AS error_code;
+SELECT public.reserve_feature('00000000-0000-0000-0000-000000000002', 'chat', 1) OPERATOR(pg_catalog.->>) 'reservation_id' AS id \gset
+SELECT public.commit_reservation(:'id', 0) OPERATOR(pg_catalog.->>) 'actual' AS actual;
+SELECT public.commit_reservation(:'id', 1) OPERATOR(pg_catalog.->>) 'error_code' AS error_code;
+SELECT public.reserve_feature('00000000-0000-0000-0000-000000000002', 'chat', 1) OPERATOR(pg_catalog.->>) 'reservation_id' AS id \gset
+SELECT public.release_reservation(:'id') OPERATOR(pg_catalog.->>) 'released' AS released;
+SELECT public.reserve_feature('00000000-0000-0000-0000-000000000002', 'chat', 1) OPERATOR(pg_catalog.->>) 'reserved' AS reserved;
+UPDATE public.feature_reservations SET expires_at = '2020-01-01' WHERE status OPERATOR(pg_catalog.=) 'reserved'::pg_catalog.text;
+SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 0) OPERATOR(pg_catalog.->>) 'current_usage' AS current_usage;
+SELECT public.expire_reservations();
+SELECT public.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 1, "idempotency_key": "k"},
+                             {"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 1, "idempotency_key": "k"}]');
+SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 0) OPERATOR(pg_catalog.->>) 'current_usage' AS current_usage;
+SELECT public.prune_feature_usage('0');
 SELECT public.add_feature('video_minutes', 'month');
 SELECT public.increment_video_minutes('00000000-0000-0000-0000-000000000001', 5, '2025-02');
 SELECT public.feature_usage_setup();
@@ -59,8 +85,8 @@ CREATE TABLE public.image_generation_log (user_id uuid, created_at timestamptz);
 INSERT INTO public.image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');
 SELECT public.migrate_image_generation_log(true);
 RESET search_path;
-SELECT period, images_generated, video_minutes, updated_at > '2000-01-01' AS is_now FROM feature_usage ORDER BY period;
-SELECT count(*) AS rows_in_evil FROM evil.feature_usage;
+SELECT period, images_generated, video_minutes, updated_at > '2000-01-01' AS is_now FROM feature_usage WHERE period LIKE '2025%' ORDER BY period;
+SELECT (SELECT count(*) FROM evil.feature_usage) + (SELECT count(*) FROM evil.feature_reservations) + (SELECT count(*) FROM evil.feature_idempotency_keys) AS rows_in_evil;
 -- The same with what every session may create: temporary objects.
 DISCARD TEMP;
 \c -
@@ -68,11 +94,17 @@ CREATE TEMP TABLE feature_usage (user_id uuid, period text, images_generated int
 CREATE TEMP TABLE plan_limits AS SELECT * FROM public.plan_limits;
 UPDATE pg_temp.plan_limits SET image_generation_daily_limit = NULL;
 CREATE TEMP TABLE user_plans AS SELECT * FROM public.user_plans;
+CREATE TEMP TABLE feature_reservations AS SELECT * FROM public.feature_reservations LIMIT 0;
+CREATE TEMP TABLE feature_idempotency_keys AS SELECT * FROM public.feature_idempotency_keys LIMIT 0;
 CREATE TEMP VIEW usage_features AS SELECT * FROM public.usage_features LIMIT 0;
 CREATE TEMP VIEW pg_extension AS SELECT * FROM pg_catalog.pg_extension LIMIT 0;
 SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'current_usage' AS current_usage;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT images_generated FROM public.feature_usage WHERE period = '2025-02-10';
+SELECT public.reserve_feature('00000000-0000-0000-0000-000000000003', 'chat', 3, p_idempotency_key => 'k') ->> 'reserved' AS reserved;
+SELECT public.consume_feature('00000000-0000-0000-0000-000000000003', 'chat') ->> 'error_code' AS error_code;
+SELECT public.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000003", "feature_type": "insights", "amount": 1, "idempotency_key": "k"}]');
+SELECT (SELECT count(*) FROM pg_temp.feature_usage) + (SELECT count(*) FROM pg_temp.feature_reservations) + (SELECT count(*) FROM pg_temp.feature_idempotency_keys) AS rows_in_temp;
 -- And CREATE EXTENSION, under that path.
 DISCARD TEMP;
 \c -

@@ -41,6 +41,38 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '20
 SELECT feature_usage_setup();
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'remaining' AS remaining;
 
+-- What is missing of reservations and keys is asked for where it is needed.
+DROP TABLE feature_reservations;
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat');
+\echo :LAST_ERROR_SQLSTATE
+SELECT commit_reservation('00000000-0000-0000-0000-000000000001');
+\echo :LAST_ERROR_SQLSTATE
+SELECT release_reservation('00000000-0000-0000-0000-000000000001');
+\echo :LAST_ERROR_SQLSTATE
+SELECT expire_reservations();
+\echo :LAST_ERROR_SQLSTATE
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'chat') ->> 'consumed' AS consumed;
+SELECT feature_usage_setup();
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat') ->> 'reserved' AS reserved;
+DROP TABLE feature_idempotency_keys;
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'chat', 1, 'k');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat', p_idempotency_key => 'k');
+\echo :LAST_ERROR_SQLSTATE
+SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat", "amount": 1, "idempotency_key": "k"}]');
+\echo :LAST_ERROR_SQLSTATE
+SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "therai_calls", "amount": 1}]');
+SELECT test.sqlstate('SELECT prune_feature_usage()');
+SELECT feature_usage_setup();
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'chat', 1, 'k') ->> 'current_usage' AS current_usage;
+-- So it is for a reservation that is known, where its count is.
+DROP TABLE feature_reservations;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
+\echo :LAST_ERROR_SQLSTATE
+SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'therai_calls', 0)$$);
+SELECT feature_usage_setup();
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat') ->> 'reserved' AS reserved;
+
 -- A column that is missing is the same kind of damage.
 ALTER TABLE feature_usage DROP COLUMN images_generated;
 SELECT test.sqlstate($$SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$);
@@ -49,10 +81,20 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '20
 SELECT images_generated FROM feature_usage;
 SELECT * FROM test.without_comment;
 
+ALTER TABLE feature_reservations DROP COLUMN late;
+SELECT test.sqlstate($$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$);
+ALTER TABLE feature_idempotency_keys DROP COLUMN result;
+SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'therai_calls', 1, 'k')$$);
+SELECT feature_usage_setup();
+SELECT test.sqlstate($$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$);
+SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'therai_calls', 1, 'k')$$);
+
 -- Arguments are looked at before the tables are.
-DROP TABLE feature_usage, plan_limits, user_plans;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', -1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'videos');
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'videos') ->> 'error_code' AS error_code;
+SELECT test.sqlstate($$SELECT commit_reservation(NULL)$$), test.sqlstate($$SELECT record_usage('{}')$$), test.sqlstate($$SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat', 1, '0')$$);
 \c :home
 DROP DATABASE feature_usage_missing;

@@ -20,6 +20,14 @@ SELECT usage_of_features.get_user_limits('00000000-0000-0000-0000-000000000001')
 SELECT usage_of_features.add_feature('video_minutes', 'month');
 SELECT usage_of_features.increment_video_minutes('00000000-0000-0000-0000-000000000001', 3, '2025-02');
 SELECT period, images_generated, video_minutes FROM usage_of_features.feature_usage ORDER BY period;
+SELECT usage_of_features.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 1, 'k') ->> 'consumed' AS consumed;
+SELECT usage_of_features.reserve_feature('00000000-0000-0000-0000-000000000002', 'chat', 2) ->> 'reservation_id' AS id \gset
+SELECT usage_of_features.commit_reservation(:'id', 1) ->> 'actual' AS actual;
+SELECT usage_of_features.release_reservation(:'id') ->> 'error_code' AS error_code;
+SELECT usage_of_features.expire_reservations();
+SELECT usage_of_features.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 1, "idempotency_key": "k"}]');
+SELECT usage_of_features.prune_feature_usage();
+SELECT usage_of_features.check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 0) ->> 'current_usage' AS current_usage;
 -- A log of images is in public, where apps have their tables.
 CREATE TABLE public.image_generation_log (user_id uuid, created_at timestamptz);
 INSERT INTO public.image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');

@@ -23,6 +23,16 @@ DELETE FROM auth.users WHERE right(id::text, 1) = '1';
 SELECT right(user_id::text, 1) AS user, images_generated FROM feature_usage;
 SELECT right(user_id::text, 1) AS user FROM user_plans;
 
+-- Admission of a user that does not exist is an error as well, unless it is denied.
+SET ROLE service_role;
+SELECT test.sqlstate($$SELECT consume_feature('ffffffff-ffff-ffff-ffff-ffffffffffff', 'image_generation')$$);
+SELECT test.sqlstate($$SELECT reserve_feature('ffffffff-ffff-ffff-ffff-ffffffffffff', 'image_generation', p_idempotency_key => 'k')$$);
+SELECT test.sqlstate($$SELECT record_usage('[{"user_id": "ffffffff-ffff-ffff-ffff-ffffffffffff", "feature_type": "chat", "amount": 1}]')$$);
+SELECT consume_feature('ffffffff-ffff-ffff-ffff-ffffffffffff', 'insights') ->> 'error_code' AS error_code;
+SELECT (SELECT count(*) FROM feature_reservations) AS reservations, (SELECT count(*) FROM feature_idempotency_keys) AS keys;
+RESET ROLE;
+SET ROLE app_owner;
+
 -- The log of images of a user that is gone counts for nobody.
 CREATE TABLE image_generation_log (user_id uuid, created_at timestamptz);
 INSERT INTO image_generation_log VALUES

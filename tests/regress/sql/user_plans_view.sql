@@ -27,6 +27,8 @@ SELECT right(id::text, 1) AS user, answer ->> 'allowed' AS allowed, answer ->> '
        answer ->> 'trial_end_date' AS trial_end_date
   FROM profiles, check_feature_limit(id, 'image_generation', 1, '2025-02-10') AS answer ORDER BY id;
 SELECT get_user_limits('00000000-0000-0000-0000-000000000001') #>> '{limits,plan_id}' AS plan_id;
+SELECT right(id::text, 1) AS user, answer ->> 'consumed' AS consumed, answer ->> 'limit' AS limit, answer ->> 'error_code' AS error_code
+  FROM profiles, consume_feature(id, 'image_generation', 0) AS answer ORDER BY id;
 -- A change of the profile counts at once.
 UPDATE profiles SET subscription_state = 'active' WHERE right(id::text, 1) = '2';
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'image_generation', 1, '2025-02-10') ->> 'allowed' AS allowed;
@@ -46,6 +48,22 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_genera
 SELECT get_user_limits('00000000-0000-0000-0000-000000000001');
 \echo :LAST_ERROR_SQLSTATE
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'image_generation', 1, '2025-02-10') ->> 'allowed' AS allowed;
+-- Nor is such a user admitted to anything: on a first call, with a count that is there, or with a key.
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'image_generation');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
+SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'image_generation', 1, 'k');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'image_generation');
+\echo :LAST_ERROR_SQLSTATE
+-- It is an error before it is a denial.
+UPDATE profiles SET plan = 'gone' WHERE right(id::text, 1) = '1';
+SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'image_generation')$$);
+UPDATE profiles SET plan = 'pro' WHERE right(id::text, 1) = '1';
+SELECT images_generated FROM feature_usage ORDER BY user_id;
+SELECT count(*) FROM feature_reservations;
+SELECT count(*) FROM feature_idempotency_keys;
+SELECT test.brief(consume_feature('00000000-0000-0000-0000-000000000002', 'image_generation'));
 
 -- A view needs all columns, of a type that fits; NULLs will do.
 DROP VIEW user_plans;

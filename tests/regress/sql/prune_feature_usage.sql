@@ -1,0 +1,85 @@
+-- prune_feature_usage: deletes old keys and old settled reservations, and old counts only when asked to.
+\getenv dir PG_ABS_SRCDIR
+\set home :DBNAME
+CREATE DATABASE feature_usage_prune;
+\c feature_usage_prune
+\set ECHO none
+\i :dir/helpers.sql
+\set ECHO all
+CREATE EXTENSION feature_usage;
+\pset tuples_only on
+CREATE FUNCTION u(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid $$;
+CREATE VIEW left_over AS
+    SELECT (SELECT string_agg(key, ' ' ORDER BY key) FROM feature_idempotency_keys) AS keys,
+           (SELECT string_agg(status || ' ' || amount, ', ' ORDER BY status, amount) FROM feature_reservations) AS reservations,
+           (SELECT count(*) FROM feature_usage WHERE period < '2021') AS old_counts;
+-- Reservations of one state each, of 8 days ago; one of each is of 6 days ago.
+INSERT INTO feature_reservations (user_id, period, feature_type, amount, status, expires_at, created_at, updated_at)
+SELECT u(1), '2020-01', 'insights', days, status, now(), now() - interval '1 year', now() - days * interval '1 day'
+  FROM unnest(ARRAY['reserved', 'committed', 'released', 'expired']) AS status, unnest(ARRAY[6, 8]) AS days;
+INSERT INTO feature_idempotency_keys (user_id, operation, key, arguments, created_at)
+SELECT u(1), 'consume', days || 'd', '{}', now() - days * interval '1 day' FROM unnest(ARRAY[0, 6, 8]) AS days;
+-- Counts of 2020, of a user with an open reservation in January, and of the current periods.
+INSERT INTO feature_usage (user_id, period) SELECT u(n), period FROM generate_series(1, 2) AS n, unnest(ARRAY['2020-01', '2020-02', '2020-01-31', '2020-02-01']) AS period;
+SELECT consume_feature(u(1), 'chat') ->> 'allowed', consume_feature(u(1), 'voice_seconds') ->> 'allowed';
+TABLE left_over;
+
+-- 7 days unless told otherwise. What is open holds a part of a count, however old it is; no count goes.
+BEGIN;
+SELECT prune_feature_usage();
+TABLE left_over;
+-- The second time there is nothing left.
+SELECT prune_feature_usage();
+ROLLBACK;
+SELECT prune_feature_usage(p_older_than => '5 days');
+TABLE left_over;
+SELECT prune_feature_usage('1000 years');
+-- Everything but what is open: older than now, so not what this transaction has made itself.
+BEGIN;
+SELECT consume_feature(u(1), 'chat', 1, 'new') ->> 'allowed';
+SELECT prune_feature_usage('0');
+TABLE left_over;
+ROLLBACK;
+
+-- Counts of periods that ended so long ago. A month is over when its last day is. The count that an open
+-- reservation is held in stays.
+CREATE FUNCTION periods() RETURNS SETOF text LANGUAGE sql AS $$ SELECT right(user_id::text, 1) || ' ' || period FROM feature_usage WHERE period < '2021' ORDER BY user_id, period COLLATE "C" $$;
+CREATE FUNCTION age_of(day text) RETURNS interval LANGUAGE sql AS $$ SELECT now() AT TIME ZONE 'UTC' - day::timestamp $$;
+BEGIN;
+SELECT prune_feature_usage('1000 years', age_of('2020-01-31 23:59'));
+SELECT prune_feature_usage('1000 years', age_of('2020-02-01 00:01'));
+SELECT periods();
+SELECT prune_feature_usage(p_older_than => '1000 years', p_periods_older_than => age_of('2020-02-02 00:01'));
+SELECT periods();
+SELECT prune_feature_usage('1000 years', age_of('2020-03-01 00:01'));
+SELECT periods();
+-- Zero is what is over now: the current periods stay.
+SELECT prune_feature_usage('1000 years', '0');
+SELECT sum(chat_messages), sum(voice_seconds) FROM feature_usage;
+UPDATE feature_reservations SET status = 'released';
+SELECT prune_feature_usage('1000 years', '0');
+SELECT periods();
+ROLLBACK;
+-- A key that is pruned is free.
+SELECT consume_feature(u(2), 'chat', 1, 'k') ->> 'current_usage';
+SELECT consume_feature(u(2), 'chat', 1, 'k') ->> 'current_usage';
+SELECT prune_feature_usage('0') ->> 'idempotency_keys';
+SELECT consume_feature(u(2), 'chat', 1, 'k') ->> 'current_usage';
+
+-- Ages that are none.
+SELECT prune_feature_usage(NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT prune_feature_usage('-1 day');
+\echo :LAST_ERROR_SQLSTATE
+SELECT prune_feature_usage('1 day', '-1 second');
+\echo :LAST_ERROR_SQLSTATE
+SELECT test.sqlstate($$SELECT prune_feature_usage('long')$$);
+-- One that reaches back before all time is an error of Postgres', and deletes nothing.
+SELECT test.sqlstate($$SELECT prune_feature_usage('178000000 years')$$);
+BEGIN READ ONLY;
+SELECT prune_feature_usage();
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+SELECT keys FROM left_over;
+\c :home
+DROP DATABASE feature_usage_prune;
