@@ -6,6 +6,8 @@ mod contest;
 mod counters;
 mod features;
 mod judge;
+pub mod ledger;
+pub mod model;
 mod random;
 mod round;
 mod sessions;

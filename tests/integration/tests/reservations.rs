@@ -1,0 +1,372 @@
+//! Random calls of the reservation functions against a model. FUZZ_SEED repeats a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use integration::ledger::{Ledger, Row, Told};
+use integration::model::{Model, Reservation};
+use integration::{
+    Caller, Cluster, Counter, Database, FUNCTIONS, Random, counts, reservation_id, seed, together,
+    user,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+const SEQUENTIAL: u64 = 12_000;
+const SESSIONS: u64 = 8;
+const PHASES: u64 = 60;
+const CALLS_A_PHASE: u64 = 24;
+
+/// Features with their limits: small ones, which are met often, and none.
+const LIMITS: [(&str, Option<i64>); 3] =
+    [("image_generation", Some(12)), ("voice_seconds", Some(40)), ("chat", None)];
+const USERS: u64 = 3;
+/// After so many calls come other users, whose limits are not used up yet.
+const CALLS_OF_USERS: u64 = 200;
+const PHASES_OF_USERS: u64 = 4;
+
+const _: () = assert!(SEQUENTIAL + PHASES * SESSIONS * CALLS_A_PHASE >= 20_000);
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_reservations"));
+
+fn database(name: &str) -> Database {
+    let database = CLUSTER.database(name);
+    for (feature, limit) in LIMITS {
+        let limit = limit.map_or("NULL".to_owned(), |limit| limit.to_string());
+        database.execute(&format!(
+            "UPDATE plan_limits SET {} = {limit} WHERE plan_id = 'free'",
+            match feature {
+                "image_generation" => "image_generation_daily_limit",
+                "voice_seconds" => "voice_seconds_limit",
+                _ => "chat_messages_daily_limit",
+            }
+        ));
+    }
+    database
+}
+
+/// The end of a reservation that is past: long ago, in the order in which they became past.
+const PASS: &str = "UPDATE feature_reservations
+    SET expires_at = timestamptz '2020-01-01' + $2 * interval '1 second' WHERE reservation_id = $1";
+
+#[test]
+fn calls_one_after_another_answer_what_the_model_answers() {
+    let database = database("sequential");
+    let mut run = Sequential {
+        callers: Caller::many(&database, 4, FUNCTIONS),
+        random: Random(seed()),
+        model: Model::new(&LIMITS),
+        known: Vec::new(),
+        met: BTreeMap::new(),
+    };
+    for call in 0..SEQUENTIAL {
+        run.call(call / CALLS_OF_USERS);
+        if call % 50 == 0 {
+            run.compare_tables();
+        }
+    }
+    run.compare_tables();
+    println!("{:?}", run.met);
+    // A run that does not meet each of these often has tried little.
+    for (what, least) in [("admitted", 500), ("LIMIT_EXCEEDED", 500), ("late", 100)] {
+        assert!(run.met.get(what).is_some_and(|met| *met >= least), "{what}: {:?}", run.met);
+    }
+    for (what, least) in [("RESERVATION_FINALIZED", 100), ("repeated", 100), ("expired", 100)] {
+        assert!(run.met.get(what).is_some_and(|met| *met >= least), "{what}: {:?}", run.met);
+    }
+}
+
+struct Sequential {
+    callers: Vec<Caller>,
+    random: Random,
+    model: Model,
+    /// The ids of all reservations, the newest last.
+    known: Vec<Uuid>,
+    /// How often what was met.
+    met: BTreeMap<String, u64>,
+}
+
+impl Sequential {
+    fn call(&mut self, generation: u64) {
+        let place = self.random.below(self.callers.len() as u64) as usize;
+        let (user, feature) = subject(&mut self.random, generation);
+        let amount = amount(&mut self.random);
+        let caller = &mut self.callers[place];
+        match self.random.below(20) {
+            0..4 => {
+                let answer = caller.consume(user, feature, amount, None).expect("an answer");
+                let counter = counter(user, feature, &answer);
+                let expected = self.model.consume(&counter, amount.into());
+                self.expect(answer, expected);
+            }
+            4..9 => {
+                let answer = caller.reserve(user, feature, amount, "1 hour", None);
+                let answer = answer.expect("an answer");
+                let id = (answer["allowed"] == true).then(|| reservation_id(&answer));
+                self.known.extend(id);
+                let counter = counter(user, feature, &answer);
+                let expected = self.model.reserve(&counter, amount.into(), id);
+                self.expect(answer, expected);
+            }
+            9..11 => {
+                let answer = caller.check(user, feature, amount).expect("an answer");
+                let counter = counter(user, feature, &answer);
+                let expected = self.model.check(&counter, amount.into());
+                self.expect(answer, expected);
+            }
+            11 => {
+                let most = self.random.pick(&[0, 1, 2, 1000]);
+                let expired = caller.expire(most).expect("a number");
+                assert_eq!(expired as usize, self.model.expire(most as usize));
+                *self.met.entry("expired".to_owned()).or_default() += expired as u64;
+            }
+            12..15 => {
+                let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
+                let seconds = self.model.pass(id) as f64;
+                caller.client.execute(PASS, &[&id, &seconds]).expect("a change");
+            }
+            kind => {
+                let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
+                let before = self.model.reservations[&id].clone();
+                let (answer, expected) = if kind < 18 {
+                    let actual = actual(&mut self.random, before.amount as i32);
+                    let answer = caller.commit(id, actual).expect("an answer");
+                    (answer, self.model.commit(id, actual.map(i64::from)))
+                } else {
+                    let answer = caller.release(id).expect("an answer");
+                    (answer, self.model.release(id))
+                };
+                if before == self.model.reservations[&id] && expected["error_code"].is_null() {
+                    *self.met.entry("repeated".to_owned()).or_default() += 1;
+                }
+                self.expect(answer, expected);
+            }
+        }
+    }
+
+    /// Compares the whole answer, apart from sentences and times.
+    fn expect(&mut self, mut answer: Value, expected: Value) {
+        let fields = answer.as_object_mut().expect("an object");
+        fields.retain(|name, _| !["reason", "reset_at", "expires_at"].contains(&name.as_str()));
+        assert_eq!(answer, expected);
+        let mut meet = |what: &str| *self.met.entry(what.to_owned()).or_default() += 1;
+        if answer["allowed"] == true {
+            meet("admitted");
+        }
+        if answer["late"] == true {
+            meet("late");
+        }
+        if let Some(code) = answer["error_code"].as_str() {
+            meet(code);
+        }
+    }
+
+    fn compare_tables(&mut self) {
+        let caller = &mut self.callers[0];
+        assert_eq!(counts(&mut caller.client), self.model.counts);
+        assert_eq!(self.model.counts, self.model.balance());
+        let rows = rows(caller);
+        let expected = self.model.reservations.iter();
+        assert!(rows.keys().eq(self.model.reservations.keys()), "other reservations");
+        for ((id, row), (_, reservation)) in rows.iter().zip(expected) {
+            let Reservation { status, actual, late, past, .. } = reservation;
+            assert_eq!(row.status, status.name(), "{id}");
+            assert_eq!(row.is_past, past.is_some(), "{id}");
+            assert_eq!((row.actual, row.late), (*actual, *late), "{id}");
+        }
+    }
+}
+
+#[test]
+fn what_sessions_are_told_at_once_adds_up_to_the_counters() {
+    let database = database("concurrent");
+    let seed = seed();
+    let mut callers = Caller::many(&database, SESSIONS, FUNCTIONS);
+    let mut ledger = Ledger::default();
+    let mut known: Vec<Uuid> = Vec::new();
+    let mut met = BTreeSet::new();
+    for phase in 0..PHASES {
+        let told = together(&mut callers, |session, caller| {
+            let random = Random(seed ^ (phase << 8) ^ session);
+            let generation = phase / PHASES_OF_USERS;
+            Concurrent { caller, random, generation, known: known.clone(), told: Vec::new() }
+                .calls()
+        });
+        // First what was reserved, which others may have settled.
+        let is_new = |told: &Told| matches!(told, Told::Reserved { .. });
+        let (new, rest): (Vec<Told>, Vec<Told>) = told.into_iter().flatten().partition(is_new);
+        for told in new.into_iter().chain(rest) {
+            match &told {
+                Told::Reserved { id, .. } => known.push(*id),
+                Told::Committed { late, .. } => drop(met.insert(("committed", *late))),
+                Told::Released { late, .. } => drop(met.insert(("released", *late))),
+                Told::Finalized { .. } => drop(met.insert(("finalized", true))),
+                Told::Expired(number) => drop(met.insert(("expired", *number > 0))),
+                Told::Consumed { .. } => {}
+            }
+            ledger.note(told);
+        }
+        require_balance(&mut callers[0], &ledger);
+    }
+    println!("{} reservations, {} expired by the scheduler", known.len(), ledger.expired);
+    let late = [true, false].map(|late| [("committed", late), ("released", late)]);
+    for what in late.into_iter().flatten().chain([("finalized", true), ("expired", true)]) {
+        assert!(met.contains(&what), "{what:?} was not met");
+    }
+}
+
+/// Nothing is in flight: the counters, and what a check says, follow from what was told.
+fn require_balance(caller: &mut Caller, ledger: &Ledger) {
+    let rows = rows(caller);
+    let expected = ledger.counts(&rows);
+    assert_eq!(counts(&mut caller.client), expected);
+    let users = PHASES.div_ceil(PHASES_OF_USERS) * USERS;
+    for user in (0..users).map(|number| user(number.into())) {
+        for (feature, limit) in LIMITS {
+            let answer = caller.check(user, feature, 0).expect("an answer");
+            let counter = counter(user, feature, &answer);
+            let (live, past) = ledger.held(&rows, &counter);
+            let counted = expected.get(&counter).copied().unwrap_or(0);
+            assert_eq!(answer["current_usage"], counted - past, "{answer}");
+            assert_eq!(answer["reserved"], live, "{answer}");
+            assert_eq!(answer["limit"].as_i64(), limit, "{answer}");
+        }
+    }
+}
+
+/// One session in one phase.
+struct Concurrent<'a> {
+    caller: &'a mut Caller,
+    random: Random,
+    generation: u64,
+    known: Vec<Uuid>,
+    told: Vec<Told>,
+}
+
+impl Concurrent<'_> {
+    fn calls(mut self) -> Vec<Told> {
+        for _ in 0..CALLS_A_PHASE {
+            self.call();
+        }
+        self.told
+    }
+
+    fn call(&mut self) {
+        let (user, feature) = subject(&mut self.random, self.generation);
+        let amount = amount(&mut self.random);
+        match self.random.below(20) {
+            0..4 => {
+                let answer = self.caller.consume(user, feature, amount, None).expect("an answer");
+                if self.is_admitted(&answer) {
+                    let counter = counter(user, feature, &answer);
+                    self.told.push(Told::Consumed { counter, amount: amount.into() });
+                }
+            }
+            4..10 => {
+                let answer = self.caller.reserve(user, feature, amount, "1 hour", None);
+                let answer = answer.expect("an answer");
+                if self.is_admitted(&answer) {
+                    let (id, counter) = (reservation_id(&answer), counter(user, feature, &answer));
+                    self.known.push(id);
+                    self.told.push(Told::Reserved { id, counter, amount: amount.into() });
+                }
+            }
+            10 => {
+                let most = self.random.pick(&[1, 5, 1000]);
+                let expired = self.caller.expire(most).expect("a number");
+                self.told.push(Told::Expired(expired.into()));
+            }
+            11 => {
+                let answer = self.caller.check(user, feature, amount).expect("an answer");
+                self.is_admitted(&answer);
+            }
+            12..15 => {
+                let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
+                self.caller.client.execute(PASS, &[&id, &0.0]).expect("a change");
+            }
+            kind => {
+                let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
+                let answer = if kind < 18 {
+                    let actual = actual(&mut self.random, amount);
+                    self.caller.commit(id, actual)
+                } else {
+                    self.caller.release(id)
+                };
+                self.settled(id, &answer.expect("an answer"));
+            }
+        }
+    }
+
+    fn settled(&mut self, id: Uuid, answer: &Value) {
+        let late = answer["late"].as_bool();
+        let status = answer["status"].as_str().expect("a status").to_owned();
+        self.told.push(match (answer["actual"].as_i64(), late) {
+            (Some(actual), Some(late)) => {
+                assert_eq!((&answer["committed"], status.as_str()), (&true.into(), "committed"));
+                Told::Committed { id, actual, late }
+            }
+            (None, Some(late)) => {
+                assert_eq!((&answer["released"], status.as_str()), (&true.into(), "released"));
+                Told::Released { id, late }
+            }
+            _ => {
+                assert_eq!(answer["error_code"], "RESERVATION_FINALIZED");
+                Told::Finalized { id, status }
+            }
+        });
+    }
+
+    /// No answer admits more than its own limit.
+    fn is_admitted(&self, answer: &Value) -> bool {
+        let is_admitted = answer["allowed"] == true;
+        if let (true, Some(limit)) = (is_admitted, answer["limit"].as_i64()) {
+            let usage = answer["current_usage"].as_i64().expect("a count");
+            assert!(usage <= limit, "{answer}");
+        }
+        is_admitted
+    }
+}
+
+fn subject(random: &mut Random, generation: u64) -> (Uuid, &'static str) {
+    let number = generation * USERS + random.below(USERS);
+    (user(number.into()), random.pick(&LIMITS).0)
+}
+
+fn amount(random: &mut Random) -> i32 {
+    random.pick(&[0, 1, 1, 2, 3, 5, 13, 41])
+}
+
+/// Less than was reserved, as much, more, or no amount.
+fn actual(random: &mut Random, reserved: i32) -> Option<i32> {
+    match random.below(5) {
+        0 => Some(random.below(reserved as u64 + 1) as i32),
+        1 => Some(reserved),
+        2 => Some(reserved + 1 + random.below(3) as i32),
+        _ => None,
+    }
+}
+
+/// Mostly one of the last, which are open more often.
+fn some_reservation(random: &mut Random, known: &[Uuid]) -> Option<Uuid> {
+    let newest = known.len().checked_sub(1)? as u64;
+    let back = if random.one_in(8) { newest + 1 } else { (newest + 1).min(12) };
+    Some(known[(newest - random.below(back)) as usize])
+}
+
+/// The answer says which period is current.
+fn counter(user: Uuid, feature: &'static str, answer: &Value) -> Counter {
+    let period = answer["period"].as_str().expect("a period").to_owned();
+    Counter { user, feature, period }
+}
+
+fn rows(caller: &mut Caller) -> BTreeMap<Uuid, Row> {
+    let query = "SELECT reservation_id, status, actual, late, expires_at <= clock_timestamp()
+                   FROM feature_reservations";
+    let rows = caller.client.query(query, &[]).expect("rows");
+    let row = |row: postgres::Row| {
+        let actual: Option<i32> = row.get(2);
+        let actual = actual.map(i64::from);
+        (row.get(0), Row { status: row.get(1), actual, late: row.get(3), is_past: row.get(4) })
+    };
+    rows.into_iter().map(row).collect()
+}
