@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { decode } from "fast-png";
 import { imagesCounted, newUser, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
-import { post, serviceKey, signedIn, userToken } from "./support/stack.ts";
+import { type Answer, post, serviceKey, signedIn, userToken } from "./support/stack.ts";
 
 const chat_id = "c4a70000-0000-4000-8000-000000000001";
 const request = (user_id: string, more = {}) => ({ chat_id, prompt: "a cat", user_id, ...more });
@@ -50,15 +50,18 @@ Deno.test("50 requests at once on a limit of 3 make exactly 3 images", async () 
   await using model = new ModelServer();
   const userId = await newUser();
   const bearer = await userToken(userId);
-  // Nobody's image is ready before everybody has asked.
+  // Nobody's image is ready before everybody has been let in or refused.
   const open = Promise.withResolvers<void>();
   model.gate = open.promise;
   let refused = 0;
-  const answers = await Promise.all(Array.from({ length: 50 }, async () => {
+  const requests = Array.from({ length: 50 }, async () => {
     const answer = await post("image-generate", request(userId), bearer);
-    if (answer.status !== 200 && ++refused === 47) open.resolve();
+    if (answer.status !== 200) refused += 1;
     return answer;
-  }));
+  });
+  await until(() => model.asked + refused === 50);
+  open.resolve();
+  const answers = await Promise.all(requests);
   assert.equal(answers.filter((answer) => answer.status === 200).length, 3);
   for (const { status, body } of answers.filter((answer) => answer.status !== 200)) {
     assert.equal(status, 429);
@@ -111,14 +114,16 @@ Deno.test("a request repeated while its image is being made is told to wait, and
   const wanted = request(userId, { image_id: crypto.randomUUID() });
   const open = Promise.withResolvers<void>();
   model.gate = open.promise;
-  // Both at once: whichever comes second is answered while the first one waits for the model.
-  const requests = [post("image-generate", wanted, bearer), post("image-generate", wanted, bearer)];
-  const early = await Promise.race(requests);
-  assert.equal(early.status, 409);
-  assert.match(early.body.error, /not ready/);
+  const first = post("image-generate", wanted, bearer);
+  await until(() => model.asked === 1);
+  let early: Answer | undefined;
+  const second = post("image-generate", wanted, bearer).then((answer) => early = answer);
+  await until(() => early !== undefined || model.asked === 2);
   open.resolve();
-  const statuses = (await Promise.all(requests)).map((answer) => answer.status);
-  assert.deepEqual(statuses.sort(), [200, 409]);
+  assert.equal((await first).status, 200);
+  await second;
+  assert.equal(early?.status, 409);
+  assert.match(early?.body.error, /not ready/);
   assert.equal(model.made, 1);
   assert.equal(await imagesCounted(userId), 1);
 });

@@ -42,9 +42,10 @@ export async function sum(counter: string, userId: string): Promise<number> {
 }
 
 /** Waits until something is so, which the test has set in motion. */
-export async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 3000; tries++) {
     if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error(`never came true: ${condition}`);
 }

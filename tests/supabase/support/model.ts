@@ -5,6 +5,7 @@ import { LocalModel } from "../../../supabase/functions/image-generate/localMode
 import { setting } from "./stack.ts";
 
 export class ModelServer implements AsyncDisposable {
+  asked = 0;
   made = 0;
   /** What the model answers instead of an image. */
   failure?: () => Response;
@@ -15,6 +16,7 @@ export class ModelServer implements AsyncDisposable {
     { hostname: "127.0.0.1", port: Number(setting("IMAGE_API_PORT")), onListen: () => {} },
     async (request) => {
       const { prompt } = await request.json();
+      this.asked += 1;
       await this.gate;
       if (this.failure) return this.failure();
       this.made += 1;
