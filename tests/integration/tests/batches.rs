@@ -1,0 +1,236 @@
+//! Batches count all of their events or none, and never wait for one another in a circle.
+
+use std::sync::LazyLock;
+
+use integration::{
+    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, counts, refusal, seed, together,
+    user,
+};
+use postgres::types::Json;
+use serde_json::{Value, json};
+
+const SESSIONS: u64 = 16;
+const BATCHES: u64 = 7;
+const EVENTS: u64 = 1_000;
+
+const _: () = assert!(SESSIONS * BATCHES * EVENTS >= 100_000);
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_batches"));
+
+/// An event of a few users, days and features, and what it adds to.
+fn event(random: &mut Random, users: u64) -> (Value, Counter, i64) {
+    let (user, feature) = (user(random.below(users).into()), random.pick(&FEATURES));
+    let period = feature.period(random.pick(&["2024-02-28", "2024-02-29", "2024-03-01"]));
+    let amount = random.below(5) as i64;
+    let event = json!({
+        "user_id": user.to_string(), "feature_type": feature.name, "amount": amount, "period": period
+    });
+    (event, Counter { user, feature: feature.name, period: period.to_owned() }, amount)
+}
+
+fn add(sums: &mut Counts, counter: Counter, amount: i64) {
+    *sums.entry(counter).or_default() += amount;
+    sums.retain(|_, sum| *sum != 0);
+}
+
+#[test]
+fn one_call_counts_10_000_events() {
+    let database = CLUSTER.database("large");
+    let mut caller = Caller::connect(&database);
+    let mut random = Random(seed());
+    let mut sums = Counts::new();
+    let mut events = Vec::new();
+    for _ in 0..10_000 {
+        let (event, counter, amount) = event(&mut random, 500);
+        *sums.entry(counter).or_default() += amount;
+        events.push(event);
+    }
+    sums.retain(|_, sum| *sum != 0);
+    assert_eq!(caller.record(&Value::from(events)).expect("a number"), 10_000);
+    assert_eq!(counts(&mut caller.client), sums);
+}
+
+#[test]
+fn overlapping_batches_never_deadlock_and_all_count() {
+    let database = CLUSTER.database("overlapping");
+    let seed = seed();
+    let mut callers = Caller::many(&database, SESSIONS, FUNCTIONS);
+    let told = together(&mut callers, |session, caller| {
+        let mut random = Random(seed ^ session);
+        let mut sums = Counts::new();
+        for _ in 0..BATCHES {
+            let mut events = Vec::new();
+            for _ in 0..EVENTS {
+                let (event, counter, amount) = event(&mut random, 60);
+                *sums.entry(counter).or_default() += amount;
+                events.push(event);
+            }
+            // A deadlock would be an error here, and so would a call that gave up.
+            let counted = caller.record(&Value::from(events)).expect("a number");
+            assert_eq!(counted as u64, EVENTS);
+        }
+        sums
+    });
+    let mut sums = Counts::new();
+    for (counter, sum) in told.into_iter().flatten() {
+        *sums.entry(counter).or_default() += sum;
+    }
+    sums.retain(|_, sum| *sum != 0);
+    assert_eq!(counts(&mut callers[0].client), sums);
+}
+
+#[test]
+fn events_of_overlapping_batches_count_once_a_key() {
+    const POOL: usize = 3_000;
+    let database = CLUSTER.database("keys");
+    let seed = seed();
+    let mut random = Random(seed);
+    let mut sums = Counts::new();
+    let mut pool = Vec::new();
+    for number in 0..POOL {
+        let (mut event, counter, amount) = event(&mut random, 60);
+        // The same key of different users is not the same key.
+        event["idempotency_key"] = format!("{} {}", number / 2, counter.feature).into();
+        event["amount"] = (amount + 1).into();
+        let is_key_of_another = pool.iter().any(|other: &Value| {
+            (&other["user_id"], &other["idempotency_key"])
+                == (&event["user_id"], &event["idempotency_key"])
+        });
+        if !is_key_of_another {
+            add(&mut sums, counter, amount + 1);
+            pool.push(event);
+        }
+    }
+    let mut callers = Caller::many(&database, SESSIONS, FUNCTIONS);
+    let told = together(&mut callers, |session, caller| {
+        let mut random = Random(seed ^ session);
+        let mut counted = 0;
+        // All sessions send the whole pool, in parts, each in another order and with repeats.
+        let mut events = pool.clone();
+        random.shuffle(&mut events);
+        for part in events.chunks(500) {
+            let mut part = part.to_vec();
+            part.extend_from_within(..50);
+            random.shuffle(&mut part);
+            counted += caller.record(&Value::from(part)).expect("a number");
+        }
+        counted
+    });
+    assert_eq!(told.iter().sum::<i32>() as usize, pool.len());
+    assert_eq!(counts(&mut callers[0].client), sums);
+    // Of many sessions, not one has counted all: they did overlap.
+    assert!(told.iter().all(|counted| (*counted as usize) < pool.len()), "{told:?}");
+}
+
+#[test]
+fn a_bad_event_is_named_and_nothing_of_its_batch_is_counted() {
+    let database = CLUSTER.database("bad");
+    let mut caller = Caller::connect(&database);
+    let good = |number: u128| {
+        json!({"user_id": user(number).to_string(), "feature_type": "chat", "amount": 1,
+               "idempotency_key": format!("key {number}")})
+    };
+    let with = |field: &str, value: Value| {
+        let mut event = good(1);
+        event[field] = value;
+        event
+    };
+    let mut without_amount = good(1);
+    without_amount.as_object_mut().expect("an object").remove("amount");
+    let bad = [
+        json!(null),
+        json!("chat"),
+        json!([good(1)]),
+        json!({}),
+        without_amount,
+        with("user_id", json!("nobody")),
+        with("feature_type", json!("unknown")),
+        with("feature_type", json!(null)),
+        with("amount", json!(-1)),
+        with("amount", json!(1.5)),
+        with("amount", json!(1e300)),
+        with("amount", json!("1")),
+        with("amount", json!(2_147_483_648_i64)),
+        with("period", json!("2024-02")),
+        with("period", json!("2024-02-30")),
+        with("idempotency_key", json!("")),
+        with("idempotency_key", json!("x".repeat(256))),
+        with("unknown", json!(1)),
+    ];
+    for bad in bad {
+        for place in [0, 1, 50, 99] {
+            let mut events: Vec<Value> = (10..109).map(good).collect();
+            events.insert(place, bad.clone());
+            let refusal = refusal(caller.record(&Value::from(events)));
+            assert_eq!(refusal.code().code(), "22023", "{bad}");
+            let name = format!("event {place}: ");
+            assert!(refusal.message().starts_with(&name), "{bad}: {}", refusal.message());
+            assert!(refusal.hint().is_some(), "{bad}");
+        }
+    }
+    for bad in [json!({}), json!("[]"), json!(1), json!(null)] {
+        let refusal = refusal(caller.client.query("SELECT record_usage($1)", &[&Json(&bad)]));
+        assert_eq!(refusal.code().code(), "22023", "{bad}");
+    }
+    require_empty(&mut caller);
+}
+
+fn require_empty(caller: &mut Caller) {
+    assert_eq!(counts(&mut caller.client), Counts::new());
+    let query = "SELECT count(*) FROM feature_idempotency_keys";
+    let keys = caller.client.query_one(query, &[]).expect("a number");
+    assert_eq!(keys.get::<_, i64>(0), 0);
+}
+
+#[test]
+fn an_overflow_in_the_last_event_takes_all_back() {
+    const PERIOD: &str = "2024-02-29";
+    let database = CLUSTER.database("overflow");
+    let mut caller = Caller::connect(&database);
+    // The last to be written, after rows that were there and rows that were not.
+    let full = user(1_000);
+    let event = |number: u128, amount: i32| json!({"user_id": user(number).to_string(), "feature_type": "chat", "amount": amount, "period": PERIOD});
+    let before = [event(1_000, i32::MAX - 1), event(1, 5), event(2, i32::MAX)];
+    assert_eq!(caller.record(&Value::from(before.to_vec())).expect("a number"), 3);
+    let standing = counts(&mut caller.client);
+    for (amount, fits) in [(2, false), (i32::MAX, false), (1, true)] {
+        let mut events: Vec<Value> = (0..50).map(|number| event(10 + number, 1)).collect();
+        events.push(event(1, 1));
+        // These have so much that once more would be too much, which is not the point.
+        events.extend([event(900, i32::MAX), event(901, i32::MAX / 2 + 2)]);
+        let last = events.len();
+        events.push(event(1_000, amount));
+        let result = caller.record(&Value::from(events));
+        if fits {
+            assert_eq!(result.expect("a number") as usize, last + 1);
+            continue;
+        }
+        let refusal = refusal(result);
+        assert_eq!(refusal.code().code(), "22003", "{refusal:?}");
+        let name = format!("event {last}: ");
+        assert!(refusal.message().starts_with(&name), "{}", refusal.message());
+        assert_eq!(counts(&mut caller.client), standing);
+    }
+    let counter = Counter { user: full, feature: "chat", period: PERIOD.to_owned() };
+    assert_eq!(counts(&mut caller.client)[&counter], i64::from(i32::MAX));
+}
+
+#[test]
+fn an_overflow_names_the_event_that_is_too_much() {
+    let database = CLUSTER.database("too_much");
+    let mut caller = Caller::connect(&database);
+    let event = |amount: i32| json!({"user_id": user(1).to_string(), "feature_type": "chat", "amount": amount, "period": "2024-02-29"});
+    // Alone, and with what was counted before.
+    for (before, amounts, place) in [
+        (0, [1, i32::MAX - 1, 1, 5], 2),
+        (10, [1, 2, i32::MAX - 12, 1], 2),
+        (0, [i32::MAX - 10, 1, 1, 1], 1),
+    ] {
+        let standing = caller.record(&json!([event(before)]));
+        assert_eq!(standing.expect("a number"), 1);
+        let refusal = refusal(caller.record(&Value::from(amounts.map(event).to_vec())));
+        assert_eq!(refusal.code().code(), "22003", "{amounts:?}");
+        let name = format!("event {place}: ");
+        assert!(refusal.message().starts_with(&name), "{amounts:?}: {}", refusal.message());
+    }
+}
