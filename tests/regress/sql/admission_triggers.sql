@@ -47,12 +47,10 @@ SELECT consume_feature(:user, 'insights');
 \echo :LAST_ERROR_SQLSTATE
 DROP RULE nothing ON feature_usage;
 CREATE RULE nothing AS ON INSERT TO feature_reservations DO INSTEAD NOTHING;
-SELECT reserve_feature(:user, 'insights');
-\echo :LAST_ERROR_SQLSTATE
+SELECT test.sqlstate(format('SELECT reserve_feature(%L, ''insights'')', :user));
 DROP RULE nothing ON feature_reservations;
 CREATE RULE nothing AS ON INSERT TO feature_idempotency_keys DO INSTEAD NOTHING;
-SELECT consume_feature(:user, 'insights', 1, 'k');
-\echo :LAST_ERROR_SQLSTATE
+SELECT test.sqlstate(format('SELECT consume_feature(%L, ''insights'', 1, ''k'')', :user));
 DROP RULE nothing ON feature_idempotency_keys;
 SELECT test.fingerprint() = :'before';
 
