@@ -68,7 +68,7 @@ impl Judge<'_> {
             }
         }
         let used = self.used(grants);
-        for (_, usage) in used.iter().filter(|(_, usage)| **usage > most) {
+        if let Some(usage) = used.values().find(|usage| **usage > most) {
             return Err(format!("over the limit: admitted {usage} of {most}"));
         }
         let mut counted: Used = BTreeMap::new();
