@@ -43,7 +43,7 @@ export async function sum(counter: string, userId: string): Promise<number> {
 
 /** Waits until something is so, which the test has set in motion. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 3000; tries++) {
+  for (let tries = 0; tries < 1000; tries++) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

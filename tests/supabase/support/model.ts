@@ -12,8 +12,14 @@ export class ModelServer implements AsyncDisposable {
   /** What the model waits for before it draws. */
   gate: Promise<void> = Promise.resolve();
 
+  private readonly closing = new AbortController();
   private readonly server = Deno.serve(
-    { hostname: "127.0.0.1", port: Number(setting("IMAGE_API_PORT")), onListen: () => {} },
+    {
+      hostname: "127.0.0.1",
+      port: Number(setting("IMAGE_API_PORT")),
+      signal: this.closing.signal,
+      onListen: () => {},
+    },
     async (request) => {
       const { prompt } = await request.json();
       this.asked += 1;
@@ -26,6 +32,8 @@ export class ModelServer implements AsyncDisposable {
   );
 
   async [Symbol.asyncDispose]() {
-    await this.server.shutdown();
+    // Without waiting for whoever still waits at the gate of a test that has failed.
+    this.closing.abort();
+    await this.server.finished;
   }
 }
