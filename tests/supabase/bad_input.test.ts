@@ -1,8 +1,9 @@
 // Requests that are wrong: a clear status and message, nothing counted, nothing generated.
 import assert from "node:assert/strict";
+import { SignJWT } from "jose";
 import { imagesCounted, newUser } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
-import { anonKey, type Answer, post, send, serviceKey, token, userToken } from "./support/stack.ts";
+import { anonKey, type Answer, post, send, serviceKey, setting, token, userToken } from "./support/stack.ts";
 import { signToken } from "../../dev/stack/token.ts";
 
 const chat_id = "c4a70000-0000-4000-8000-000000000001";
@@ -47,6 +48,17 @@ for (const [name, good] of Object.entries(functions)) {
     [`a blank ${text}`, { ...good, [text]: "  " }, new RegExp(`^${text}: `)],
     [`a ${text} that is a list`, { ...good, [text]: ["a cat"] }, new RegExp(`^${text}: `)],
     [`a ${text} without end`, { ...good, [text]: "a".repeat(5000) }, new RegExp(`^${text}: `)],
+    [
+      `a ${text} with a zero byte`,
+      { ...good, [text]: "draw a\0cat" },
+      new RegExp(`^${text}: .*not a valid text`),
+    ],
+    [
+      `a ${text} with half a character`,
+      `{"chat_id":"${chat_id}","user_id":"${userId}","${text}":"draw \\ud800"}`,
+      /not a valid text/,
+    ],
+    ["a mode without end", { ...good, mode: "a".repeat(51) }, /^mode: /],
     ["a numeric mode", { ...good, mode: 1 }, /^mode: /],
   ];
   if (name === "image-generate") {
@@ -87,7 +99,7 @@ for (const [name, good] of Object.entries(functions)) {
   );
   refused(
     `${name}, a token of another role`,
-    async () => post(name, good, await token("admin")),
+    async () => post(name, good, await token("admin", { userId })),
     401,
     /not a user's/,
   );
@@ -96,6 +108,12 @@ for (const [name, good] of Object.entries(functions)) {
     async () => post(name, good, await userToken(userId, { expires: Math.floor(Date.now() / 1000) - 1 })),
     401,
     /expired/,
+  );
+  refused(
+    `${name}, a token that never expires`,
+    async () => post(name, good, await everlasting()),
+    401,
+    /not valid/,
   );
   refused(
     `${name}, a token signed with another secret`,
@@ -107,10 +125,12 @@ for (const [name, good] of Object.entries(functions)) {
   refused(`${name}, a token without a signature`, () => post(name, good, unsigned()), 401, /not valid/);
   refused(`${name}, a token that is none`, () => post(name, good, "let-me-in"), 401, /not valid/);
 
-  Deno.test(`${name}: the request that all these differ from is a good one`, async () => {
+  Deno.test(`${name}: the request that all these differ from is a good one, in capitals as well`, async () => {
     await using _model = new ModelServer();
     const someone = await newUser();
-    assert.equal((await post(name, { ...good, user_id: someone }, await userToken(someone))).status, 200);
+    for (const user_id of [someone, someone.toUpperCase()]) {
+      assert.equal((await post(name, { ...good, user_id }, await userToken(someone))).status, 200);
+    }
   });
 
   Deno.test(`${name} answers a browser's preflight`, async () => {
@@ -134,6 +154,11 @@ const part = (value: unknown) => btoa(JSON.stringify(value)).replace(/=+$/, "");
 function changed(good: string): string {
   const [header, , signature] = good.split(".");
   return [header, part({ role: "authenticated", sub: userId, exp: 4_000_000_000 }), signature].join(".");
+}
+
+function everlasting(): Promise<string> {
+  const secret = new TextEncoder().encode(setting("JWT_SECRET"));
+  return new SignJWT({ role: "service_role" }).setProtectedHeader({ alg: "HS256" }).sign(secret);
 }
 
 /** A token that claims to need no signature. */

@@ -20,7 +20,7 @@ export async function authenticate(request: Request): Promise<Caller> {
 
 /** The user that a request is for. A signed-in user acts for themselves; the server for anyone. */
 export function actingFor(caller: Caller, userId: string): string {
-  if (caller.role === "service_role" || caller.userId === userId.toLowerCase()) return userId;
+  if (caller.role === "service_role" || caller.userId.toLowerCase() === userId) return userId;
   throw new HttpError(403, "The user_id is not that of the signed-in user.");
 }
 

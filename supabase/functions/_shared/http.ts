@@ -9,6 +9,13 @@ const corsHeaders = {
 
 const MAX_BODY = 64 * 1024;
 
+/** An id as the database writes it: the same id is the same text. */
+export const uuid = z.uuid().toLowerCase();
+
+/** Words that the database can keep. */
+export const words = z.string().trim().min(1).max(4000)
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), "Invalid input: not a valid text");
+
 /** An answer other than success; whatever throws it ends the request. */
 export class HttpError extends Error {
   constructor(readonly status: number, message: string, readonly details: Record<string, unknown> = {}) {

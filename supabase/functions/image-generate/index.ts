@@ -3,7 +3,7 @@
 // count without its image. A request that is repeated with its image_id gets the same image.
 import { z } from "zod";
 import { actingFor, authenticate } from "../_shared/caller.ts";
-import { HttpError, json, readBody, servePost } from "../_shared/http.ts";
+import { HttpError, json, readBody, servePost, uuid, words } from "../_shared/http.ts";
 import { commit, release, reserve } from "../_shared/limitChecker.ts";
 import { refusal, rpcRefusal } from "../_shared/refusal.ts";
 import { serviceClient } from "../_shared/serviceClient.ts";
@@ -15,11 +15,11 @@ const GENERATION_MS = 60_000;
 const RESERVATION = "3 minutes";
 
 const imageRequest = z.object({
-  chat_id: z.uuid(),
-  prompt: z.string().trim().min(1).max(4000),
-  user_id: z.uuid(),
-  mode: z.string().max(50).optional(),
-  image_id: z.uuid().optional(),
+  chat_id: uuid,
+  prompt: words,
+  user_id: uuid,
+  mode: words.max(50).optional(),
+  image_id: uuid.optional(),
 });
 
 const model = imageModel();

@@ -2,7 +2,7 @@
 // image, the limit is asked before one is offered; the offer itself counts nothing.
 import { z } from "zod";
 import { actingFor, authenticate } from "../_shared/caller.ts";
-import { json, readBody, servePost } from "../_shared/http.ts";
+import { json, readBody, servePost, uuid, words } from "../_shared/http.ts";
 import { checkLimit } from "../_shared/limitChecker.ts";
 import { refusal } from "../_shared/refusal.ts";
 import { serviceClient } from "../_shared/serviceClient.ts";
@@ -10,10 +10,10 @@ import { LocalModel } from "./model.ts";
 import { noImage } from "./noImage.ts";
 
 const chatRequest = z.object({
-  chat_id: z.uuid(),
-  message: z.string().trim().min(1).max(4000),
-  user_id: z.uuid(),
-  mode: z.string().max(50).optional(),
+  chat_id: uuid,
+  message: words,
+  user_id: uuid,
+  mode: words.max(50).optional(),
 });
 
 const model = new LocalModel();
