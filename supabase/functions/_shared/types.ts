@@ -296,6 +296,7 @@ export type Database = {
           "p_current_usage": number;
           "p_feature_type": string;
           "p_has_reservations": boolean;
+          "p_period": string;
           "p_user_id": string;
         };
         Returns: boolean;
