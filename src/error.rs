@@ -12,6 +12,8 @@ pub enum Error<'a> {
     NullArgument { name: &'static str },
     /// A count can't be lowered: that is how a user would reset a quota.
     NegativeAmount { name: &'static str, amount: i32 },
+    /// A limit of how much is done at once.
+    NegativeLimit { name: &'static str, limit: i32 },
     /// The feature is not in the registry.
     UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
     /// Not a key of the feature's kind of period.
@@ -38,6 +40,8 @@ pub enum Error<'a> {
     InvalidEvent { index: usize, problem: String },
     /// An event of a batch would make a count too large.
     EventOverflow { index: usize, feature: &'a Feature, amount: i32 },
+    /// A trigger of the app's has suppressed a count of a batch.
+    BatchNotCounted,
     /// A trigger of the app's has suppressed a reservation.
     NotReserved,
     /// Others changed the same row again and again.
@@ -63,6 +67,7 @@ impl Error<'_> {
         match self {
             Self::NullArgument { .. } => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::NegativeAmount { .. }
+            | Self::NegativeLimit { .. }
             | Self::UnknownFeature { .. }
             | Self::InvalidTtl
             | Self::InvalidKey { .. }
@@ -74,7 +79,7 @@ impl Error<'_> {
             Self::CountOverflow { .. } | Self::EventOverflow { .. } => {
                 PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE
             }
-            Self::NotCounted { .. } | Self::NotReserved => {
+            Self::NotCounted { .. } | Self::BatchNotCounted | Self::NotReserved => {
                 PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION
             }
             Self::Rewritten => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -91,6 +96,9 @@ impl Error<'_> {
             Self::NegativeAmount { name, amount } => {
                 format!("{name} must not be negative, but is {amount}")
             }
+            Self::NegativeLimit { name, limit } => {
+                format!("{name} must not be negative, but is {limit}")
+            }
             Self::UnknownFeature { feature_type, .. } => {
                 format!("unknown feature type \"{}\"", excerpt(feature_type))
             }
@@ -104,7 +112,7 @@ impl Error<'_> {
                 )
             }
             Self::NotCounted { feature } => {
-                format!("{} was not increased: a trigger has suppressed it", feature.usage_column)
+                format!("{} was not changed: a trigger has suppressed it", feature.usage_column)
             }
             Self::Rewritten => "a rule has replaced a statement of feature_usage".to_owned(),
             Self::NoRegistry => "the table usage_features of the extension is missing".to_owned(),
@@ -123,6 +131,7 @@ impl Error<'_> {
                 "event {index}: {} can't be increased by {amount}: integer out of range",
                 feature.usage_column
             ),
+            Self::BatchNotCounted => "a trigger has suppressed a count of the batch".to_owned(),
             Self::NotReserved => "a trigger has suppressed the reservation".to_owned(),
             Self::Contention => "could not serialize access due to concurrent updates".to_owned(),
             Self::TablesMissing { message, .. } => (*message).to_owned(),
@@ -136,6 +145,7 @@ impl Error<'_> {
             Self::NegativeAmount { .. } => Some(
                 "Counts only grow; to correct one, update feature_usage as its owner.".to_owned(),
             ),
+            Self::NegativeLimit { .. } => Some("Pass how many at most.".to_owned()),
             Self::UnknownFeature { known, .. } => Some(format!(
                 "The feature types are {}. Others are registered with add_feature().",
                 known.join(", ")
@@ -150,11 +160,11 @@ impl Error<'_> {
             Self::CountOverflow { .. } => {
                 Some("A counter holds at most 2147483647; nothing was counted.".to_owned())
             }
-            Self::NotCounted { .. } => {
+            Self::NotCounted { .. } | Self::BatchNotCounted => {
                 Some("A BEFORE trigger on feature_usage must return the row.".to_owned())
             }
             Self::Rewritten => {
-                Some("Drop the rules on feature_usage, plan_limits and user_plans.".to_owned())
+                Some("Drop the rules on the tables of feature_usage.".to_owned())
             }
             Self::NoRegistry => {
                 Some("Drop the extension and create it again; the counts are kept.".to_owned())

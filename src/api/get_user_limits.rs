@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use super::arguments::{current_period, required};
 use super::jsonb::Jsonb;
 use crate::domain::summary::Summary;
-use crate::store::{registry, summary};
+use crate::store::{plans, registry, summary};
 
 /// Gives the limits of a user's plan, and the usage of every feature in its own current period, as
 /// a [`Summary`]. A NULL user is an error (22004). Reads only.
@@ -14,7 +14,7 @@ use crate::store::{registry, summary};
 fn get_user_limits(p_user_id: Option<Uuid>) -> Jsonb<Summary> {
     let user_id = required(p_user_id, "p_user_id");
     let registry = registry::current();
-    let plan = summary::plan(&registry, user_id);
+    let plan = plans::plan(&registry, user_id);
     let counts = summary::current_counts(&registry, user_id, current_period);
     let features = registry.features.iter().map(|registered| &registered.feature);
     Jsonb(Summary::new(plan, features.zip(counts)))

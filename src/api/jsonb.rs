@@ -1,13 +1,14 @@
 //! Results as jsonb, written without the detour over text.
 //!
 //! [`pgrx::JsonB`] builds a tree, writes it as text and has Postgres parse it; for a check that
-//! takes as long as reading the counters. This hands the values of a result to Postgres one by one.
+//! takes as long as reading the counters. This makes the tree that Postgres itself would make, in
+//! one pass over the result.
 
+use std::cell::RefCell;
 use std::fmt;
-use std::ptr;
 
 use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::pg_sys::{self, JsonbIteratorToken as Token, jbvType};
+use pgrx::pg_sys::{self, JsonbPair, JsonbValue, jbvType};
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
@@ -28,183 +29,144 @@ unsafe impl<T> SqlTranslatable for Jsonb<T> {
 // SAFETY: the datum is a jsonb, in the memory of the caller's row.
 unsafe impl<T: Serialize> BoxRet for Jsonb<T> {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        let mut builder = Builder { state: ptr::null_mut(), whole: ptr::null_mut() };
-        let written = self.0.serialize(Place { builder: &mut builder, token: Token::WJB_VALUE });
-        written.expect("results are objects of simple values");
-        assert!(!builder.whole.is_null(), "a result is an object");
+        let memory = Memory::default();
+        let written = self.0.serialize(Writer { memory: &memory });
+        let mut whole = written.expect("results are objects of simple values");
+        // SAFETY: the tree is complete, and `memory` holds all that it points to.
         unsafe {
-            let datum = pg_sys::JsonbValueToJsonb(builder.whole);
+            let datum = pg_sys::JsonbValueToJsonb(&mut whole);
             fcinfo.return_raw_datum(pg_sys::Datum::from(datum))
         }
     }
 }
 
-/// What Postgres has been given so far.
-struct Builder {
-    state: *mut pg_sys::JsonbParseState,
-    /// The outermost object, once it has ended.
-    whole: *mut pg_sys::JsonbValue,
+/// What the values of a tree point to: it must live as long as the tree.
+#[derive(Default)]
+struct Memory {
+    texts: RefCell<Vec<Box<str>>>,
+    objects: RefCell<Vec<Box<[JsonbPair]>>>,
+    arrays: RefCell<Vec<Box<[JsonbValue]>>>,
 }
 
-impl Builder {
-    fn push(&mut self, token: Token::Type, value: *mut pg_sys::JsonbValue) {
-        // SAFETY: the tokens come in the order of the value that is written; the value is copied.
-        self.whole = unsafe { pg_sys::pushJsonbValue(&mut self.state, token, value) };
-    }
-
-    fn push_text(&mut self, token: Token::Type, text: &str) {
-        // SAFETY: Postgres keeps the pointer until the whole is built, hence a copy of the text.
-        let mut value = unsafe {
-            let copy = pg_sys::palloc(text.len().max(1)).cast::<u8>();
-            ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
-            let mut value = empty(jbvType::jbvString);
-            value.val.string.len = text.len() as i32;
-            value.val.string.val = copy.cast();
-            value
-        };
-        self.push(token, &mut value);
-    }
+fn empty(kind: jbvType::Type) -> JsonbValue {
+    JsonbValue { type_: kind, ..JsonbValue::default() }
 }
 
-fn empty(kind: jbvType::Type) -> pg_sys::JsonbValue {
-    // SAFETY: zero is a value of every member of the union.
-    let mut value: pg_sys::JsonbValue = unsafe { std::mem::zeroed() };
-    value.type_ = kind;
+fn text_value(text: &str) -> JsonbValue {
+    let mut value = empty(jbvType::jbvString);
+    value.val.string.len = text.len() as i32;
+    value.val.string.val = text.as_ptr().cast_mut().cast();
     value
 }
 
-/// Where a value goes: behind a key, or into an array.
-struct Place<'a> {
-    builder: &'a mut Builder,
-    token: Token::Type,
+/// Makes one value.
+#[derive(Clone, Copy)]
+struct Writer<'a> {
+    memory: &'a Memory,
 }
 
-/// The places within an object or an array, and the token that ends it.
-struct Inside<'a> {
-    builder: &'a mut Builder,
-    token: Token::Type,
-    end: Token::Type,
-}
-
-impl<'a> Place<'a> {
-    fn begin(self, begin: Token::Type, token: Token::Type, end: Token::Type) -> Inside<'a> {
-        self.builder.push(begin, ptr::null_mut());
-        Inside { builder: self.builder, token, end }
-    }
-}
-
-impl Inside<'_> {
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
-        value.serialize(Place { builder: self.builder, token: self.token })
-    }
-
-    fn finish(self) -> Result<(), Unsupported> {
-        self.builder.push(self.end, ptr::null_mut());
-        Ok(())
-    }
+/// Makes an object or an array, value by value.
+struct Inside<'a, T> {
+    writer: Writer<'a>,
+    values: Vec<T>,
 }
 
 macro_rules! unsupported {
     ($($name:ident($argument:ty);)*) => {
-        $(fn $name(self, _: $argument) -> Result<(), Unsupported> { Err(Unsupported) })*
+        $(fn $name(self, _: $argument) -> Written { Err(Unsupported) })*
     };
 }
 
-impl<'a> ser::Serializer for Place<'a> {
-    type Ok = ();
-    type Error = Unsupported;
-    type SerializeSeq = Inside<'a>;
-    type SerializeMap = Inside<'a>;
-    type SerializeStruct = Inside<'a>;
-    type SerializeTuple = Impossible<(), Unsupported>;
-    type SerializeTupleStruct = Impossible<(), Unsupported>;
-    type SerializeTupleVariant = Impossible<(), Unsupported>;
-    type SerializeStructVariant = Impossible<(), Unsupported>;
+type Written = Result<JsonbValue, Unsupported>;
 
-    fn serialize_bool(self, boolean: bool) -> Result<(), Unsupported> {
+impl<'a> ser::Serializer for Writer<'a> {
+    type Ok = JsonbValue;
+    type Error = Unsupported;
+    type SerializeSeq = Inside<'a, JsonbValue>;
+    type SerializeMap = Inside<'a, JsonbPair>;
+    type SerializeStruct = Inside<'a, JsonbPair>;
+    type SerializeTuple = Impossible<JsonbValue, Unsupported>;
+    type SerializeTupleStruct = Impossible<JsonbValue, Unsupported>;
+    type SerializeTupleVariant = Impossible<JsonbValue, Unsupported>;
+    type SerializeStructVariant = Impossible<JsonbValue, Unsupported>;
+
+    fn serialize_bool(self, boolean: bool) -> Written {
         let mut value = empty(jbvType::jbvBool);
         value.val.boolean = boolean;
-        self.builder.push(self.token, &mut value);
-        Ok(())
+        Ok(value)
     }
 
-    fn serialize_i32(self, integer: i32) -> Result<(), Unsupported> {
+    fn serialize_i32(self, integer: i32) -> Written {
         self.serialize_i64(integer.into())
     }
 
-    fn serialize_i64(self, integer: i64) -> Result<(), Unsupported> {
+    fn serialize_i64(self, integer: i64) -> Written {
         let mut value = empty(jbvType::jbvNumeric);
         // SAFETY: makes a numeric in the current context.
         value.val.numeric = unsafe { pg_sys::int64_to_numeric(integer) };
-        self.builder.push(self.token, &mut value);
-        Ok(())
+        Ok(value)
     }
 
-    fn serialize_f64(self, float: f64) -> Result<(), Unsupported> {
+    fn serialize_f64(self, float: f64) -> Written {
         let mut value = empty(jbvType::jbvNumeric);
         // SAFETY: makes a numeric in the current context.
         let numeric =
             unsafe { direct_function_call_as_datum(pg_sys::float8_numeric, &[float.into_datum()]) };
         value.val.numeric = numeric.ok_or(Unsupported)?.cast_mut_ptr();
-        self.builder.push(self.token, &mut value);
-        Ok(())
+        Ok(value)
     }
 
-    fn serialize_u64(self, integer: u64) -> Result<(), Unsupported> {
+    fn serialize_u64(self, integer: u64) -> Written {
         self.serialize_i64(i64::try_from(integer).map_err(|_| Unsupported)?)
     }
 
-    fn serialize_str(self, text: &str) -> Result<(), Unsupported> {
-        self.builder.push_text(self.token, text);
-        Ok(())
+    fn serialize_str(self, text: &str) -> Written {
+        let text: Box<str> = text.into();
+        let value = text_value(&text);
+        self.memory.texts.borrow_mut().push(text);
+        Ok(value)
     }
 
-    fn serialize_unit(self) -> Result<(), Unsupported> {
-        self.builder.push(self.token, &mut empty(jbvType::jbvNull));
-        Ok(())
+    fn serialize_unit(self) -> Written {
+        Ok(empty(jbvType::jbvNull))
     }
 
-    fn serialize_none(self) -> Result<(), Unsupported> {
+    fn serialize_none(self) -> Written {
         self.serialize_unit()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Unsupported> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
         value.serialize(self)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Inside<'a>, Unsupported> {
-        Ok(self.begin(Token::WJB_BEGIN_OBJECT, Token::WJB_VALUE, Token::WJB_END_OBJECT))
+    fn serialize_map(self, length: Option<usize>) -> Result<Inside<'a, JsonbPair>, Unsupported> {
+        Ok(Inside { writer: self, values: Vec::with_capacity(length.unwrap_or(0)) })
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Inside<'a>, Unsupported> {
-        self.serialize_map(None)
+    fn serialize_struct(
+        self,
+        _: &'static str,
+        length: usize,
+    ) -> Result<Inside<'a, JsonbPair>, Unsupported> {
+        self.serialize_map(Some(length))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Inside<'a>, Unsupported> {
-        Ok(self.begin(Token::WJB_BEGIN_ARRAY, Token::WJB_ELEM, Token::WJB_END_ARRAY))
+    fn serialize_seq(self, length: Option<usize>) -> Result<Inside<'a, JsonbValue>, Unsupported> {
+        Ok(Inside { writer: self, values: Vec::with_capacity(length.unwrap_or(0)) })
     }
 
     // What no result contains.
     unsupported! {
-        serialize_i8(i8); serialize_i16(i16);  serialize_u8(u8);
+        serialize_i8(i8); serialize_i16(i16); serialize_u8(u8);
         serialize_u16(u16); serialize_u32(u32); serialize_f32(f32);
         serialize_char(char); serialize_bytes(&[u8]); serialize_unit_struct(&'static str);
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-    ) -> Result<(), Unsupported> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Written {
         Err(Unsupported)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Unsupported> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Written {
         Err(Unsupported)
     }
 
@@ -214,7 +176,7 @@ impl<'a> ser::Serializer for Place<'a> {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<(), Unsupported> {
+    ) -> Written {
         Err(Unsupported)
     }
 
@@ -251,8 +213,38 @@ impl<'a> ser::Serializer for Place<'a> {
     }
 }
 
-impl SerializeStruct for Inside<'_> {
-    type Ok = ();
+impl Inside<'_, JsonbPair> {
+    fn push<T: Serialize + ?Sized>(
+        &mut self,
+        key: JsonbValue,
+        value: &T,
+    ) -> Result<(), Unsupported> {
+        let value = value.serialize(self.writer)?;
+        self.values.push(JsonbPair { key, value, order: 0 });
+        Ok(())
+    }
+
+    /// Postgres wants the keys in its own order, shortest first; a result has none twice.
+    fn finish(mut self) -> Written {
+        let by_key = |pair: &JsonbPair| {
+            // SAFETY: a key is a text that is still in memory.
+            let key = unsafe { pair.key.val.string };
+            let bytes =
+                unsafe { std::slice::from_raw_parts(key.val.cast::<u8>(), key.len as usize) };
+            (key.len, bytes)
+        };
+        self.values.sort_by(|a, b| by_key(a).cmp(&by_key(b)));
+        let mut pairs = self.values.into_boxed_slice();
+        let mut value = empty(jbvType::jbvObject);
+        value.val.object.nPairs = pairs.len() as i32;
+        value.val.object.pairs = pairs.as_mut_ptr();
+        self.writer.memory.objects.borrow_mut().push(pairs);
+        Ok(value)
+    }
+}
+
+impl SerializeStruct for Inside<'_, JsonbPair> {
+    type Ok = JsonbValue;
     type Error = Unsupported;
 
     fn serialize_field<T: Serialize + ?Sized>(
@@ -260,42 +252,56 @@ impl SerializeStruct for Inside<'_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), Unsupported> {
-        self.builder.push_text(Token::WJB_KEY, key);
-        self.value(value)
+        self.push(text_value(key), value)
     }
 
-    fn end(self) -> Result<(), Unsupported> {
+    fn end(self) -> Written {
         self.finish()
     }
 }
 
-impl SerializeMap for Inside<'_> {
-    type Ok = ();
+impl SerializeMap for Inside<'_, JsonbPair> {
+    type Ok = JsonbValue;
     type Error = Unsupported;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Unsupported> {
-        key.serialize(Place { builder: self.builder, token: Token::WJB_KEY })
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), Unsupported> {
+        let key = key.serialize(self.writer)?;
+        self.push(key, value)
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
-        self.value(value)
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, _: &T) -> Result<(), Unsupported> {
+        Err(Unsupported)
     }
 
-    fn end(self) -> Result<(), Unsupported> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, _: &T) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn end(self) -> Written {
         self.finish()
     }
 }
 
-impl SerializeSeq for Inside<'_> {
-    type Ok = ();
+impl SerializeSeq for Inside<'_, JsonbValue> {
+    type Ok = JsonbValue;
     type Error = Unsupported;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
-        self.value(value)
+        self.values.push(value.serialize(self.writer)?);
+        Ok(())
     }
 
-    fn end(self) -> Result<(), Unsupported> {
-        self.finish()
+    fn end(self) -> Written {
+        let mut elements = self.values.into_boxed_slice();
+        let mut value = empty(jbvType::jbvArray);
+        value.val.array.nElems = elements.len() as i32;
+        value.val.array.elems = elements.as_mut_ptr();
+        self.writer.memory.arrays.borrow_mut().push(elements);
+        Ok(value)
     }
 }
 

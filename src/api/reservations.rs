@@ -11,7 +11,7 @@ use super::jsonb::Jsonb;
 use super::once::{Outcome, once};
 use crate::domain::reservation::{Reservation, Settlement, Status, ttl_in_microseconds};
 use crate::domain::settled::{Request, Settled, Subject};
-use crate::domain::timestamp::iso8601_from_epoch;
+use crate::domain::timestamp::iso8601;
 use crate::error::Error;
 use crate::store::admission::Purpose;
 use crate::store::{registry, reservations};
@@ -48,7 +48,7 @@ fn reserve_feature(
             return answer;
         }
         let (reservation_id, end) = reservations::open(&call.counter, call.amount, ttl);
-        answer.with_reservation(reservation_id.to_string(), iso8601_from_epoch(end), call.amount)
+        answer.with_reservation(reservation_id.to_string(), iso8601(end), call.amount)
     };
     Jsonb(once(&call, p_idempotency_key, "reserve", arguments, work, || call.mismatch()))
 }
@@ -91,7 +91,7 @@ fn release_reservation(p_reservation_id: Option<Uuid>) -> Jsonb<Settled> {
 #[pg_extern(volatile)]
 fn expire_reservations(p_limit: default!(Option<i32>, 1000)) -> i32 {
     match required(p_limit, "p_limit") {
-        amount @ ..=-1 => Error::NegativeAmount { name: "p_limit", amount }.raise(),
+        limit @ ..=-1 => Error::NegativeLimit { name: "p_limit", limit }.raise(),
         limit => reservations::expire_any(&registry::current(), limit),
     }
 }

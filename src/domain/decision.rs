@@ -44,14 +44,19 @@ pub enum Allowance {
 }
 
 impl Allowance {
-    /// The same after the amount has been counted.
-    pub fn counted(mut self, amount: i64) -> Self {
-        match &mut self {
-            Self::Unlimited { current_usage } | Self::WithinLimit { current_usage, .. } => {
-                *current_usage += amount;
+    /// The same after the amount has been counted, and what had expired given back.
+    pub fn counted(self, amount: i64, given_back: i64) -> Self {
+        let after = |current_usage| current_usage + amount - given_back;
+        match self {
+            Self::Unlimited { current_usage } => {
+                Self::Unlimited { current_usage: after(current_usage) }
             }
+            Self::WithinLimit { limit, current_usage, remaining } => Self::WithinLimit {
+                limit,
+                current_usage: after(current_usage),
+                remaining: remaining + given_back,
+            },
         }
-        self
     }
 }
 

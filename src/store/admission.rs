@@ -7,8 +7,9 @@
 use std::cell::RefCell;
 
 use super::clock;
-use super::counter::{Counter, only, plan_in};
-use super::executor::View;
+use super::counter::Counter;
+use super::executor::{self, View};
+use super::plans;
 use super::reservations::{self, Held};
 use super::spi::Argument;
 use crate::domain::decision::{Allowance, Denial, Standing, decide};
@@ -42,17 +43,14 @@ thread_local! {
     static DECIDED: RefCell<Option<Decided>> = const { RefCell::new(None) };
 }
 
-/// How often the step is tried again that found no row to count in. One is made then, so this only
-/// ends a loop that a trigger of the app's makes endless.
+/// How often the step is tried again: after making a row to count in, or giving back what has
+/// expired. Either is done once, so this only ends a loop that a trigger of the app's makes endless.
 const ATTEMPTS: usize = 10;
 
 /// Says what would be admitted, and writes nothing.
 pub fn check(counter: &Counter, amount: i32) -> Admission {
     let mut standing = counter.standing(View::Caller);
-    let held = match standing.has_reservations {
-        true => reservations::held(counter, View::Caller),
-        false => Held::default(),
-    };
+    let held = reservations::held_if(standing.has_reservations, counter);
     standing.current_usage = held.without_past(standing.current_usage);
     let decision = decide(&standing, amount.into(), clock::now_in_seconds());
     Admission { decision, reserved: held.live }
@@ -60,6 +58,7 @@ pub fn check(counter: &Counter, amount: i32) -> Admission {
 
 /// Counts the amount if it is allowed.
 pub fn admit(counter: &Counter, amount: i32, purpose: Purpose) -> Admission {
+    let mut has_given_back = false;
     for _ in 0..ATTEMPTS {
         let (is_counted, decided) = decide_and_count(counter, amount, purpose);
         let Some(Decided { decision, counted, held }) = decided else {
@@ -71,16 +70,20 @@ pub fn admit(counter: &Counter, amount: i32, purpose: Purpose) -> Admission {
             }
             continue;
         };
-        if decision.is_ok() && !is_counted {
-            counter.refuse_overflow(amount, counted.into());
+        match decision {
+            Ok(allowance) if is_counted => {
+                let given_back = if held.past > 0 { reservations::expire(counter) } else { 0 };
+                let decision = Ok(allowance.counted(amount.into(), given_back));
+                return Admission { decision, reserved: held.live };
+            }
             // Deleted by somebody while the statement waited for it.
-            continue;
+            Ok(_) => counter.refuse_overflow(amount, counted.into()),
+            Err(Denial::LimitExceeded { .. }) if held.past > 0 && !has_given_back => {
+                has_given_back = true;
+                reservations::expire(counter);
+            }
+            denied => return Admission { decision: denied, reserved: held.live },
         }
-        if held.past > 0 {
-            reservations::expire_own(counter);
-        }
-        let decision = decision.map(|allowance| allowance.counted(amount.into()));
-        return Admission { decision, reserved: held.live };
     }
     Error::NotCounted { feature: counter.feature() }.raise();
 }
@@ -99,11 +102,9 @@ fn decide_and_count(counter: &Counter, amount: i32, purpose: Purpose) -> (bool, 
 
 /// The condition of that statement, asked of a row that has counted so much.
 ///
-/// What is held by reservations whose time is over is not used any more, whether or not somebody
-/// has given it back already. The first time, plan and reservations are those of the statement's
-/// snapshot, as the row is. If the row is locked by somebody else, the condition is asked again
-/// when it is free, of its new version: then they are read anew as well, since what the other has
-/// given back must not be given back twice.
+/// The first time, the plan is that of the statement's snapshot, as the row is. If somebody else
+/// has the row locked, the condition is asked again when it is free, of its new version: then the
+/// plan is read anew as well.
 pub fn decide_for_row(
     counter: &Counter,
     amount: i32,
@@ -112,26 +113,15 @@ pub fn decide_for_row(
 ) -> bool {
     let is_asked_again = DECIDED.take().is_some();
     let view = if is_asked_again { View::Latest } else { View::Caller };
-    let (plan, held) = plan_and_held(counter, has_reservations, view);
-    let standing = Standing { current_usage: held.without_past(counted.into()), ..plan };
+    let (plan, held) = executor::in_view(view, || {
+        let plan = plans::standing(counter.registry, counter.registered, counter.user_id);
+        (plan, reservations::held_if(has_reservations, counter))
+    });
+    let standing = Standing { current_usage: counted.into(), ..plan };
     let decision = decide(&standing, amount.into(), clock::now_in_seconds());
     let is_admitted = decision.is_ok() && counted.checked_add(amount).is_some();
     DECIDED.set(Some(Decided { decision, counted, held }));
     is_admitted
-}
-
-fn plan_and_held(counter: &Counter, has_reservations: bool, view: View) -> (Standing, Held) {
-    let statements = &counter.registered.statements;
-    let rows = if has_reservations {
-        statements.plan_and_held.collect(&counter.arguments_with_feature(), view, |row| {
-            let amounts: Vec<i32> = row.get(6).unwrap_or_default();
-            (plan_in(row), Held::from_amounts(amounts))
-        })
-    } else {
-        let user_id = Argument::Uuid(counter.user_id);
-        statements.plan.collect(&[user_id], view, |row| (plan_in(row), Held::default()))
-    };
-    only(rows, counter.user_id)
 }
 
 /// Puts back what was decided before, also after an error.

@@ -31,8 +31,8 @@ struct Known<'a> {
     period: Period,
 }
 
-/// The counters of one user and period: an amount for each feature, with the first event of it.
-type Amounts = BTreeMap<usize, (usize, i32)>;
+/// What is added to the counters of one user and period, a feature each.
+type Amounts = BTreeMap<usize, i32>;
 
 /// Counts the events; gives how many of them were counted now, and not before.
 pub fn record(
@@ -46,8 +46,8 @@ pub fn record(
     });
     let fresh = take_keys(registry, known.collect());
     let rows = fold(registry, &fresh);
-    if !rows.is_empty() {
-        write(registry, &rows);
+    if !rows.is_empty() && !write(registry, &rows) {
+        raise_not_counted(registry, &fresh);
     }
     fresh.len() as i32
 }
@@ -167,21 +167,20 @@ fn fold(registry: &Registry, events: &[Known]) -> HashMap<(Uuid, String), Amount
             continue;
         }
         let amounts = rows.entry((known.user_id, known.period.to_string())).or_default();
-        let (_, sum) = amounts.entry(known.feature).or_insert((known.index, 0));
-        *sum = sum
-            .checked_add(amount)
-            .unwrap_or_else(|| raise_overflow(registry, known.index, known.feature, amount));
+        let sum = amounts.entry(known.feature).or_insert(0);
+        *sum = sum.checked_add(amount).unwrap_or_else(|| raise_overflow(registry, known));
     }
     rows
 }
 
-fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) {
+/// Gives whether all of them were counted.
+fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) -> bool {
     let used: BTreeSet<usize> = rows.values().flat_map(|amounts| amounts.keys().copied()).collect();
     let users: Vec<Uuid> = rows.keys().map(|(user_id, _)| *user_id).collect();
     let periods: Vec<String> = rows.keys().map(|(_, period)| period.clone()).collect();
     let amounts: Vec<Vec<i32>> = used
         .iter()
-        .map(|feature| rows.values().map(|row| row.get(feature).map_or(0, |sum| sum.1)).collect())
+        .map(|feature| rows.values().map(|row| row.get(feature).copied().unwrap_or(0)).collect())
         .collect();
     let columns: Vec<&str> = used
         .iter()
@@ -190,30 +189,30 @@ fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) {
     let mut arguments = vec![Argument::Uuids(&users), Argument::Texts(&periods)];
     arguments.extend(amounts.iter().map(|amounts| Argument::Integers(amounts)));
     let statement = statements::count_batch(&registry.schema, &columns);
-    let written = registry.on_tables(|| statement.write(&arguments));
-    if written < rows.len() as u64 {
-        raise_not_counted(registry, rows);
-    }
+    registry.on_tables(|| statement.write(&arguments)) == rows.len() as u64
 }
 
-/// Finds the event that did not fit.
-fn raise_not_counted(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) -> ! {
-    let mut feature = &registry.features[0].feature;
-    for ((user_id, key), amounts) in rows {
-        for (place, (index, amount)) in amounts {
-            let registered = &registry.features[*place];
-            feature = &registered.feature;
-            let Some(period) = Period::parse(feature.period, key) else { continue };
-            let counter = Counter::new(registry, registered, *user_id, period);
-            let current_usage = counter.standing(View::Latest).current_usage;
-            if current_usage + i64::from(*amount) > i64::from(i32::MAX) {
-                raise_overflow(registry, *index, *place, *amount);
-            }
+/// Names the event that did not fit: the first with which a count, as it was before the batch, is
+/// too large.
+fn raise_not_counted(registry: &Registry, events: &[Known]) -> ! {
+    let mut counts: HashMap<(Uuid, String, usize), i64> = HashMap::new();
+    for known in events {
+        let registered = &registry.features[known.feature];
+        let name = (known.user_id, known.period.to_string(), known.feature);
+        let count = counts.entry(name).or_insert_with(|| {
+            let counter = Counter::new(registry, registered, known.user_id, known.period);
+            counter.standing(View::Caller).current_usage
+        });
+        *count += i64::from(known.event.amount);
+        if *count > i64::from(i32::MAX) {
+            raise_overflow(registry, known);
         }
     }
-    Error::NotCounted { feature }.raise();
+    // A trigger, or somebody who has just filled a counter.
+    Error::BatchNotCounted.raise();
 }
 
-fn raise_overflow(registry: &Registry, index: usize, feature: usize, amount: i32) -> ! {
-    Error::EventOverflow { index, feature: &registry.features[feature].feature, amount }.raise();
+fn raise_overflow(registry: &Registry, known: &Known) -> ! {
+    let feature = &registry.features[known.feature].feature;
+    Error::EventOverflow { index: known.index, feature, amount: known.event.amount }.raise();
 }

@@ -12,7 +12,19 @@ pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(since_2000 + POSTGRES_EPOCH).unwrap_or_default()
 }
 
-/// The same in seconds, as `date_part('epoch', now())` gives it.
+/// The time by the clock, which goes on while a transaction runs.
+pub fn wall() -> DateTime<Utc> {
+    // SAFETY: asks the operating system.
+    let since_2000 = unsafe { pg_sys::GetCurrentTimestamp() };
+    DateTime::from_timestamp_micros(since_2000 + POSTGRES_EPOCH).unwrap_or_default()
+}
+
+/// An instant as Postgres counts it: in microseconds from 2000.
+pub fn since_2000(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp_micros() - POSTGRES_EPOCH
+}
+
+/// `now()` in seconds, as `date_part('epoch', now())` gives it.
 pub fn now_in_seconds() -> f64 {
     now().timestamp_micros() as f64 / 1e6
 }

@@ -2,13 +2,13 @@
 
 use pgrx::Uuid;
 
-use super::executor::{Row, View};
+use super::executor::{self, View};
+use super::plans::{self, at_most_one};
 use super::registry::{Registered, Registry};
 use super::spi::Argument;
 use crate::domain::decision::Standing;
 use crate::domain::feature::Feature;
 use crate::domain::period::Period;
-use crate::domain::subscription::Subscription;
 use crate::error::Error;
 
 pub struct Counter<'a> {
@@ -65,20 +65,43 @@ impl<'a> Counter<'a> {
     pub fn give_back(&self, amount: i32) {
         let [user_id, key] = self.arguments();
         let arguments = [user_id, key, Argument::Integer(amount)];
-        self.registry.on_tables(|| self.registered.statements.give_back.write(&arguments));
+        let statement = &self.registered.statements.give_back;
+        let written = self.registry.on_tables(|| statement.write(&arguments));
+        if written == 0 && executor::in_view(View::Latest, || self.count()).is_some() {
+            Error::NotCounted { feature: self.feature() }.raise();
+        }
+    }
+
+    /// Locks the row, if there is one, until the end of the transaction.
+    pub fn lock(&self) {
+        let statement = &self.registry.statements.counters.lock;
+        self.registry.on_tables(|| statement.command(&self.arguments(), |_| ()));
+    }
+
+    /// Locks the row unless somebody else has it locked: says whether nobody has.
+    pub fn lock_if_free(&self) -> bool {
+        let statement = &self.registry.statements.counters.lock_if_free;
+        let locked = self.registry.on_tables(|| statement.command(&self.arguments(), |_| ()));
+        !locked.is_empty() || executor::in_view(View::Latest, || self.count()).is_none()
     }
 
     /// What is known of the user, the plan and the count.
     pub fn standing(&self, view: View) -> Standing {
-        let statement = &self.registered.statements.standing;
+        executor::in_view(view, || {
+            let plan = plans::standing(self.registry, self.registered, self.user_id);
+            let (current_usage, has_reservations) = self.count().unwrap_or_default();
+            Standing { current_usage, has_reservations, ..plan }
+        })
+    }
+
+    /// The count, and whether there are reservations, if there is a row.
+    fn count(&self) -> Option<(i64, bool)> {
+        let statement = &self.registered.statements.count;
         let rows = self.registry.on_tables(|| {
-            statement.collect(&self.arguments(), view, |row| Standing {
-                current_usage: row.get(6).unwrap_or(0),
-                has_reservations: row.get(7) == Some(true),
-                ..plan_in(row)
-            })
+            statement
+                .read(&self.arguments(), |row| (row.get(0).unwrap_or(0), row.get(1) == Some(true)))
         });
-        only(rows, self.user_id)
+        at_most_one(rows, self.user_id)
     }
 
     /// Makes the row if there is none yet.
@@ -92,28 +115,5 @@ impl<'a> Counter<'a> {
         if counted + i64::from(amount) > i64::from(i32::MAX) {
             Error::CountOverflow { feature: self.feature(), amount }.raise();
         }
-    }
-}
-
-/// The user's plan, limit and all, as the subscription in a row says it; no count.
-pub fn plan_in(row: &Row) -> Standing {
-    Standing {
-        subscription: Subscription {
-            plan_id: row.get(0),
-            is_active: row.get(1),
-            status: row.get(2),
-            trial_end: row.get(3),
-        },
-        plan_is_known: row.get(4) == Some(true),
-        limit: row.get(5),
-        ..Standing::default()
-    }
-}
-
-/// The statements join from the user on, so there is one row: more mean more than one plan.
-pub fn only<T>(mut rows: Vec<T>, user_id: Uuid) -> T {
-    match rows.pop() {
-        Some(row) if rows.is_empty() => row,
-        _ => Error::AmbiguousPlan { user_id: user_id.to_string() }.raise(),
     }
 }

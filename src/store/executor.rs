@@ -59,19 +59,7 @@ pub unsafe fn execute(
             return None;
         };
 
-        match view {
-            View::Caller if pg_sys::ActiveSnapshotSet() => {
-                pg_sys::PushActiveSnapshot(pg_sys::GetActiveSnapshot());
-            }
-            View::Caller => pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()),
-            View::Latest => pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()),
-            View::Command => {
-                // It sees what the commands before it in this transaction have written.
-                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-                pg_sys::CommandCounterIncrement();
-                pg_sys::UpdateActiveSnapshotCommandId();
-            }
-        }
+        push_snapshot(view);
         let query = pg_sys::CreateQueryDesc(
             statement,
             (*source).query_string,
@@ -96,6 +84,36 @@ pub unsafe fn execute(
             pg_sys::CommandCounterIncrement();
         }
         Some(rows)
+    }
+}
+
+/// Does several things in one view, so that they see the same: each of them as the caller's.
+pub fn in_view<T>(view: View, work: impl FnOnce() -> T) -> T {
+    // SAFETY: what is pushed is popped; after an error, the end of the transaction does it.
+    unsafe {
+        push_snapshot(view);
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
+unsafe fn push_snapshot(view: View) {
+    // SAFETY: a function of ours is running, and so there is a transaction.
+    unsafe {
+        match view {
+            View::Caller if pg_sys::ActiveSnapshotSet() => {
+                pg_sys::PushActiveSnapshot(pg_sys::GetActiveSnapshot());
+            }
+            View::Caller => pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()),
+            View::Latest => pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()),
+            View::Command => {
+                // It sees what the commands before it in this transaction have written.
+                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+                pg_sys::CommandCounterIncrement();
+                pg_sys::UpdateActiveSnapshotCommandId();
+            }
+        }
     }
 }
 

@@ -1,14 +1,18 @@
 //! Reservations: written down, settled, expired.
 //!
-//! Whoever changes the status of a reservation changes the counter, in the same transaction and
-//! after it: so nothing is given back twice. Nobody waits for a reservation while holding a counter.
+//! Whoever changes the status of a reservation changes the counter, in the same transaction: so
+//! nothing is given back twice. Who settles a reservation locks it first and its counter after it;
+//! who lets reservations expire locks the counter first, and passes over those that are locked. So
+//! nobody waits for a reservation while holding a counter.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use pgrx::Uuid;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
+use super::clock;
 use super::counter::Counter;
-use super::executor::{Row, View};
+use super::executor::Row;
 use super::registry::Registry;
 use super::spi::Argument;
 use crate::domain::period::Period;
@@ -17,7 +21,7 @@ use crate::error::Error;
 
 /// A reservation, locked until the end of the transaction.
 pub struct Locked {
-    pub user_id: Uuid,
+    pub user_id: pgrx::Uuid,
     pub feature_type: String,
     pub period: String,
     /// As it was before it was settled.
@@ -76,31 +80,43 @@ impl Held {
     }
 }
 
-pub fn held(counter: &Counter, view: View) -> Held {
+/// What is held now, if there may be anything.
+pub fn held_if(has_reservations: bool, counter: &Counter) -> Held {
+    if !has_reservations {
+        return Held::default();
+    }
     let statement = &counter.registry.statements.reservations.held;
     let arguments = counter.arguments_with_feature();
     let amounts: Vec<Option<i32>> =
-        counter.registry.on_tables(|| statement.collect(&arguments, view, |row| row.get(0)));
+        counter.registry.on_tables(|| statement.read(&arguments, |row| row.get(0)));
     Held::from_amounts(amounts.into_iter().flatten())
 }
 
-/// Writes down what a counter now holds; gives the id, and the end in seconds since 1970.
-pub fn open(counter: &Counter, amount: i32, microseconds: i64) -> (Uuid, f64) {
+/// Writes down what a counter now holds, for so long; gives the id and the end.
+pub fn open(counter: &Counter, amount: i32, microseconds: i64) -> (Uuid, DateTime<Utc>) {
+    // Ids that ascend with time go to the same page of the index.
+    let reservation_id = Uuid::now_v7();
+    let end = clock::wall() + TimeDelta::microseconds(microseconds);
     let [user_id, key, feature_type] = counter.arguments_with_feature();
-    let (amount, ttl) = (Argument::Integer(amount), Argument::BigInteger(microseconds));
+    let arguments = [
+        user_id,
+        key,
+        feature_type,
+        Argument::Integer(amount),
+        Argument::Uuid(pgrx::Uuid::from_bytes(reservation_id.into_bytes())),
+        Argument::Instant(end),
+    ];
     let statement = &counter.registry.statements.reservations.reserve;
-    let rows = counter.registry.on_tables(|| {
-        let arguments = [user_id, key, feature_type, amount, ttl];
-        statement.command(&arguments, |row| row.get(0).zip(row.get(1)))
-    });
-    let written = rows.into_iter().flatten().next();
-    written.unwrap_or_else(|| Error::NotReserved.raise())
+    if counter.registry.on_tables(|| statement.write(&arguments)) == 0 {
+        Error::NotReserved.raise();
+    }
+    (reservation_id, end)
 }
 
 /// Settles a reservation that is open, in one step; gives what it was.
 pub fn settle_open(
     registry: &Registry,
-    reservation_id: Uuid,
+    reservation_id: pgrx::Uuid,
     status: Status,
     actual: Option<i32>,
 ) -> Option<Locked> {
@@ -112,7 +128,7 @@ pub fn settle_open(
 }
 
 /// Locks a reservation in whatever state; others that settle it wait.
-pub fn lock(registry: &Registry, reservation_id: Uuid) -> Locked {
+pub fn lock(registry: &Registry, reservation_id: pgrx::Uuid) -> Locked {
     let statement = &registry.statements.reservations.lock;
     let rows =
         registry.on_tables(|| statement.command(&[Argument::Uuid(reservation_id)], Locked::read));
@@ -122,54 +138,84 @@ pub fn lock(registry: &Registry, reservation_id: Uuid) -> Locked {
 }
 
 /// Settles a reservation that had expired.
-pub fn settle_late(registry: &Registry, reservation_id: Uuid, status: Status, actual: Option<i32>) {
+pub fn settle_late(
+    registry: &Registry,
+    reservation_id: pgrx::Uuid,
+    status: Status,
+    actual: Option<i32>,
+) {
     let statement = &registry.statements.reservations.settle_late;
-    registry.on_tables(|| statement.write(&arguments(reservation_id, status, actual)));
+    let arguments = arguments(reservation_id, status, actual);
+    if registry.on_tables(|| statement.write(&arguments)) == 0 {
+        Error::NotReserved.raise();
+    }
 }
 
 /// No amount is -1.
-fn arguments(reservation_id: Uuid, status: Status, actual: Option<i32>) -> [Argument<'static>; 3] {
+fn arguments(
+    reservation_id: pgrx::Uuid,
+    status: Status,
+    actual: Option<i32>,
+) -> [Argument<'static>; 3] {
     let actual = Argument::Integer(actual.unwrap_or(-1));
     [Argument::Uuid(reservation_id), Argument::Text(status.name()), actual]
 }
 
-/// Gives back what expired reservations of this counter held; gives the amount.
-pub fn expire_own(counter: &Counter) -> i64 {
-    let statement = &counter.registry.statements.reservations.expire_own;
-    let arguments = counter.arguments_with_feature();
-    let amounts: Vec<Option<i32>> =
-        counter.registry.on_tables(|| statement.command(&arguments, |row| row.get(0)));
-    let given_back = amounts.into_iter().flatten().map(i64::from).sum();
-    give_back(counter, given_back);
-    given_back
+/// Gives back what expired reservations of the counter hold; gives the amount.
+///
+/// One that is being settled in this moment is left alone: it may have been in time.
+pub fn expire(counter: &Counter) -> i64 {
+    counter.lock();
+    let amounts = mark_expired(counter.registry, counter.arguments_with_feature(), i32::MAX);
+    give_back(counter, &amounts)
 }
 
-/// Gives back what expired reservations of anybody's held, at most so many; gives their number.
+/// Gives back what expired reservations of anybody's hold, at most so many; gives their number.
+/// Counters that are in use are left alone: whoever uses them gives back, or the next call does.
 pub fn expire_any(registry: &Registry, limit: i32) -> i32 {
-    let statement = &registry.statements.reservations.expire_any;
-    let expired: Vec<Option<(Uuid, String, String, i32)>> = registry.on_tables(|| {
-        statement.command(&[Argument::Integer(limit)], |row| {
-            Some((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+    let statement = &registry.statements.reservations.past_of_any;
+    let rows: Vec<Option<(pgrx::Uuid, String, String)>> = registry.on_tables(|| {
+        let row = |row: &Row| Some((row.get(0)?, row.get(1)?, row.get(2)?));
+        statement.command(&[Argument::Integer(limit)], row)
     });
-    let number = expired.len() as i32;
-    // Counters are locked in the order of their keys, as by everybody who locks more than one.
-    let mut counters: BTreeMap<(Uuid, String, String), i64> = BTreeMap::new();
-    for (user_id, feature_type, key, amount) in expired.into_iter().flatten() {
-        *counters.entry((user_id, key, feature_type)).or_default() += i64::from(amount);
-    }
-    for ((user_id, key, feature_type), amount) in counters {
+    // In the order of their keys, as everybody does who locks more than one.
+    let counters: BTreeSet<_> = rows.into_iter().flatten().collect();
+    let mut number = 0;
+    for (user_id, key, feature_type) in counters {
+        let arguments =
+            [Argument::Uuid(user_id), Argument::Text(&key), Argument::Text(&feature_type)];
+        let registered = registry.find(&feature_type);
+        let counter = registered.and_then(|registered| {
+            let period = Period::parse(registered.feature.period, &key)?;
+            Some(Counter::new(registry, registered, user_id, period))
+        });
+        if counter.as_ref().is_some_and(|counter| !counter.lock_if_free()) {
+            continue;
+        }
+        let amounts = mark_expired(registry, arguments, limit - number);
+        number += amounts.len() as i32;
         // A feature that is not registered any more has no counter.
-        let Some(registered) = registry.find(&feature_type) else { continue };
-        let Some(period) = Period::parse(registered.feature.period, &key) else { continue };
-        give_back(&Counter::new(registry, registered, user_id, period), amount);
+        if let Some(counter) = &counter {
+            give_back(counter, &amounts);
+        }
     }
     number
 }
 
+fn mark_expired(registry: &Registry, counter: [Argument; 3], limit: i32) -> Vec<i32> {
+    let [user_id, key, feature_type] = counter;
+    let arguments = [user_id, key, feature_type, Argument::Integer(limit)];
+    let statement = &registry.statements.reservations.expire;
+    let amounts: Vec<Option<i32>> =
+        registry.on_tables(|| statement.command(&arguments, |row| row.get(0)));
+    amounts.into_iter().flatten().collect()
+}
+
 /// A counter that the owner has lowered may hold less than its reservations say, never more.
-fn give_back(counter: &Counter, amount: i64) {
+fn give_back(counter: &Counter, amounts: &[i32]) -> i64 {
+    let amount: i64 = amounts.iter().copied().map(i64::from).sum();
     if amount > 0 {
         counter.give_back(i32::try_from(amount).unwrap_or(i32::MAX));
     }
+    amount
 }

@@ -7,10 +7,12 @@
 use std::cell::RefCell;
 use std::ffi::CString;
 
+use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{IntoDatum, JsonB, PgSqlErrorCode, PgTryBuilder, Uuid};
 
+use super::clock;
 use super::executor::{self, Row, View};
 use crate::error::Error;
 
@@ -20,7 +22,7 @@ pub enum Argument<'a> {
     Uuid(Uuid),
     Text(&'a str),
     Integer(i32),
-    BigInteger(i64),
+    Instant(DateTime<Utc>),
     Boolean(bool),
     Json(&'a serde_json::Value),
     Uuids(&'a [Uuid]),
@@ -34,7 +36,7 @@ impl Argument<'_> {
             Self::Uuid(_) => pg_sys::UUIDOID,
             Self::Text(_) => pg_sys::TEXTOID,
             Self::Integer(_) => pg_sys::INT4OID,
-            Self::BigInteger(_) => pg_sys::INT8OID,
+            Self::Instant(_) => pg_sys::TIMESTAMPTZOID,
             Self::Boolean(_) => pg_sys::BOOLOID,
             Self::Json(_) => pg_sys::JSONBOID,
             Self::Uuids(_) => pg_sys::UUIDARRAYOID,
@@ -48,7 +50,7 @@ impl Argument<'_> {
             Self::Uuid(uuid) => uuid.into_datum(),
             Self::Text(text) => text.into_datum(),
             Self::Integer(integer) => integer.into_datum(),
-            Self::BigInteger(integer) => integer.into_datum(),
+            Self::Instant(instant) => clock::since_2000(instant).into_datum(),
             Self::Boolean(boolean) => boolean.into_datum(),
             Self::Json(value) => JsonB(value.clone()).into_datum(),
             Self::Uuids(uuids) => uuids.to_vec().into_datum(),

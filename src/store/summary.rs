@@ -1,25 +1,12 @@
-//! What the summary reads: the user's plan, and every count.
+//! What the summary reads of the counters: every count of a user.
 
-use pgrx::{JsonB, Uuid};
+use pgrx::Uuid;
 use serde_json::{Map, Value};
 
-use super::counter::only;
+use super::plans::object;
 use super::registry::{Registered, Registry};
 use super::spi::Argument;
 use crate::domain::period::{Period, PeriodKind};
-use crate::domain::summary::Plan;
-
-/// The user's plan, if it is one that is known and active.
-pub fn plan(registry: &Registry, user_id: Uuid) -> Option<Plan> {
-    let statement = &registry.statements.plan;
-    let rows = registry.on_tables(|| {
-        statement.read(&[Argument::Uuid(user_id)], |row| {
-            let columns = row.get(0).map(object)?;
-            Some(Plan { columns, boolean_columns: row.get(1).unwrap_or_default() })
-        })
-    });
-    only(rows, user_id)
-}
 
 /// The user's count of every feature, each in its own current period.
 pub fn current_counts(
@@ -63,11 +50,4 @@ fn past_amounts(registry: &Registry, user_id: Uuid) -> Vec<(String, String, i64)
         })
     });
     rows.into_iter().flatten().collect()
-}
-
-fn object(JsonB(value): JsonB) -> Map<String, Value> {
-    match value {
-        Value::Object(columns) => columns,
-        _ => Map::new(),
-    }
 }

@@ -4,13 +4,11 @@ use std::rc::Rc;
 
 use pgrx::spi::quote_identifier;
 
-use super::kept;
-use super::plans::{plan_columns, plan_of_user};
-use super::reservations::held;
+use super::{kept, plans};
 use crate::domain::feature::Feature;
 use crate::store::spi::Statement;
 
-/// The statements of one feature. All take the user and the period's key first.
+/// The statements of one feature. Those of counters take the user and the period's key first.
 pub struct FeatureStatements {
     /// Adds `$3` to a counter that exists and has room for it.
     pub update: Rc<Statement>,
@@ -18,22 +16,21 @@ pub struct FeatureStatements {
     pub upsert: Rc<Statement>,
     /// Takes `$3` off again, down to 0.
     pub give_back: Rc<Statement>,
-    /// Subscription, plan, limit and count in one row.
-    pub standing: Rc<Statement>,
+    /// The count, and whether there are reservations.
+    pub count: Rc<Statement>,
     /// Adds `$4` if the plan admits it, and notes if that is for a reservation, `$5`. `$3` is the
     /// feature. The decision is made for the row that is locked and counted.
     pub admit: Rc<Statement>,
-    /// Subscription, plan and limit of user `$1`.
-    pub plan: Rc<Statement>,
-    /// The same and an array of what is held, for the counter of feature `$3`.
-    pub plan_and_held: Rc<Statement>,
+    /// The subscription of user `$1`, whether the plan is active, and its limit.
+    pub entitlement: Rc<Statement>,
+    /// Whether the plan free is active, and its limit: for users without a subscription.
+    pub free_plan: Rc<Statement>,
 }
 
 impl FeatureStatements {
     pub fn new(schema: &str, feature: &Feature) -> Self {
         let usage = quote_identifier(&feature.usage_column);
         let limit = quote_identifier(&feature.limit_column);
-        let (plan, plan_columns) = (plan_of_user(schema), plan_columns(&limit));
         // The guard keeps an overflow from being an error of the executor's, without a hint.
         let update = format!(
             "UPDATE {schema}.feature_usage AS fu
@@ -56,12 +53,10 @@ impl FeatureStatements {
                     updated_at = pg_catalog.now()
               WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2"
         );
-        let standing = format!(
-            "SELECT {plan_columns}, fu.{usage}::pg_catalog.int8, fu.has_reservations
-               FROM {plan}
-               LEFT JOIN {schema}.feature_usage AS fu
-                      ON fu.user_id OPERATOR(pg_catalog.=) u.user_id
-                     AND fu.period OPERATOR(pg_catalog.=) $2"
+        let count = format!(
+            "SELECT fu.{usage}::pg_catalog.int8, fu.has_reservations
+               FROM {schema}.feature_usage AS fu
+              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2"
         );
         let admit = format!(
             "UPDATE {schema}.feature_usage AS fu
@@ -71,17 +66,14 @@ impl FeatureStatements {
               WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
                 AND {schema}.feature_usage_admits($1, $2, $3, $4, fu.{usage}, fu.has_reservations)"
         );
-        let plan_alone = format!("SELECT {plan_columns} FROM {plan}");
-        let held = held(schema);
-        let plan_and_held = format!("SELECT {plan_columns}, ARRAY({held}) FROM {plan}");
         Self {
             update: kept(update),
             upsert: kept(upsert),
             give_back: kept(give_back),
-            standing: kept(standing),
+            count: kept(count),
             admit: kept(admit),
-            plan: kept(plan_alone),
-            plan_and_held: kept(plan_and_held),
+            entitlement: kept(plans::entitlement(schema, &limit)),
+            free_plan: kept(plans::free_plan(schema, &limit)),
         }
     }
 }
@@ -92,6 +84,10 @@ pub struct CounterStatements {
     pub counts: Rc<Statement>,
     /// Makes the row of user `$1` and period `$2`, so that there is one to lock and count in.
     pub open_period: Rc<Statement>,
+    /// Locks that row.
+    pub lock: Rc<Statement>,
+    /// The same, unless somebody else has it locked.
+    pub lock_if_free: Rc<Statement>,
 }
 
 impl CounterStatements {
@@ -106,7 +102,18 @@ impl CounterStatements {
             "INSERT INTO {schema}.feature_usage (user_id, period) VALUES ($1, $2)
                  ON CONFLICT (user_id, period) DO NOTHING"
         );
-        Self { counts: kept(counts), open_period: kept(open_period) }
+        let lock = format!(
+            "SELECT FROM {schema}.feature_usage AS fu
+              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
+                FOR NO KEY UPDATE"
+        );
+        let lock_if_free = format!("{lock} SKIP LOCKED");
+        Self {
+            counts: kept(counts),
+            open_period: kept(open_period),
+            lock: kept(lock),
+            lock_if_free: kept(lock_if_free),
+        }
     }
 }
 

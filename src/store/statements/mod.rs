@@ -17,6 +17,7 @@ use super::spi::Statement;
 
 pub use counters::{CounterStatements, FeatureStatements, count_batch};
 pub use keys::KeyStatements;
+pub use plans::PlanStatements;
 pub use registry::{extension, features};
 pub use reservations::ReservationStatements;
 
@@ -24,8 +25,7 @@ pub use reservations::ReservationStatements;
 pub struct Statements {
     pub counters: CounterStatements,
     pub keys: KeyStatements,
-    /// The plan of user `$1`: the row of `plan_limits` and the names of its boolean columns.
-    pub plan: Rc<Statement>,
+    pub plans: PlanStatements,
     pub reservations: ReservationStatements,
 }
 
@@ -34,7 +34,7 @@ impl Statements {
         Self {
             counters: CounterStatements::new(schema),
             keys: KeyStatements::new(schema),
-            plan: plans::plan(schema),
+            plans: PlanStatements::new(schema),
             reservations: ReservationStatements::new(schema),
         }
     }

@@ -21,8 +21,7 @@ const RESERVATION: &str = "fr.user_id, fr.feature_type::pg_catalog.text, \
      fr.period::pg_catalog.text, fr.amount";
 
 pub struct ReservationStatements {
-    /// Writes down a reservation of `$4` that ends in `$5` microseconds, and returns its id and its
-    /// end.
+    /// Writes down a reservation of `$4`, by its id `$5` and its end `$6`.
     pub reserve: Rc<Statement>,
     /// Settles a reservation that is open: status `$2`, and the amount `$3` or, for -1, what was
     /// reserved. Returns what it was; nothing if it does not have the status `$4`, reserved. That
@@ -36,21 +35,19 @@ pub struct ReservationStatements {
     pub held: Rc<Statement>,
     /// What the open reservations of user `$1` hold though their time is over, of every counter.
     pub past: Rc<Statement>,
-    /// Marks what has expired of a counter's reservations. One that is being settled just now is
-    /// passed over. Returns the amounts.
-    pub expire_own: Rc<Statement>,
-    /// The same for up to `$1` of anybody's. Returns what they are about.
-    pub expire_any: Rc<Statement>,
+    /// Which counters have some of the `$1` reservations that expired first.
+    pub past_of_any: Rc<Statement>,
+    /// Marks up to `$4` expired reservations of a counter, and returns their amounts. One that is
+    /// locked is passed over.
+    pub expire: Rc<Statement>,
 }
 
 impl ReservationStatements {
     pub fn new(schema: &str) -> Self {
         let reserve = format!(
             "INSERT INTO {schema}.feature_reservations
-                    (user_id, period, feature_type, amount, status, expires_at)
-             VALUES ($1, $2, $3, $4, 'reserved', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
-                     ($5 OPERATOR(pg_catalog.*) '00:00:00.000001'::pg_catalog.interval))
-          RETURNING reservation_id, pg_catalog.date_part('epoch', expires_at)"
+                    (user_id, period, feature_type, amount, status, reservation_id, expires_at)
+             VALUES ($1, $2, $3, $4, 'reserved', $5, $6)"
         );
         let settle_open = format!(
             "UPDATE {schema}.feature_reservations AS fr
@@ -75,46 +72,41 @@ impl ReservationStatements {
                     late = true, updated_at = pg_catalog.now()
               WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1"
         );
+        let held = format!(
+            "SELECT CASE WHEN {IS_PAST} THEN OPERATOR(pg_catalog.-) fr.amount ELSE fr.amount END
+               FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {OF_COUNTER}"
+        );
         let past = format!(
             "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount
                FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {IS_PAST}"
         );
-        let own = format!("{OPEN} AND {OF_COUNTER} AND {IS_PAST}");
-        let any = format!(
-            "fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
+        let past_of_any = format!(
+            "SELECT fr.user_id, fr.period::pg_catalog.text, fr.feature_type::pg_catalog.text
+               FROM {schema}.feature_reservations AS fr
+              WHERE fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
               ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $1"
+        );
+        let expire = format!(
+            "WITH past AS (
+                 SELECT fr.reservation_id FROM {schema}.feature_reservations AS fr
+                  WHERE {OPEN} AND {OF_COUNTER} AND {IS_PAST}
+                  ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $4
+                    FOR UPDATE SKIP LOCKED
+             )
+             UPDATE {schema}.feature_reservations AS fr
+                SET status = 'expired', updated_at = pg_catalog.now()
+               FROM past WHERE fr.reservation_id OPERATOR(pg_catalog.=) past.reservation_id
+          RETURNING fr.amount"
         );
         Self {
             reserve: kept(reserve),
             settle_open: kept(settle_open),
             lock: kept(lock),
             settle_late: kept(settle_late),
-            held: kept(held(schema)),
+            held: kept(held),
             past: kept(past),
-            expire_own: kept(expire(schema, &own, "fr.amount")),
-            expire_any: kept(expire(schema, &any, RESERVATION)),
+            past_of_any: kept(past_of_any),
+            expire: kept(expire),
         }
     }
-}
-
-/// The text of [`ReservationStatements::held`], which can also be a part of another.
-pub fn held(schema: &str) -> String {
-    format!(
-        "SELECT CASE WHEN {IS_PAST} THEN OPERATOR(pg_catalog.-) fr.amount ELSE fr.amount END
-           FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {OF_COUNTER}"
-    )
-}
-
-fn expire(schema: &str, which: &str, returned: &str) -> String {
-    format!(
-        "WITH past AS (
-             SELECT fr.reservation_id FROM {schema}.feature_reservations AS fr
-              WHERE {which}
-                FOR UPDATE SKIP LOCKED
-         )
-         UPDATE {schema}.feature_reservations AS fr
-            SET status = 'expired', updated_at = pg_catalog.now()
-           FROM past WHERE fr.reservation_id OPERATOR(pg_catalog.=) past.reservation_id
-      RETURNING {returned}"
-    )
 }

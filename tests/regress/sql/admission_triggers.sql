@@ -41,6 +41,17 @@ SELECT reserve_feature(:user, 'insights');
 DROP TRIGGER suppress ON feature_reservations;
 SELECT test.fingerprint() = :'before';
 
+-- A release that is suppressed gives nothing back, and a give-back that is suppressed releases nothing.
+CREATE TRIGGER suppress BEFORE UPDATE ON feature_reservations FOR EACH ROW EXECUTE FUNCTION suppress();
+SELECT release_reservation(:'id');
+\echo :LAST_ERROR_SQLSTATE
+DROP TRIGGER suppress ON feature_reservations;
+CREATE TRIGGER suppress BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION suppress();
+SELECT release_reservation(:'id');
+\echo :LAST_ERROR_SQLSTATE
+DROP TRIGGER suppress ON feature_usage;
+SELECT test.fingerprint() = :'before';
+
 -- A rule makes another statement of ours: that is refused, and over when the rule is gone.
 CREATE RULE nothing AS ON UPDATE TO feature_usage DO INSTEAD NOTHING;
 SELECT consume_feature(:user, 'insights');
