@@ -24,12 +24,13 @@ impl<'a> Call<'a> {
         user_id: Uuid,
         feature_type: Option<&str>,
         amount: Option<i32>,
-    ) -> Result<Self, Answer> {
+    ) -> Result<Self, Box<Answer>> {
         let registered = feature_type.and_then(|feature_type| registry.find(feature_type));
-        let registered = registered.ok_or_else(Answer::of_unknown_feature)?;
+        let registered = registered.ok_or_else(|| Box::new(Answer::of_unknown_feature()))?;
         let period = current_period(registered.feature.period);
         let Some(amount @ 0..) = amount else {
-            return Err(Answer::new(&registered.feature, period, Err(Denial::InvalidAmount)));
+            let denied = Answer::new(&registered.feature, period, Err(Denial::InvalidAmount));
+            return Err(Box::new(denied));
         };
         let counter = Counter::new(registry, registered, user_id, period);
         Ok(Self { counter, amount, period })

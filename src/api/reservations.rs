@@ -39,7 +39,7 @@ fn reserve_feature(
     let registry = registry::current();
     let call = match Call::new(&registry, user_id, p_feature_type, p_amount) {
         Ok(call) => call,
-        Err(denied) => return Jsonb(denied.into()),
+        Err(denied) => return Jsonb((*denied).into()),
     };
     let arguments = || json!({"feature_type": p_feature_type, "amount": p_amount, "ttl": ttl});
     let work = || {

@@ -66,10 +66,13 @@ SELECT expire_reservations(-1);
 \echo :LAST_ERROR_SQLSTATE
 SELECT expire_reservations(2147483647);
 -- A READ ONLY transaction gives nothing back.
+SELECT count(reserve_feature(u(7), 'insights'));
+UPDATE feature_reservations SET expires_at = now() WHERE user_id = u(7);
 BEGIN READ ONLY;
 SELECT expire_reservations();
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
+SELECT expire_reservations();
 -- A user without a limit gets back what has expired as well.
 INSERT INTO plan_limits (plan_id, insights_limit) VALUES ('pro', NULL);
 INSERT INTO user_plans VALUES (u(8), 'pro', true, 'active');
