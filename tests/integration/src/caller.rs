@@ -60,6 +60,12 @@ impl Caller {
         (0..sessions).map(|_| Self::with(database, functions)).collect()
     }
 
+    /// Makes this the isolation level of all calls.
+    pub fn set_isolation(&mut self, level: &str) {
+        let set = format!("SET default_transaction_isolation = '{level}'");
+        self.client.batch_execute(&set).expect("a level");
+    }
+
     pub fn consume(
         &mut self,
         user: Uuid,

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::judge::{Grant, Judge, judge_denial};
 use crate::round::Round;
-use crate::{Caller, Database, Feature, Functions, Random, counts_of, reservation_id, together};
+use crate::{
+    Caller, Database, Feature, Functions, Random, counts_of, is_to_be_retried, reservation_id,
+    together,
+};
 
 pub struct Contest<'a> {
     pub database: &'a Database,
@@ -57,8 +60,7 @@ impl Contest<'_> {
         let mut owner = self.database.connect();
         let mut callers = Caller::many(self.database, self.sessions, self.functions);
         for caller in &mut callers {
-            let level = format!("SET default_transaction_isolation = '{}'", self.isolation);
-            caller.client.batch_execute(&level).expect("a level");
+            caller.set_isolation(self.isolation);
         }
         let counters = Counters::default();
         for number in 0..self.rounds {
@@ -233,23 +235,18 @@ impl<'a> Player<'a> {
         if self.calls.fetch_add(1, Ordering::Relaxed) == self.round.change_after
             && self.round.plan_changes()
         {
-            let level = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL";
-            let client = &mut self.caller.client;
-            client.batch_execute(&format!("{level} READ COMMITTED")).expect("a level");
-            self.round.change_plan(client);
-            let level = format!("{level} {}", self.contest.isolation);
-            client.batch_execute(&level).expect("a level");
+            self.caller.set_isolation("read committed");
+            self.round.change_plan(&mut self.caller.client);
+            self.caller.set_isolation(self.contest.isolation);
         }
         let may_retry = self.contest.isolation != "read committed";
         loop {
             match make(self.caller, way, &call) {
                 Ok(answer) => return Ok(answer),
-                Err(error) => match error.code().map(|code| code.code()) {
-                    Some("40001" | "40P01") if may_retry => {
-                        self.counters.retried.fetch_add(1, Ordering::Relaxed);
-                    }
-                    _ => return Err(format!("a call fails: {error:?}")),
-                },
+                Err(error) if may_retry && is_to_be_retried(&error) => {
+                    self.counters.retried.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => return Err(format!("a call fails: {error:?}")),
             }
         }
     }

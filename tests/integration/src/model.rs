@@ -2,7 +2,7 @@
 //!
 //! Time is not the clock's: a reservation is past when the test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -35,8 +35,7 @@ pub struct Reservation {
     pub status: Status,
     pub actual: Option<i64>,
     pub late: Option<bool>,
-    /// When it became past, as a number that grows.
-    pub past: Option<u64>,
+    pub is_past: bool,
 }
 
 /// The state: what is counted and what is reserved.
@@ -46,7 +45,6 @@ pub struct Model {
     pub counts: Counts,
     consumed: Counts,
     pub reservations: BTreeMap<Uuid, Reservation>,
-    passed: u64,
 }
 
 impl Model {
@@ -56,7 +54,6 @@ impl Model {
             counts: Counts::new(),
             consumed: Counts::new(),
             reservations: BTreeMap::new(),
-            passed: 0,
         }
     }
 
@@ -82,7 +79,7 @@ impl Model {
         if let (true, Some(id)) = (is_admitted, id) {
             let (counter, status) = (counter.clone(), Status::Reserved);
             let reservation =
-                Reservation { counter, amount, status, actual: None, late: None, past: None };
+                Reservation { counter, amount, status, actual: None, late: None, is_past: false };
             answer["reserved"] = (answer["reserved"].as_i64().unwrap_or(0) + amount).into();
             answer["reservation_id"] = id.to_string().into();
             self.reservations.insert(id, reservation);
@@ -106,25 +103,23 @@ impl Model {
     }
 
     /// The time of a reservation is over.
-    pub fn pass(&mut self, id: Uuid) -> u64 {
-        self.passed += 1;
+    pub fn pass(&mut self, id: Uuid) {
         if let Some(reservation) = self.reservations.get_mut(&id) {
-            reservation.past = Some(self.passed);
+            reservation.is_past = true;
         }
-        self.passed
     }
 
-    /// Gives back what is past, the oldest first; gives how many there were.
-    pub fn expire(&mut self, most: usize) -> usize {
-        let is_past = |(_, r): &(&Uuid, &Reservation)| is_open(r) && r.past.is_some();
-        let mut past: Vec<(Option<u64>, Uuid)> =
-            self.reservations.iter().filter(is_past).map(|(id, r)| (r.past, *id)).collect();
-        past.sort();
-        past.truncate(most);
-        for (_, id) in &past {
-            self.give_back(*id);
-        }
-        past.len()
+    /// What waits for being given back.
+    pub fn past(&self) -> BTreeSet<Uuid> {
+        let is_past = |(_, r): &(&Uuid, &Reservation)| is_open(r) && r.is_past;
+        self.reservations.iter().filter(is_past).map(|(id, _)| *id).collect()
+    }
+
+    pub fn give_back(&mut self, id: Uuid) {
+        let reservation = self.reservations.get_mut(&id).expect("a reservation");
+        reservation.status = Status::Expired;
+        let (counter, amount) = (reservation.counter.clone(), reservation.amount);
+        self.add(counter, -amount);
     }
 
     /// What the counters must be: what is committed, what is reserved, and what was consumed.
@@ -144,10 +139,8 @@ impl Model {
         let mut answer = self.decide(counter, usage, amount);
         let is_admitted = answer["allowed"] == true;
         if self.held(counter, true) > 0 {
-            let is_own = |r: &Reservation| is_open(r) && r.past.is_some() && r.counter == *counter;
-            let reservations = self.reservations.iter();
-            let past: Vec<Uuid> =
-                reservations.filter(|(_, r)| is_own(r)).map(|(id, _)| *id).collect();
+            let mut past = self.past();
+            past.retain(|id| self.reservations[id].counter == *counter);
             past.into_iter().for_each(|id| self.give_back(id));
         }
         if is_admitted {
@@ -190,7 +183,7 @@ impl Model {
                 json!({"status": before.status.name(), "error_code": "RESERVATION_FINALIZED"});
             return merged(refusal, about);
         }
-        let late = before.late.unwrap_or(before.past.is_some());
+        let late = before.late.unwrap_or(before.is_past);
         if !is_final {
             let held = if before.status == Status::Reserved { amount } else { 0 };
             self.add(counter, actual.unwrap_or(0) - held);
@@ -202,13 +195,6 @@ impl Model {
             settled["actual"] = actual.into();
         }
         merged(settled, about)
-    }
-
-    fn give_back(&mut self, id: Uuid) {
-        let reservation = self.reservations.get_mut(&id).expect("a reservation");
-        reservation.status = Status::Expired;
-        let (counter, amount) = (reservation.counter.clone(), reservation.amount);
-        self.add(counter, -amount);
     }
 
     fn add(&mut self, counter: Counter, amount: i64) {
@@ -224,7 +210,7 @@ impl Model {
     fn held(&self, counter: &Counter, past: bool) -> i64 {
         let reservations = self.reservations.values();
         let open = reservations.filter(|r| is_open(r) && r.counter == *counter);
-        open.filter(|r| r.past.is_some() == past).map(|r| r.amount).sum()
+        open.filter(|r| r.is_past == past).map(|r| r.amount).sum()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::error::DbError;
+use postgres::error::{DbError, SqlState};
 use postgres::{Client, Error};
 
 use crate::Database;
@@ -76,4 +76,11 @@ pub fn refusal<T>(result: Result<T, Error>) -> DbError {
 /// The SQLSTATE of a statement that fails.
 pub fn sqlstate<T>(result: Result<T, Error>) -> String {
     refusal(result).code().code().to_owned()
+}
+
+/// Whether a call is to be made again: where the isolation level is higher, it may have to be.
+pub fn is_to_be_retried(error: &Error) -> bool {
+    let code = error.code();
+    code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
+        || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
 }
