@@ -11,12 +11,9 @@ create table if not exists public.generated_images (
     primary key (user_id, id)
 );
 
--- Users read their own; only the server writes. Supabase's default privileges grant more than that.
+-- Only the server: an image is handed out by image-generate, which sees to it that it is counted.
+-- Supabase's default privileges grant more than that.
 alter table public.generated_images enable row level security;
 revoke all on public.generated_images from anon, authenticated;
-grant select on public.generated_images to authenticated;
-drop policy if exists generated_images_own_rows on public.generated_images;
-create policy generated_images_own_rows on public.generated_images
-    for select to authenticated using (user_id = (select auth.uid()));
 
 notify pgrst, 'reload schema';

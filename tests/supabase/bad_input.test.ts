@@ -3,10 +3,19 @@ import assert from "node:assert/strict";
 import { SignJWT } from "jose";
 import { imagesCounted, newUser } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
-import { anonKey, type Answer, post, send, serviceKey, setting, token, userToken } from "./support/stack.ts";
+import {
+  anonKey,
+  type Answer,
+  chat_id,
+  post,
+  send,
+  serviceKey,
+  setting,
+  token,
+  userToken,
+} from "./support/stack.ts";
 import { signToken } from "../../dev/stack/token.ts";
 
-const chat_id = "c4a70000-0000-4000-8000-000000000001";
 const userId = await newUser();
 const other = await newUser();
 const bearer = await userToken(userId);

@@ -4,9 +4,8 @@ import assert from "node:assert/strict";
 import { decode } from "fast-png";
 import { imagesCounted, newUser, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
-import { type Answer, post, serviceKey, signedIn, userToken } from "./support/stack.ts";
+import { type Answer, chat_id, post, service, serviceKey, signedIn, userToken } from "./support/stack.ts";
 
-const chat_id = "c4a70000-0000-4000-8000-000000000001";
 const request = (user_id: string, more = {}) => ({ chat_id, prompt: "a cat", user_id, ...more });
 
 Deno.test("a signed-in user gets a PNG, which is counted and kept", async () => {
@@ -29,7 +28,7 @@ Deno.test("a signed-in user gets a PNG, which is counted and kept", async () => 
   ]);
   assert.equal(model.made, 1);
   assert.equal(await imagesCounted(userId), 1);
-  const kept = await signedIn(userId).from("generated_images").select("id, prompt");
+  const kept = await service().from("generated_images").select("id, prompt").eq("user_id", userId);
   assert.deepEqual(kept.data, [{ id: body.image_id, prompt: "a cat" }]);
   assert.deepEqual(await sql(`select status from feature_reservations where user_id = '${userId}'`), [
     "committed",

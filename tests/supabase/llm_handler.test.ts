@@ -1,9 +1,8 @@
 // The edge function llm-handler: it offers an image only if the day has one left.
 import assert from "node:assert/strict";
 import { imagesCounted, newUser, sql } from "./support/database.ts";
-import { post, service, userToken } from "./support/stack.ts";
+import { chat_id, post, service, userToken } from "./support/stack.ts";
 
-const chat_id = "c4a70000-0000-4000-8000-000000000001";
 const today = () => new Date().toISOString().slice(0, 10);
 
 async function ask(userId: string, message: string) {

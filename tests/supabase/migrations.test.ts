@@ -1,14 +1,6 @@
 // The migrations of the example project, as supabase db push has applied them.
 import assert from "node:assert/strict";
-import { run, sql } from "./support/database.ts";
-import { setting } from "./support/stack.ts";
-
-const push = (database: string, project: string) =>
-  run("bash", [
-    "-c",
-    "source dev/common.sh; source dev/cluster.sh; source dev/stack/tools.sh; source dev/stack/database.sh; " +
-    `stack_push ${setting("CLUSTER")} ${database} '${project}' 2>&1`,
-  ]);
+import { push, sql } from "./support/database.ts";
 
 Deno.test("the owner is Supabase's postgres, who is no superuser", async () => {
   const owner = await sql(`select rolname, rolsuper from pg_extension join pg_roles on pg_roles.oid = extowner

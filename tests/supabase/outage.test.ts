@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { imagesCounted, newUser, run, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
-import { post, service, setting, userToken } from "./support/stack.ts";
+import { chat_id, post, service, setting, userToken } from "./support/stack.ts";
 import { checkLimit, incrementUsage, reserve } from "../../supabase/functions/_shared/limitChecker.ts";
-
-const chat_id = "c4a70000-0000-4000-8000-000000000001";
 
 async function database(action: "start" | "stop") {
   const script = `source dev/common.sh; source dev/cluster.sh; cluster_${action} ${setting("CLUSTER")}`;
@@ -62,6 +60,28 @@ Deno.test("an image that is being made when the database goes down is not handed
   // Nobody could say so, so it is given back when the reservation has expired.
   await sql(`update feature_reservations set expires_at = now() where user_id = '${userId}'`);
   assert.equal((await checkLimit(service(), userId, "image_generation")).current_usage, 0);
+});
+
+Deno.test("an image whose count can't be confirmed is not handed out; asking again counts it", async () => {
+  await using model = new ModelServer();
+  const userId = await newUser();
+  const bearer = await userToken(userId);
+  const wanted = { chat_id, prompt: "a cat", user_id: userId, image_id: crypto.randomUUID() };
+  const rename = (from: string, to: string) =>
+    sql(`alter function ${from} rename to ${to}`, { role: "supabase_admin" });
+  await rename("commit_reservation", "commit_reservation_kept");
+  try {
+    const { status, body } = await post("image-generate", wanted, bearer);
+    assert.deepEqual([status, body.error_code, body.image_url], [503, "RPC_ERROR", undefined]);
+  } finally {
+    await rename("commit_reservation_kept", "commit_reservation");
+  }
+  await sql(`update feature_reservations set expires_at = now() where user_id = '${userId}'`);
+  assert.equal((await checkLimit(service(), userId, "image_generation")).current_usage, 0);
+  const { status, body } = await post("image-generate", wanted, bearer);
+  assert.equal(status, 200);
+  assert.match(body.image_url, /^data:image/);
+  assert.deepEqual([model.made, await imagesCounted(userId)], [1, 1]);
 });
 
 for (const name of ["reserve_feature", "check_feature_limit"] as const) {

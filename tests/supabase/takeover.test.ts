@@ -1,7 +1,7 @@
 // An app with hand-written functions takes over: the same answers before and after, every count kept.
 import assert from "node:assert/strict";
-import { run, sql } from "./support/database.ts";
-import { anon, service, setting, signedIn, takeoverUrl } from "./support/stack.ts";
+import { push, sql } from "./support/database.ts";
+import { anon, service, signedIn, takeoverUrl } from "./support/stack.ts";
 import type { FeatureType } from "../../supabase/functions/_shared/limitChecker.ts";
 
 const features: FeatureType[] = ["voice_seconds", "image_generation", "therai_calls", "insights", "chat"];
@@ -49,12 +49,7 @@ const counts = () =>
                    coalesce(therai_calls, 0), coalesce(chat_messages, 0), note, created_at
               from feature_usage where note = 'by hand' order by user_id, period`);
 
-const push = () =>
-  run("bash", [
-    "-c",
-    "source dev/common.sh; source dev/cluster.sh; source dev/stack/tools.sh; source dev/stack/database.sh; " +
-    `stack_push ${setting("CLUSTER")} takeover supabase/takeover 2>&1`,
-  ]);
+const takeOver = () => push("takeover", "supabase/takeover");
 
 Deno.test("the app gives the same answers before and after, and keeps every count", async () => {
   const before = await answers();
@@ -71,7 +66,7 @@ Deno.test("the app gives the same answers before and after, and keeps every coun
   assert.equal(countsBefore.length, 28);
   assert.equal(imagesBefore.length, 21);
 
-  assert.match(await push(), /Applying migration 20250401000000_feature_usage.sql/);
+  assert.match(await takeOver(), /Applying migration 20250401000000_feature_usage.sql/);
 
   assert.deepEqual(await answers(), before);
   assert.deepEqual(await counts(), countsBefore);
@@ -87,7 +82,7 @@ Deno.test("the app gives the same answers before and after, and keeps every coun
 Deno.test("a second push does nothing", async () => {
   const rows = () => takeover("select * from feature_usage order by user_id, period");
   const before = await rows();
-  assert.match(await push(), /up to date/);
+  assert.match(await takeOver(), /up to date/);
   assert.deepEqual(await rows(), before);
 });
 

@@ -2,175 +2,105 @@
 // client with the service key: users may only ask. Where the database doesn't answer, the answer is no.
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
+import {
+  type CommitResult,
+  commitResult,
+  type ConsumeResult,
+  consumeResult,
+  type LimitCheckResult,
+  limitCheckResult,
+  type ReleaseResult,
+  releaseResult,
+  type ReserveResult,
+  reserveResult,
+  type UserLimits,
+  userLimits,
+} from "./limitResults.ts";
 import type { Database } from "./types.ts";
+
+export type { CommitResult, ConsumeResult, LimitCheckResult, ReleaseResult, ReserveResult, UserLimits };
 
 export type Client = SupabaseClient<Database>;
 
 export type FeatureType = "voice_seconds" | "image_generation" | "therai_calls" | "insights" | "chat";
 
-const limitCheckResult = z.object({
-  allowed: z.boolean(),
-  limit: z.number().nullable().optional(),
-  current_usage: z.number().optional(),
-  remaining: z.number().nullable().optional(),
-  is_unlimited: z.boolean().optional(),
-  reason: z.string().optional(),
-  error_code: z.string().optional(),
-  feature_type: z.string().optional(),
-  period: z.string().optional(),
-  reset_at: z.string().optional(),
-  /** The SQLSTATE or HTTP code behind an RPC_ERROR. */
-  rpc_code: z.string().optional(),
-});
-export type LimitCheckResult = z.infer<typeof limitCheckResult>;
-
-const consumeResult = limitCheckResult.extend({
-  consumed: z.number().optional(),
-  replayed: z.boolean().optional(),
-});
-export type ConsumeResult = z.infer<typeof consumeResult>;
-
-const reserveResult = limitCheckResult.extend({
-  reservation_id: z.string().optional(),
-  expires_at: z.string().optional(),
-  replayed: z.boolean().optional(),
-});
-export type ReserveResult = z.infer<typeof reserveResult>;
-
-const settled = {
-  amount: z.number().optional(),
-  reason: z.string().optional(),
-  error_code: z.string().optional(),
-  rpc_code: z.string().optional(),
-};
-const commitResult = z.object({
-  committed: z.boolean(),
-  actual: z.number().optional(),
-  late: z.boolean().optional(),
-  ...settled,
-});
-export type CommitResult = z.infer<typeof commitResult>;
-
-const releaseResult = z.object({ released: z.boolean(), ...settled });
-export type ReleaseResult = z.infer<typeof releaseResult>;
-
-const userLimits = z.object({
-  limits: z.object({
-    plan_id: z.string(),
-    plan_name: z.string().nullable(),
-    voice_seconds: z.number().nullable(),
-    image_generation_daily: z.number().nullable(),
-    therai_calls: z.number().nullable(),
-    insights: z.number().nullable(),
-    chat_messages_daily: z.number().nullable(),
-    features: z.record(z.string(), z.boolean()),
-  }).nullable(),
-  usage: z.object({
-    voice_seconds: z.number(),
-    insights_count: z.number(),
-    images_generated: z.number(),
-    chat_messages: z.number(),
-    therai_calls: z.number(),
-  }),
-});
-export type UserLimits = z.infer<typeof userLimits>;
-
 /** May the user use so much more of the feature now? Counts nothing. */
-export async function checkLimit(
+export function checkLimit(
   supabase: Client,
   userId: string,
   featureType: FeatureType,
   requestedAmount = 1,
 ): Promise<LimitCheckResult> {
-  const answer = await ask(
-    limitCheckResult,
-    supabase.rpc("check_feature_limit", {
-      p_user_id: userId,
-      p_feature_type: featureType,
-      p_requested_amount: requestedAmount,
-    }),
-  );
-  return "failure" in answer ? { allowed: false, ...answer.failure } : answer.result;
+  const rpc = supabase.rpc("check_feature_limit", {
+    p_user_id: userId,
+    p_feature_type: featureType,
+    p_requested_amount: requestedAmount,
+  });
+  return ask(rpc, limitCheckResult, denied);
 }
 
 /** Counts what was used already, whatever the limit. */
-export async function incrementUsage(
+export function incrementUsage(
   supabase: Client,
   userId: string,
   featureType: FeatureType,
   amount: number,
 ): Promise<{ success: boolean; reason?: string }> {
-  const answer = await ask(z.unknown(), increments[featureType](supabase, userId, amount));
-  return "failure" in answer ? { success: false, reason: answer.failure.reason } : { success: true };
+  const counted = z.unknown().transform(() => ({ success: true }));
+  const rpc = increments[featureType](supabase, userId, amount);
+  return ask(rpc, counted, ({ reason }) => ({ success: false, reason }));
 }
 
 /** The limits of the user's plan and what is used of them; null if the database doesn't answer. */
-export async function getUserLimits(supabase: Client, userId: string): Promise<UserLimits | null> {
-  const answer = await ask(userLimits, supabase.rpc("get_user_limits", { p_user_id: userId }));
-  return "failure" in answer ? null : answer.result;
+export function getUserLimits(supabase: Client, userId: string): Promise<UserLimits | null> {
+  return ask(supabase.rpc("get_user_limits", { p_user_id: userId }), userLimits, () => null);
 }
 
 /** Checks and counts in one step, for work that is quick. A repeated key is counted once. */
-export async function consume(
+export function consume(
   supabase: Client,
   userId: string,
   featureType: FeatureType,
   amount = 1,
   idempotencyKey?: string,
 ): Promise<ConsumeResult> {
-  const answer = await ask(
-    consumeResult,
-    supabase.rpc("consume_feature", {
-      p_user_id: userId,
-      p_feature_type: featureType,
-      p_amount: amount,
-      p_idempotency_key: idempotencyKey,
-    }),
-  );
-  return "failure" in answer ? { allowed: false, ...answer.failure } : answer.result;
+  const rpc = supabase.rpc("consume_feature", {
+    p_user_id: userId,
+    p_feature_type: featureType,
+    p_amount: amount,
+    p_idempotency_key: idempotencyKey,
+  });
+  return ask(rpc, consumeResult, denied);
 }
 
-/** Sets an amount aside for work that takes a while, until commit or release, or for the ttl. */
-export async function reserve(
+/** Counts for work that takes a while, until commit or release; after the ttl it is given back. */
+export function reserve(
   supabase: Client,
   userId: string,
   featureType: FeatureType,
   amount = 1,
   options: { ttl?: string; idempotencyKey?: string } = {},
 ): Promise<ReserveResult> {
-  const answer = await ask(
-    reserveResult,
-    supabase.rpc("reserve_feature", {
-      p_user_id: userId,
-      p_feature_type: featureType,
-      p_amount: amount,
-      p_ttl: options.ttl,
-      p_idempotency_key: options.idempotencyKey,
-    }),
-  );
-  return "failure" in answer ? { allowed: false, ...answer.failure } : answer.result;
+  const rpc = supabase.rpc("reserve_feature", {
+    p_user_id: userId,
+    p_feature_type: featureType,
+    p_amount: amount,
+    p_ttl: options.ttl,
+    p_idempotency_key: options.idempotencyKey,
+  });
+  return ask(rpc, reserveResult, denied);
 }
 
 /** The work is done: what was reserved, or what was really used, stays counted. */
-export async function commit(
-  supabase: Client,
-  reservationId: string,
-  actual?: number,
-): Promise<CommitResult> {
-  const answer = await ask(
-    commitResult,
-    supabase.rpc("commit_reservation", { p_reservation_id: reservationId, p_actual: actual }),
-  );
-  return "failure" in answer ? { committed: false, ...answer.failure } : answer.result;
+export function commit(supabase: Client, reservationId: string, actual?: number): Promise<CommitResult> {
+  const rpc = supabase.rpc("commit_reservation", { p_reservation_id: reservationId, p_actual: actual });
+  return ask(rpc, commitResult, (failure) => ({ committed: false, ...failure }));
 }
 
 /** The work has failed: what was reserved is given back. */
-export async function release(supabase: Client, reservationId: string): Promise<ReleaseResult> {
-  const answer = await ask(
-    releaseResult,
-    supabase.rpc("release_reservation", { p_reservation_id: reservationId }),
-  );
-  return "failure" in answer ? { released: false, ...answer.failure } : answer.result;
+export function release(supabase: Client, reservationId: string): Promise<ReleaseResult> {
+  const rpc = supabase.rpc("release_reservation", { p_reservation_id: reservationId });
+  return ask(rpc, releaseResult, (failure) => ({ released: false, ...failure }));
 }
 
 const day = () => new Date().toISOString().slice(0, 10);
@@ -202,20 +132,19 @@ interface Failure {
   rpc_code?: string;
 }
 
-/** An RPC's answer if it has the shape that it should have; anything else is a failure. */
-async function ask<T>(
-  shape: z.ZodType<T>,
+const denied = (failure: Failure) => ({ allowed: false, ...failure });
+
+/** The answer of an RPC, if it has the shape that it should have; for anything else, what a failure gives. */
+async function ask<T, F>(
   rpc: PromiseLike<RpcResponse>,
-): Promise<{ result: T } | { failure: Failure }> {
-  try {
-    const { data, error } = await rpc;
-    if (error) {
-      console.error(JSON.stringify({ event: "rpc_error", code: error.code, message: error.message }));
-      return { failure: { reason: error.message, error_code: "RPC_ERROR", rpc_code: error.code } };
-    }
-    return { result: shape.parse(data) };
-  } catch (error) {
-    console.error(JSON.stringify({ event: "rpc_error", message: String(error) }));
-    return { failure: { reason: "The database gave no usable answer.", error_code: "RPC_ERROR" } };
-  }
+  shape: z.ZodType<T>,
+  failed: (failure: Failure) => F,
+): Promise<T | F> {
+  const { data, error } = await rpc;
+  const answer = shape.safeParse(data);
+  if (!error && answer.success) return answer.data;
+  const { message: reason, code } = error ??
+    { message: "The database gave no usable answer.", code: undefined };
+  console.error(JSON.stringify({ event: "rpc_error", code, reason }));
+  return failed({ reason, error_code: "RPC_ERROR", rpc_code: code });
 }

@@ -1,6 +1,7 @@
 // Where images are kept: in a table, as base64.
 import { Buffer } from "node:buffer";
 import type { Client } from "../_shared/limitChecker.ts";
+import { rpcRefusal } from "../_shared/refusal.ts";
 
 interface Image {
   id: string;
@@ -28,6 +29,6 @@ export async function saveImage(supabase: Client, image: Image, png: Uint8Array)
 export async function findImage(supabase: Client, userId: string, id: string) {
   const { data, error } = await supabase.from("generated_images").select("prompt, png_base64")
     .eq("user_id", userId).eq("id", id).maybeSingle();
-  if (error) throw new Error(`the image was not read: ${error.message}`);
+  if (error) throw rpcRefusal(error.code);
   return data;
 }

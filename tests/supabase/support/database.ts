@@ -21,6 +21,17 @@ export async function run(program: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
+/** Applies the migrations of a project to a database, as a developer does, and gives what the CLI says. */
+export function push(database: string, project: string): Promise<string> {
+  const sources = ["common.sh", "cluster.sh", "stack/tools.sh", "stack/database.sh"].map((file) =>
+    `source dev/${file}`
+  );
+  return run("bash", [
+    "-c",
+    [...sources, `stack_push ${setting("CLUSTER")} ${database} '${project}' 2>&1`].join("; "),
+  ]);
+}
+
 /** A new user who has signed up, with a plan or on the plan free. */
 export async function newUser(planId?: string): Promise<string> {
   const id = crypto.randomUUID();

@@ -28,6 +28,9 @@ export const service = (at = url): Client =>
 export const signedIn = (userId: string, at = url): Client =>
   createClient<Database>(at, anonKey, { accessToken: () => userToken(userId) });
 
+/** The chat that the requests are from. */
+export const chat_id = "c4a70000-0000-4000-8000-000000000001";
+
 export interface Answer {
   status: number;
   // deno-lint-ignore no-explicit-any
