@@ -95,6 +95,7 @@ impl Contest<'_> {
         for told in told {
             grants.extend(told?);
         }
+        owner.execute("SELECT expire_reservations()", &[]).expect("a number");
         let judge = Judge { round, before, after: counts_of(owner, round.user) };
         judge.judge(&grants)?;
 
@@ -207,9 +208,14 @@ impl<'a> Player<'a> {
             self.consume(feature, 1)?;
         }
         let way = self.way();
-        let actual = match self.random.below(3) {
+        let actual = match self.random.below(4) {
             0 => None,
             1 => Some(self.random.below(amount as u64 + 1) as i32),
+            2 => {
+                // Nobody will settle it: its amount is free for others.
+                self.ask(Way::Alone, |caller| caller.pass(id).map(Value::from))?;
+                return Ok(true);
+            }
             _ => {
                 self.ask(way, |caller| caller.release(id))?;
                 // Once more, whether the first was rolled back or not.

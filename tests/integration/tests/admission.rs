@@ -99,6 +99,11 @@ fn a_row_that_is_written_back_whole_is_caught() {
 }
 
 #[test]
+fn an_expired_amount_that_is_used_twice_is_caught() {
+    consume_is_caught("wrong_expiry", "over the limit");
+}
+
+#[test]
 fn a_release_that_gives_back_twice_is_caught() {
     is_caught(Functions { release: "wrong_release", ..FUNCTIONS }, "over the limit");
 }

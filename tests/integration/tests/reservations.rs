@@ -46,10 +46,6 @@ fn database(name: &str) -> Database {
     database
 }
 
-/// Makes a reservation one that is past.
-const PASS: &str =
-    "UPDATE feature_reservations SET expires_at = '2020-01-01' WHERE reservation_id = $1";
-
 #[test]
 fn calls_one_after_another_answer_what_the_model_answers() {
     let database = database("sequential");
@@ -123,7 +119,7 @@ impl Sequential {
             12..15 => {
                 let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
                 self.model.pass(id);
-                caller.client.execute(PASS, &[&id]).expect("a change");
+                caller.pass(id).expect("a change");
             }
             kind => {
                 let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
@@ -313,7 +309,7 @@ impl Concurrent<'_> {
             }
             12..15 => {
                 let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
-                self.ask(|caller| caller.client.execute(PASS, &[&id]));
+                self.ask(|caller| caller.pass(id));
             }
             kind => {
                 let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
