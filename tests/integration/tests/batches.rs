@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use integration::{
-    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, counts, refusal, seed, together,
-    user,
+    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, counts, refusal, reservation_id,
+    seed, together, user,
 };
 use postgres::types::Json;
 use serde_json::{Value, json};
@@ -77,6 +77,45 @@ fn overlapping_batches_never_deadlock_and_all_count() {
     }
     sums.retain(|_, sum| *sum != 0);
     assert_eq!(counts(&mut callers[0].client), sums);
+}
+
+#[test]
+fn batches_beside_reservations_that_expire_never_deadlock() {
+    const USERS: u64 = 30;
+    let database = CLUSTER.database("expiring");
+    database.execute(
+        "UPDATE plan_limits SET chat_messages_daily_limit = NULL, voice_seconds_limit = NULL",
+    );
+    let seed = seed();
+    let mut callers = Caller::many(&database, SESSIONS, FUNCTIONS);
+    let told = together(&mut callers, |session, caller| {
+        let mut random = Random(seed ^ session);
+        let (mut recorded, mut given_back) = (0, 0);
+        for _ in 0..40 {
+            // Of the current periods, in which the reservations are as well.
+            let mut subject =
+                || (user(random.below(USERS).into()), random.pick(&["chat", "voice_seconds"]));
+            let events: Vec<Value> = (0..50)
+                .map(|_| {
+                    let (user, feature) = subject();
+                    json!({"user_id": user.to_string(), "feature_type": feature, "amount": 1})
+                })
+                .collect();
+            let reserved: Vec<_> = (0..4).map(|_| subject()).collect();
+            for (user, feature) in reserved {
+                let answer = caller.reserve(user, feature, 7, "1 hour", None).expect("an answer");
+                caller.pass(reservation_id(&answer)).expect("a change");
+            }
+            recorded += caller.record(&Value::from(events)).expect("a number");
+            given_back += caller.expire(20).expect("a number");
+        }
+        (recorded, given_back)
+    });
+    callers[0].expire(i32::MAX).expect("a number");
+    let recorded: i32 = told.iter().map(|(recorded, _)| recorded).sum();
+    let counted: i64 = counts(&mut callers[0].client).values().sum();
+    assert_eq!(counted, i64::from(recorded));
+    assert!(told.iter().any(|(_, given_back)| *given_back > 0), "nothing had expired");
 }
 
 #[test]
