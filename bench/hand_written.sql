@@ -1,8 +1,9 @@
 -- The functions that an app writes by hand, for comparison: the upsert and the check, with the
--- statements that Supabase apps use. The check creates the row of the period, as they do.
+-- statements that Supabase apps use. The check creates the row of the period, as they do. They are
+-- SECURITY DEFINER, as those of apps are.
 
 CREATE FUNCTION hand_increment_images_generated(p_user_id uuid, p_count integer, p_period text)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO feature_usage (user_id, period, images_generated, updated_at)
     VALUES (p_user_id, p_period, p_count, now())
@@ -13,7 +14,7 @@ $$;
 
 CREATE FUNCTION hand_check_feature_limit(
     p_user_id uuid, p_feature_type text, p_requested_amount integer DEFAULT 1, p_period text DEFAULT NULL
-) RETURNS jsonb LANGUAGE plpgsql AS $$
+) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     plan text;
     active boolean;
@@ -72,7 +73,7 @@ $$;
 -- The leaner check that a careful app would write: it reads only. Dynamic SQL all the same.
 CREATE FUNCTION hand_check_reading_only(
     p_user_id uuid, p_feature_type text, p_requested_amount integer DEFAULT 1, p_period text DEFAULT NULL
-) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+) RETURNS jsonb LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 DECLARE
     plan text;
     active boolean;

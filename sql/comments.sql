@@ -30,7 +30,7 @@ COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
 'Counts a batch of events that have happened, without asking the limit: [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]. All or nothing; batches that overlap never deadlock. A period that is not given is the current one. Gives how many events were counted, which leaves out those whose key was counted before. Errors: 22004 for a NULL, 22023 for what is not an array and for a bad event, whose index it names, 22003 for a count over 2147483647.';
 COMMENT ON FUNCTION @extschema@.prune_feature_usage(interval, interval) IS
 'Deletes idempotency keys and settled reservations older than p_older_than and, only if p_periods_older_than is given, counts of periods that ended longer ago than that. Gives how many of each: {"idempotency_keys", "reservations", "periods"}. Errors: 22004 for a NULL p_older_than, 22023 for a negative age.';
-COMMENT ON FUNCTION @extschema@.feature_usage_admits(uuid, text, text, integer, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.feature_usage_admits(integer, boolean) IS
 'Part of consume_feature() and reserve_feature(): the rules of check_feature_limit(), asked of the row that is being counted.';
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger of usage_features: tells every session that the registry has changed.';

@@ -16,7 +16,7 @@ use postgres::{Client, Config, NoTls};
 /// Users in the tables; each call is about one of them.
 const USERS: u32 = 10_000;
 
-/// The period that all counts go to.
+/// The period that counts go to where it can be chosen; otherwise it is the current one.
 const PERIOD: &str = "2025-02-10";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -30,7 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut db = prepare(&config)?;
     let increments = contest::run(&mut db, &contest::INCREMENTS)?;
     let checks = contest::run(&mut db, &contest::CHECKS)?;
-    plot::draw(&Path::new(folder).join("cost.svg"), &[&increments, &checks])?;
+    let consumption = contest::run(&mut db, &contest::CONSUMPTION)?;
+    let batches = contest::run(&mut db, &contest::BATCHES)?;
+    let reservations = contest::run(&mut db, &contest::RESERVATIONS)?;
+    let outcomes = [increments, checks, consumption, reservations, batches];
+    plot::draw(&Path::new(folder).join("cost.svg"), &outcomes)?;
     updates::run(&mut db)?;
     memory::run(&config)?;
     Ok(())
@@ -45,9 +49,18 @@ fn prepare(config: &Config) -> Result<Client, Box<dyn Error>> {
     db.batch_execute("CREATE EXTENSION feature_usage")?;
     db.batch_execute(include_str!("../hand_written.sql"))?;
     db.batch_execute(&format!(
-        "CREATE TABLE users AS SELECT gen_random_uuid() AS id FROM generate_series(1, {USERS});
+        "CREATE TABLE users AS
+             SELECT gen_random_uuid() AS id, number FROM generate_series(0, {USERS} - 1) AS number;
          INSERT INTO user_plans (user_id, plan_id) SELECT id, 'free' FROM users;
-         INSERT INTO feature_usage (user_id, period) SELECT id, '{PERIOD}' FROM users;
+         CREATE VIEW few_users AS SELECT * FROM users LIMIT 20;
+         CREATE TABLE batches AS
+             SELECT jsonb_agg(jsonb_build_object(
+                        'user_id', id, 'feature_type', 'image_generation', 'amount', 1)) AS events
+               FROM users GROUP BY number / 1000;
+         INSERT INTO feature_usage (user_id, period)
+             SELECT id, period
+               FROM users, (VALUES ('{PERIOD}'),
+                                   (to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'))) AS p (period);
          UPDATE plan_limits SET image_generation_daily_limit = 2000000000"
     ))?;
     db.batch_execute("VACUUM ANALYZE")?;

@@ -1,5 +1,7 @@
 //! What consume and reserve have in common: a call for an amount of a feature.
 
+use std::rc::Rc;
+
 use pgrx::Uuid;
 
 use super::arguments::current_period;
@@ -11,16 +13,16 @@ use crate::store::counter::Counter;
 use crate::store::registry::Registry;
 
 /// A user's call for an amount, in the current period of the feature.
-pub struct Call<'a> {
-    pub counter: Counter<'a>,
+pub struct Call {
+    pub counter: Rc<Counter>,
     pub amount: i32,
     period: Period,
 }
 
-impl<'a> Call<'a> {
+impl Call {
     /// The call, or the answer to one that can't be made.
     pub fn new(
-        registry: &'a Registry,
+        registry: &Rc<Registry>,
         user_id: Uuid,
         feature_type: Option<&str>,
         amount: Option<i32>,
@@ -32,7 +34,7 @@ impl<'a> Call<'a> {
             let denied = Answer::new(&registered.feature, period, Err(Denial::InvalidAmount));
             return Err(Box::new(denied));
         };
-        let counter = Counter::new(registry, registered, user_id, period);
+        let counter = Rc::new(Counter::new(registry, registered, user_id, period));
         Ok(Self { counter, amount, period })
     }
 

@@ -39,7 +39,7 @@ pub fn once(
         Error::InvalidKey { length: key.len() }.raise();
     }
     let key = Key {
-        registry: call.counter.registry,
+        registry: &call.counter.registry,
         user_id: call.counter.user_id,
         operation,
         key,

@@ -47,7 +47,7 @@ fn reserve_feature(
         if !answer.is_allowed() {
             return answer;
         }
-        let (reservation_id, end) = reservations::open(&call.counter, call.amount, ttl);
+        let (reservation_id, end) = reservations::write_down(&call.counter, call.amount, ttl);
         answer.with_reservation(reservation_id.to_string(), iso8601(end), call.amount)
     };
     Jsonb(once(&call, p_idempotency_key, "reserve", arguments, work, || call.mismatch()))

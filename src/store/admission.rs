@@ -5,11 +5,11 @@
 //! it prepares that step or tidies up after it; none of it admits anybody.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use super::clock;
 use super::counter::Counter;
 use super::executor::{self, View};
-use super::plans;
 use super::reservations::{self, Held};
 use super::spi::Argument;
 use crate::domain::decision::{Allowance, Denial, Standing, decide};
@@ -29,7 +29,14 @@ pub enum Purpose {
     Reservation,
 }
 
-/// The decision for a row.
+/// A call that is being admitted.
+struct InHand {
+    counter: Rc<Counter>,
+    amount: i32,
+    decided: Option<Decided>,
+}
+
+/// The decision for a row; of one that changed while the statement waited for it, the last word.
 struct Decided {
     decision: Result<Allowance, Denial>,
     /// What the row has counted.
@@ -38,9 +45,8 @@ struct Decided {
 }
 
 thread_local! {
-    /// What the condition of the statement in hand has decided; of a row that changed while the
-    /// statement waited for it, the last word.
-    static DECIDED: RefCell<Option<Decided>> = const { RefCell::new(None) };
+    /// What the condition of the statement is asked about.
+    static IN_HAND: RefCell<Option<InHand>> = const { RefCell::new(None) };
 }
 
 /// How often the step is tried again: after making a row to count in, or giving back what has
@@ -57,7 +63,7 @@ pub fn check(counter: &Counter, amount: i32) -> Admission {
 }
 
 /// Counts the amount if it is allowed.
-pub fn admit(counter: &Counter, amount: i32, purpose: Purpose) -> Admission {
+pub fn admit(counter: &Rc<Counter>, amount: i32, purpose: Purpose) -> Admission {
     let mut has_given_back = false;
     for _ in 0..ATTEMPTS {
         let (is_counted, decided) = decide_and_count(counter, amount, purpose);
@@ -89,46 +95,53 @@ pub fn admit(counter: &Counter, amount: i32, purpose: Purpose) -> Admission {
 }
 
 /// The step: whether it was counted, and what was decided if there is a row.
-fn decide_and_count(counter: &Counter, amount: i32, purpose: Purpose) -> (bool, Option<Decided>) {
-    let [user_id, key, feature_type] = counter.arguments_with_feature();
+fn decide_and_count(
+    counter: &Rc<Counter>,
+    amount: i32,
+    purpose: Purpose,
+) -> (bool, Option<Decided>) {
+    let [user_id, key] = counter.arguments();
     let is_reservation = Argument::Boolean(purpose == Purpose::Reservation);
-    let arguments = [user_id, key, feature_type, Argument::Integer(amount), is_reservation];
-    let statement = &counter.registered.statements.admit;
+    let arguments = [user_id, key, Argument::Integer(amount), is_reservation];
+    let call = InHand { counter: Rc::clone(counter), amount, decided: None };
     // A trigger on the counters may have us called again within this statement.
-    let _outer = Restored(DECIDED.take());
-    let written = counter.registry.on_tables(|| statement.write(&arguments));
-    (written > 0, DECIDED.take())
+    let _outer = Restored(IN_HAND.replace(Some(call)));
+    let written = counter.registry.on_tables(|| counter.statements().admit.write(&arguments));
+    (written > 0, IN_HAND.take().and_then(|call| call.decided))
 }
 
-/// The condition of that statement, asked of a row that has counted so much.
+/// The condition of that statement, asked of a row that has counted so much. Nothing is admitted
+/// where no call is in hand.
 ///
 /// The first time, the plan is that of the statement's snapshot, as the row is. If somebody else
 /// has the row locked, the condition is asked again when it is free, of its new version: then the
 /// plan is read anew as well.
-pub fn decide_for_row(
-    counter: &Counter,
-    amount: i32,
-    counted: i32,
-    has_reservations: bool,
-) -> bool {
-    let is_asked_again = DECIDED.take().is_some();
+pub fn admits(counted: i32, has_reservations: bool) -> bool {
+    let call = IN_HAND.with_borrow(|call| {
+        let call = call.as_ref()?;
+        Some((Rc::clone(&call.counter), call.amount, call.decided.is_some()))
+    });
+    let Some((counter, amount, is_asked_again)) = call else { return false };
     let view = if is_asked_again { View::Latest } else { View::Caller };
     let (plan, held) = executor::in_view(view, || {
-        let plan = plans::standing(counter.registry, counter.registered, counter.user_id);
-        (plan, reservations::held_if(has_reservations, counter))
+        (counter.plan(), reservations::held_if(has_reservations, &counter))
     });
     let standing = Standing { current_usage: counted.into(), ..plan };
     let decision = decide(&standing, amount.into(), clock::now_in_seconds());
     let is_admitted = decision.is_ok() && counted.checked_add(amount).is_some();
-    DECIDED.set(Some(Decided { decision, counted, held }));
+    IN_HAND.with_borrow_mut(|call| {
+        if let Some(call) = call {
+            call.decided = Some(Decided { decision, counted, held });
+        }
+    });
     is_admitted
 }
 
-/// Puts back what was decided before, also after an error.
-struct Restored(Option<Decided>);
+/// Puts back what was in hand before, also after an error.
+struct Restored(Option<InHand>);
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        DECIDED.set(self.0.take());
+        IN_HAND.set(self.0.take());
     }
 }

@@ -4,6 +4,7 @@
 //! wait for one another, and never in a circle.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use pgrx::{JsonB, Uuid};
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ type Amounts = BTreeMap<usize, i32>;
 
 /// Counts the events; gives how many of them were counted now, and not before.
 pub fn record(
-    registry: &Registry,
+    registry: &Rc<Registry>,
     events: &[Event],
     current: impl Fn(PeriodKind) -> Period,
 ) -> i32 {
@@ -53,13 +54,13 @@ pub fn record(
 }
 
 fn know<'a>(
-    registry: &Registry,
+    registry: &Rc<Registry>,
     index: usize,
     event: &'a Event,
     current: impl Fn(PeriodKind) -> Period,
 ) -> Result<Known<'a>, String> {
     let feature_type = &event.feature_type;
-    let is_meant = |registered: &Registered| registered.feature.feature_type == *feature_type;
+    let is_meant = |registered: &Rc<Registered>| registered.feature.feature_type == *feature_type;
     let feature = registry.features.iter().position(is_meant);
     let feature = feature.ok_or("feature_type is unknown")?;
     let kind = registry.features[feature].feature.period;
@@ -81,7 +82,7 @@ fn know<'a>(
 }
 
 /// Takes the keys of events that have one, and leaves out what was counted before.
-fn take_keys<'a>(registry: &Registry, events: Vec<Known<'a>>) -> Vec<Known<'a>> {
+fn take_keys<'a>(registry: &Rc<Registry>, events: Vec<Known<'a>>) -> Vec<Known<'a>> {
     let mut wanted: BTreeMap<(Uuid, &str), &Known> = BTreeMap::new();
     let mut repeated = BTreeSet::new();
     for known in &events {
@@ -115,7 +116,7 @@ fn take_keys<'a>(registry: &Registry, events: Vec<Known<'a>>) -> Vec<Known<'a>> 
 }
 
 fn take_free(
-    registry: &Registry,
+    registry: &Rc<Registry>,
     wanted: &BTreeMap<(Uuid, &str), &Known>,
 ) -> BTreeSet<(Uuid, String)> {
     let users: Vec<Uuid> = wanted.keys().map(|(user_id, _)| *user_id).collect();
@@ -141,7 +142,7 @@ fn arguments(known: &Known) -> Value {
 }
 
 /// A key that was used before must have been used for the same event.
-fn require_same(registry: &Registry, known: &Known, key: &str) {
+fn require_same(registry: &Rc<Registry>, known: &Known, key: &str) {
     let names = [Argument::Uuid(known.user_id), Argument::Text(OPERATION), Argument::Text(key)];
     let statement = &registry.statements.keys.read;
     let before = registry.on_tables(|| statement.command(&names, |row| row.get::<JsonB>(0)));
@@ -159,7 +160,7 @@ fn raise_mismatch(known: &Known) -> ! {
 }
 
 /// Adds up the events of the same counter.
-fn fold(registry: &Registry, events: &[Known]) -> HashMap<(Uuid, String), Amounts> {
+fn fold(registry: &Rc<Registry>, events: &[Known]) -> HashMap<(Uuid, String), Amounts> {
     let mut rows: HashMap<(Uuid, String), Amounts> = HashMap::new();
     for known in events {
         let amount = known.event.amount;
@@ -174,7 +175,7 @@ fn fold(registry: &Registry, events: &[Known]) -> HashMap<(Uuid, String), Amount
 }
 
 /// Gives whether all of them were counted.
-fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) -> bool {
+fn write(registry: &Rc<Registry>, rows: &HashMap<(Uuid, String), Amounts>) -> bool {
     let used: BTreeSet<usize> = rows.values().flat_map(|amounts| amounts.keys().copied()).collect();
     let users: Vec<Uuid> = rows.keys().map(|(user_id, _)| *user_id).collect();
     let periods: Vec<String> = rows.keys().map(|(_, period)| period.clone()).collect();
@@ -194,7 +195,7 @@ fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) -> bool {
 
 /// Names the event that did not fit: the first with which a count, as it was before the batch, is
 /// too large.
-fn raise_not_counted(registry: &Registry, events: &[Known]) -> ! {
+fn raise_not_counted(registry: &Rc<Registry>, events: &[Known]) -> ! {
     let mut counts: HashMap<(Uuid, String, usize), i64> = HashMap::new();
     for known in events {
         let registered = &registry.features[known.feature];
@@ -212,7 +213,7 @@ fn raise_not_counted(registry: &Registry, events: &[Known]) -> ! {
     Error::BatchNotCounted.raise();
 }
 
-fn raise_overflow(registry: &Registry, known: &Known) -> ! {
+fn raise_overflow(registry: &Rc<Registry>, known: &Known) -> ! {
     let feature = &registry.features[known.feature].feature;
     Error::EventOverflow { index: known.index, feature, amount: known.event.amount }.raise();
 }

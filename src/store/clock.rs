@@ -24,6 +24,15 @@ pub fn since_2000(instant: DateTime<Utc>) -> i64 {
     instant.timestamp_micros() - POSTGRES_EPOCH
 }
 
+/// An instant in microseconds from 2000 as seconds from 1970; Postgres' infinities stay infinite.
+pub fn epoch_of(since_2000: i64) -> f64 {
+    match since_2000 {
+        i64::MAX => f64::INFINITY,
+        i64::MIN => f64::NEG_INFINITY,
+        _ => (since_2000 + POSTGRES_EPOCH) as f64 / 1e6,
+    }
+}
+
 /// `now()` in seconds, as `date_part('epoch', now())` gives it.
 pub fn now_in_seconds() -> f64 {
     now().timestamp_micros() as f64 / 1e6

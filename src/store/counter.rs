@@ -1,35 +1,53 @@
 //! One user's counter of one feature in one period.
 
+use std::rc::Rc;
+
 use pgrx::Uuid;
 
 use super::executor::{self, View};
 use super::plans::{self, at_most_one};
 use super::registry::{Registered, Registry};
 use super::spi::Argument;
+use super::statements::FeatureStatements;
 use crate::domain::decision::Standing;
 use crate::domain::feature::Feature;
 use crate::domain::period::Period;
 use crate::error::Error;
 
-pub struct Counter<'a> {
-    pub registry: &'a Registry,
-    pub registered: &'a Registered,
+pub struct Counter {
+    pub registry: Rc<Registry>,
+    registered: Rc<Registered>,
     pub user_id: Uuid,
     key: String,
 }
 
-impl<'a> Counter<'a> {
+impl Counter {
     pub fn new(
-        registry: &'a Registry,
-        registered: &'a Registered,
+        registry: &Rc<Registry>,
+        registered: &Rc<Registered>,
         user_id: Uuid,
         period: Period,
     ) -> Self {
+        let (registry, registered) = (Rc::clone(registry), Rc::clone(registered));
         Self { registry, registered, user_id, key: period.to_string() }
     }
 
-    pub fn feature(&self) -> &'a Feature {
+    pub fn feature(&self) -> &Feature {
         &self.registered.feature
+    }
+
+    pub fn statements(&self) -> &FeatureStatements {
+        &self.registered.statements
+    }
+
+    /// What the user's plan says of the feature, with nothing used yet.
+    pub fn plan(&self) -> Standing {
+        plans::standing(&self.registry, &self.registered, self.user_id)
+    }
+
+    /// Whether a reservation is about this.
+    pub fn is_of(&self, feature_type: &str, key: &str) -> bool {
+        self.feature().feature_type == feature_type && self.key == key
     }
 
     /// The user and the period, which all statements of a counter take first.
@@ -88,7 +106,7 @@ impl<'a> Counter<'a> {
     /// What is known of the user, the plan and the count.
     pub fn standing(&self, view: View) -> Standing {
         executor::in_view(view, || {
-            let plan = plans::standing(self.registry, self.registered, self.user_id);
+            let plan = self.plan();
             let (current_usage, has_reservations) = self.count().unwrap_or_default();
             Standing { current_usage, has_reservations, ..plan }
         })
@@ -96,10 +114,8 @@ impl<'a> Counter<'a> {
 
     /// The count, and whether there are reservations, if there is a row.
     fn count(&self) -> Option<(i64, bool)> {
-        let statement = &self.registered.statements.count;
-        let rows = self.registry.on_tables(|| {
-            statement
-                .read(&self.arguments(), |row| (row.get(0).unwrap_or(0), row.get(1) == Some(true)))
+        let rows = self.registry.look_up(&self.statements().count, &self.arguments(), |row| {
+            (row.integer(0).unwrap_or(0), row.get(1) == Some(true))
         });
         at_most_one(rows, self.user_id)
     }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::ptr;
 use std::rc::Rc;
 
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{FromDatum, IntoDatum, PgList, pg_guard};
 
@@ -158,27 +159,57 @@ unsafe fn only<T>(list: *mut pg_sys::List) -> Option<*mut T> {
     if list.len() == 1 { list.get_ptr(0) } else { None }
 }
 
-/// A row as the executor hands it over, for as long as it is looked at.
-pub struct Row {
+/// A row as it is handed over, for as long as it is looked at.
+pub struct Row<'a> {
     slot: *mut pg_sys::TupleTableSlot,
+    /// Where its columns are in the slot, unless they are there one after the other.
+    places: Option<&'a [usize]>,
 }
 
-impl Row {
+impl<'a> Row<'a> {
+    /// The row in this slot, with its columns at these places.
+    ///
+    /// # Safety
+    /// The values of all columns of the slot must have been brought out.
+    pub unsafe fn at(slot: *mut pg_sys::TupleTableSlot, places: &'a [usize]) -> Self {
+        Self { slot, places: Some(places) }
+    }
+
     /// The value in this column, counted from 0; `None` for NULL.
     pub fn get<T: FromDatum + IntoDatum>(&self, column: usize) -> Option<T> {
-        let number = column as i32 + 1;
-        // SAFETY: the slot has this column, the values of all its columns have been brought out,
-        // and the type that the column has is the type that is read.
+        assert_eq!(self.kind(column), T::type_oid(), "column {column}");
+        let place = self.place(column);
+        // SAFETY: the slot has this column, and its type is the type that is read.
+        unsafe {
+            let is_null = *(*self.slot).tts_isnull.add(place);
+            T::from_datum(*(*self.slot).tts_values.add(place), is_null)
+        }
+    }
+
+    /// An integer of any size.
+    pub fn integer(&self, column: usize) -> Option<i64> {
+        match self.kind(column) {
+            pg_sys::INT4OID => self.get::<i32>(column).map(i64::from),
+            _ => self.get(column),
+        }
+    }
+
+    /// An instant, in microseconds from 2000.
+    pub fn instant(&self, column: usize) -> Option<i64> {
+        self.get::<TimestampWithTimeZone>(column).map(pg_sys::TimestampTz::from)
+    }
+
+    fn place(&self, column: usize) -> usize {
+        self.places.map_or(column, |places| places[column])
+    }
+
+    fn kind(&self, column: usize) -> Oid {
+        let number = self.place(column) as i32 + 1;
+        // SAFETY: the slot's description is that of its columns.
         unsafe {
             let description = (*self.slot).tts_tupleDescriptor;
             assert!(number <= (*description).natts, "no column {number}");
-            assert_eq!(
-                pg_sys::SPI_gettypeid(description, number),
-                T::type_oid(),
-                "column {number}"
-            );
-            let is_null = *(*self.slot).tts_isnull.add(column);
-            T::from_datum(*(*self.slot).tts_values.add(column), is_null)
+            pg_sys::SPI_gettypeid(description, number)
         }
     }
 }
@@ -214,7 +245,7 @@ unsafe extern "C-unwind" fn receive_row(
     unsafe {
         pg_sys::slot_getallattrs(slot);
         let receiver = &mut *receiver.cast::<Receiver>();
-        (receiver.take)(&Row { slot });
+        (receiver.take)(&Row { slot, places: None });
     }
     true
 }

@@ -7,6 +7,7 @@ pub mod counter;
 pub mod executor;
 pub mod idempotency;
 pub mod invalidation;
+mod lookup;
 pub mod plans;
 pub mod registry;
 pub mod reservations;

@@ -3,49 +3,41 @@
 use pgrx::{JsonB, Uuid};
 use serde_json::{Map, Value};
 
-use super::executor::Row;
+use super::clock;
 use super::registry::{Registered, Registry};
 use super::spi::Argument;
-use super::statements::PlanStatements;
 use crate::domain::decision::Standing;
 use crate::domain::subscription::Subscription;
 use crate::domain::summary::Plan;
 use crate::error::Error;
 
-/// What the user's plan says of a feature, with nothing used yet. A user without a row has no
-/// subscription, and so the plan free.
-pub fn standing(registry: &Registry, registered: &Registered, user_id: Uuid) -> Standing {
-    let statements = &registered.statements;
-    let allowance = |row: &Row, column| (row.get(column) == Some(true), row.get(column + 1));
-    let rows = registry.on_tables(|| {
-        statements.entitlement.read(&[Argument::Uuid(user_id)], |row| {
-            (subscription_in(row), allowance(row, SUBSCRIPTION_COLUMNS))
-        })
-    });
-    let (subscription, (plan_is_known, limit)) = at_most_one(rows, user_id).unwrap_or_else(|| {
-        let rows = registry.on_tables(|| statements.free_plan.read(&[], |row| allowance(row, 0)));
-        (Subscription::default(), at_most_one(rows, user_id).unwrap_or_default())
-    });
-    Standing { subscription, plan_is_known, limit, ..Standing::default() }
-}
-
-const SUBSCRIPTION_COLUMNS: usize = 4;
-
-fn subscription_in(row: &Row) -> Subscription {
-    Subscription {
+/// The user's subscription. A user without a row has none.
+fn subscription(registry: &Registry, user_id: Uuid) -> Subscription {
+    let lookup = &registry.statements.plans.subscription;
+    let rows = registry.look_up(lookup, &[Argument::Uuid(user_id)], |row| Subscription {
         plan_id: row.get(0),
         is_active: row.get(1),
         status: row.get(2),
-        trial_end: row.get(3),
-    }
+        trial_end: row.instant(3).map(clock::epoch_of),
+    });
+    at_most_one(rows, user_id).unwrap_or_default()
+}
+
+/// What the user's plan says of a feature, with nothing used yet.
+pub fn standing(registry: &Registry, registered: &Registered, user_id: Uuid) -> Standing {
+    let subscription = subscription(registry, user_id);
+    let plan = [Argument::Text(subscription.plan_id())];
+    let rows = registry.look_up(&registered.statements.limit, &plan, |row| {
+        (row.get(0) == Some(true), row.integer(1))
+    });
+    let (plan_is_known, limit) = at_most_one(rows, user_id).unwrap_or_default();
+    Standing { subscription, plan_is_known, limit, ..Standing::default() }
 }
 
 /// The user's plan, if it is one that is known and active.
 pub fn plan(registry: &Registry, user_id: Uuid) -> Option<Plan> {
-    let PlanStatements { subscription, plan } = &registry.statements.plans;
-    let rows =
-        registry.on_tables(|| subscription.read(&[Argument::Uuid(user_id)], subscription_in));
-    let subscription = at_most_one(rows, user_id).unwrap_or_default();
+    let subscription = subscription(registry, user_id);
+    let plan = &registry.statements.plans.plan;
     let rows = registry.on_tables(|| {
         plan.read(&[Argument::Text(subscription.plan_id())], |row| {
             let columns = row.get(0).map(object)?;

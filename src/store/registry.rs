@@ -10,8 +10,10 @@ use std::rc::Rc;
 use pgrx::pg_sys::Oid;
 use pgrx::spi::quote_identifier;
 
+use super::executor::Row;
 use super::invalidation;
-use super::spi;
+use super::lookup::Lookup;
+use super::spi::{self, Argument};
 use super::statements::{self, FeatureStatements, Statements};
 use crate::domain::feature::Feature;
 use crate::domain::period::PeriodKind;
@@ -21,8 +23,9 @@ use crate::error::Error;
 pub struct Registry {
     /// The extension's schema, quoted.
     pub schema: String,
+    schema_oid: Oid,
     pub statements: Statements,
-    pub features: Vec<Registered>,
+    pub features: Vec<Rc<Registered>>,
 }
 
 /// A feature with its statements.
@@ -32,12 +35,22 @@ pub struct Registered {
 }
 
 impl Registry {
-    pub fn find(&self, feature_type: &str) -> Option<&Registered> {
+    pub fn find(&self, feature_type: &str) -> Option<&Rc<Registered>> {
         self.features.iter().find(|registered| registered.feature.feature_type == feature_type)
     }
 
     pub fn feature_types(&self) -> Vec<&str> {
         self.features.iter().map(|registered| registered.feature.feature_type.as_str()).collect()
+    }
+
+    /// Looks up rows of one of our tables, in the caller's view.
+    pub fn look_up<T>(
+        &self,
+        lookup: &Lookup,
+        arguments: &[Argument],
+        take: impl FnMut(&Row) -> T,
+    ) -> Vec<T> {
+        self.on_tables(|| lookup.read(self.schema_oid, arguments, take))
     }
 
     /// Does work with our tables. Where one of them, or a column of one, is not there, the error
@@ -70,9 +83,9 @@ fn load() -> Registry {
     CURRENT.set(None);
     let before = invalidation::generation();
     let extension = statements::extension()
-        .read_latest(&[], |row| row.get::<String>(0).zip(row.get::<Oid>(1)))
+        .read_latest(&[], |row| Some((row.get::<String>(0)?, row.get::<Oid>(1)?, row.get(2)?)))
         .pop();
-    let Some((schema, table)) = extension.flatten() else { Error::NoRegistry.raise() };
+    let Some((schema, schema_oid, table)) = extension.flatten() else { Error::NoRegistry.raise() };
     let schema = quote_identifier(schema);
     let features = statements::features(&schema).read_latest(&[], |row| {
         Some(Feature {
@@ -89,10 +102,10 @@ fn load() -> Registry {
     let features = features
         .into_iter()
         .flatten()
-        .map(|feature| Registered {
-            statements: FeatureStatements::new(&schema, &feature),
-            feature,
+        .map(|feature| {
+            let statements = FeatureStatements::new(&schema, &feature);
+            Rc::new(Registered { feature, statements })
         })
         .collect();
-    Registry { statements: Statements::new(&schema), schema, features }
+    Registry { statements: Statements::new(&schema), schema, schema_oid, features }
 }

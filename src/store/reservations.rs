@@ -6,6 +6,7 @@
 //! nobody waits for a reservation while holding a counter.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -44,7 +45,7 @@ impl Locked {
     }
 
     /// The counter that it counts in: that of its own period, also after midnight.
-    pub fn counter<'a>(&self, registry: &'a Registry) -> Counter<'a> {
+    pub fn counter(&self, registry: &Rc<Registry>) -> Counter {
         let feature_type = &self.feature_type;
         let Some(registered) = registry.find(feature_type) else {
             Error::UnknownFeature { feature_type, known: registry.feature_types() }.raise();
@@ -66,18 +67,32 @@ pub struct Held {
 }
 
 impl Held {
-    /// From the amounts of reservations, which are negative where their time is over.
-    pub fn from_amounts(amounts: impl IntoIterator<Item = i32>) -> Self {
-        amounts.into_iter().map(i64::from).fold(Self::default(), |held, amount| match amount {
-            ..0 => Self { past: held.past - amount, ..held },
-            0.. => Self { live: held.live + amount, ..held },
-        })
-    }
-
     /// What is used of a count: what is past is not, whoever gives it back.
     pub fn without_past(self, counted: i64) -> i64 {
         (counted - self.past).max(0)
     }
+}
+
+/// An open reservation.
+pub struct Open {
+    pub feature_type: String,
+    pub period: String,
+    pub amount: i64,
+    pub is_past: bool,
+}
+
+/// The open reservations of a user, in the caller's view. Time goes on while a call waits for a
+/// lock, so it is the clock's.
+pub fn open_of(registry: &Registry, user_id: pgrx::Uuid) -> Vec<Open> {
+    let now = clock::since_2000(clock::wall());
+    let lookup = &registry.statements.reservations.open;
+    let rows = registry.look_up(lookup, &[Argument::Uuid(user_id)], |row| {
+        let is_open = row.get::<String>(4)? == Status::Reserved.name();
+        let (feature_type, period) = (row.get(0)?, row.get(1)?);
+        let (amount, is_past) = (row.integer(2)?, row.instant(3)? <= now);
+        is_open.then_some(Open { feature_type, period, amount, is_past })
+    });
+    rows.into_iter().flatten().collect()
 }
 
 /// What is held now, if there may be anything.
@@ -85,15 +100,16 @@ pub fn held_if(has_reservations: bool, counter: &Counter) -> Held {
     if !has_reservations {
         return Held::default();
     }
-    let statement = &counter.registry.statements.reservations.held;
-    let arguments = counter.arguments_with_feature();
-    let amounts: Vec<Option<i32>> =
-        counter.registry.on_tables(|| statement.read(&arguments, |row| row.get(0)));
-    Held::from_amounts(amounts.into_iter().flatten())
+    let open = open_of(&counter.registry, counter.user_id);
+    let own = open.into_iter().filter(|open| counter.is_of(&open.feature_type, &open.period));
+    own.fold(Held::default(), |held, open| match open.is_past {
+        true => Held { past: held.past + open.amount, ..held },
+        false => Held { live: held.live + open.amount, ..held },
+    })
 }
 
 /// Writes down what a counter now holds, for so long; gives the id and the end.
-pub fn open(counter: &Counter, amount: i32, microseconds: i64) -> (Uuid, DateTime<Utc>) {
+pub fn write_down(counter: &Counter, amount: i32, microseconds: i64) -> (Uuid, DateTime<Utc>) {
     // Ids that ascend with time go to the same page of the index.
     let reservation_id = Uuid::now_v7();
     let end = clock::wall() + TimeDelta::microseconds(microseconds);
@@ -166,13 +182,13 @@ fn arguments(
 /// One that is being settled in this moment is left alone: it may have been in time.
 pub fn expire(counter: &Counter) -> i64 {
     counter.lock();
-    let amounts = mark_expired(counter.registry, counter.arguments_with_feature(), i32::MAX);
+    let amounts = mark_expired(&counter.registry, counter.arguments_with_feature(), i32::MAX);
     give_back(counter, &amounts)
 }
 
 /// Gives back what expired reservations of anybody's hold, at most so many; gives their number.
 /// Counters that are in use are left alone: whoever uses them gives back, or the next call does.
-pub fn expire_any(registry: &Registry, limit: i32) -> i32 {
+pub fn expire_any(registry: &Rc<Registry>, limit: i32) -> i32 {
     let statement = &registry.statements.reservations.past_of_any;
     let rows: Vec<Option<(pgrx::Uuid, String, String)>> = registry.on_tables(|| {
         let row = |row: &Row| Some((row.get(0)?, row.get(1)?, row.get(2)?));

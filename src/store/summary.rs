@@ -1,10 +1,13 @@
 //! What the summary reads of the counters: every count of a user.
 
+use std::rc::Rc;
+
 use pgrx::Uuid;
 use serde_json::{Map, Value};
 
 use super::plans::object;
 use super::registry::{Registered, Registry};
+use super::reservations::{Open, open_of};
 use super::spi::Argument;
 use crate::domain::period::{Period, PeriodKind};
 
@@ -23,31 +26,18 @@ pub fn current_counts(
             (row.get(0), row.get(1).map(object).unwrap_or_default(), row.get(2) == Some(true))
         })
     });
-    let past = match rows.iter().any(|(.., has_reservations)| *has_reservations) {
-        true => past_amounts(registry, user_id),
-        false => Vec::new(),
-    };
-    let count = |registered: &Registered| {
+    let has_reservations = rows.iter().any(|(.., has_reservations)| *has_reservations);
+    let open = if has_reservations { open_of(registry, user_id) } else { Vec::new() };
+    let count = |registered: &Rc<Registered>| {
         let feature = &registered.feature;
         let key = current(feature.period).to_string();
         let row = rows.iter().find(|(period, ..)| period.as_deref() == Some(key.as_str()));
         let counted = row.and_then(|(_, columns, _)| columns.get(&feature.usage_column)?.as_i64());
-        let of_counter = |(feature_type, period, _): &&(String, String, i64)| {
-            *feature_type == feature.feature_type && *period == key
+        let is_given_back = |open: &&Open| {
+            open.is_past && open.feature_type == feature.feature_type && open.period == key
         };
-        let past: i64 = past.iter().filter(of_counter).map(|(.., amount)| amount).sum();
+        let past: i64 = open.iter().filter(is_given_back).map(|open| open.amount).sum();
         (counted.unwrap_or(0) - past).max(0)
     };
     registry.features.iter().map(count).collect()
-}
-
-/// What expired reservations of the user still hold, with feature and period.
-fn past_amounts(registry: &Registry, user_id: Uuid) -> Vec<(String, String, i64)> {
-    let statement = &registry.statements.reservations.past;
-    let rows = registry.on_tables(|| {
-        statement.read(&[Argument::Uuid(user_id)], |row| {
-            Some((row.get(0)?, row.get(1)?, row.get::<i32>(2)?.into()))
-        })
-    });
-    rows.into_iter().flatten().collect()
 }

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use pgrx::pg_sys;
 use pgrx::spi::quote_identifier;
 
 use super::{kept, plans};
 use crate::domain::feature::Feature;
+use crate::store::lookup::{Index, Lookup};
 use crate::store::spi::Statement;
 
 /// The statements of one feature. Those of counters take the user and the period's key first.
@@ -17,20 +19,16 @@ pub struct FeatureStatements {
     /// Takes `$3` off again, down to 0.
     pub give_back: Rc<Statement>,
     /// The count, and whether there are reservations.
-    pub count: Rc<Statement>,
-    /// Adds `$4` if the plan admits it, and notes if that is for a reservation, `$5`. `$3` is the
-    /// feature. The decision is made for the row that is locked and counted.
+    pub count: Lookup,
+    /// Adds `$3` if the call in hand is admitted, and notes if that is for a reservation, `$4`.
     pub admit: Rc<Statement>,
-    /// The subscription of user `$1`, whether the plan is active, and its limit.
-    pub entitlement: Rc<Statement>,
-    /// Whether the plan free is active, and its limit: for users without a subscription.
-    pub free_plan: Rc<Statement>,
+    /// Whether plan `$1` is active, and its limit.
+    pub limit: Lookup,
 }
 
 impl FeatureStatements {
     pub fn new(schema: &str, feature: &Feature) -> Self {
         let usage = quote_identifier(&feature.usage_column);
-        let limit = quote_identifier(&feature.limit_column);
         // The guard keeps an overflow from being an error of the executor's, without a hint.
         let update = format!(
             "UPDATE {schema}.feature_usage AS fu
@@ -58,22 +56,31 @@ impl FeatureStatements {
                FROM {schema}.feature_usage AS fu
               WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2"
         );
+        let count = Lookup::new(
+            "feature_usage",
+            Index::Unique,
+            &[("user_id", pg_sys::UUIDOID), ("period", pg_sys::TEXTOID)],
+            &[
+                (&feature.usage_column, &[pg_sys::INT4OID]),
+                ("has_reservations", &[pg_sys::BOOLOID]),
+            ],
+            kept(count),
+        );
         let admit = format!(
             "UPDATE {schema}.feature_usage AS fu
-                SET {usage} = fu.{usage} OPERATOR(pg_catalog.+) $4,
-                    has_reservations = fu.has_reservations OR $5,
+                SET {usage} = fu.{usage} OPERATOR(pg_catalog.+) $3,
+                    has_reservations = fu.has_reservations OR $4,
                     updated_at = pg_catalog.now()
               WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
-                AND {schema}.feature_usage_admits($1, $2, $3, $4, fu.{usage}, fu.has_reservations)"
+                AND {schema}.feature_usage_admits(fu.{usage}, fu.has_reservations)"
         );
         Self {
             update: kept(update),
             upsert: kept(upsert),
             give_back: kept(give_back),
-            count: kept(count),
+            count,
             admit: kept(admit),
-            entitlement: kept(plans::entitlement(schema, &limit)),
-            free_plan: kept(plans::free_plan(schema, &limit)),
+            limit: plans::limit(schema, &feature.limit_column),
         }
     }
 }

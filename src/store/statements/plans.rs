@@ -2,27 +2,41 @@
 
 use std::rc::Rc;
 
+use pgrx::pg_sys;
+use pgrx::spi::quote_identifier;
+
 use super::kept;
-use crate::domain::subscription::FREE_PLAN;
+use crate::store::lookup::{Index, Lookup};
 use crate::store::spi::Statement;
 
 pub struct PlanStatements {
     /// The subscription of user `$1`.
-    pub subscription: Rc<Statement>,
+    pub subscription: Lookup,
     /// Plan `$1`, if it is active: its whole row, and the names of its boolean columns.
     pub plan: Rc<Statement>,
 }
 
-const SUBSCRIPTION: &str = "up.plan_id::pg_catalog.text,
-                    up.is_active::pg_catalog.bool,
-                    up.status::pg_catalog.text,
-                    pg_catalog.date_part('epoch', up.trial_end_date)";
-
 impl PlanStatements {
     pub fn new(schema: &str) -> Self {
         let subscription = format!(
-            "SELECT {SUBSCRIPTION} FROM {schema}.user_plans AS up
+            "SELECT up.plan_id::pg_catalog.text,
+                    up.is_active::pg_catalog.bool,
+                    up.status::pg_catalog.text,
+                    pg_catalog.to_timestamp(pg_catalog.date_part('epoch', up.trial_end_date))
+               FROM {schema}.user_plans AS up
               WHERE up.user_id OPERATOR(pg_catalog.=) $1"
+        );
+        let subscription = Lookup::new(
+            "user_plans",
+            Index::Unique,
+            &[("user_id", pg_sys::UUIDOID)],
+            &[
+                ("plan_id", &[pg_sys::TEXTOID]),
+                ("is_active", &[pg_sys::BOOLOID]),
+                ("status", &[pg_sys::TEXTOID]),
+                ("trial_end_date", &[pg_sys::TIMESTAMPTZOID]),
+            ],
+            kept(subscription),
         );
         let plan = format!(
             "SELECT pg_catalog.to_jsonb(pl),
@@ -35,33 +49,23 @@ impl PlanStatements {
                FROM {schema}.plan_limits AS pl
               WHERE pl.plan_id OPERATOR(pg_catalog.=) $1 AND pl.is_active"
         );
-        Self { subscription: kept(subscription), plan: kept(plan) }
+        Self { subscription, plan: kept(plan) }
     }
 }
 
-/// What a plan says of one feature: whether it is active, and its limit.
-fn allowance(limit_column: &str) -> String {
-    format!("pl.is_active::pg_catalog.bool, pl.{limit_column}::pg_catalog.int8")
-}
-
-/// The text of [`super::FeatureStatements::entitlement`].
-pub fn entitlement(schema: &str, limit_column: &str) -> String {
-    let allowance = allowance(limit_column);
-    format!(
-        "SELECT {SUBSCRIPTION}, {allowance}
-           FROM {schema}.user_plans AS up
-           LEFT JOIN {schema}.plan_limits AS pl
-                  ON pl.plan_id OPERATOR(pg_catalog.=)
-                     COALESCE(up.plan_id::pg_catalog.text, '{FREE_PLAN}')
-          WHERE up.user_id OPERATOR(pg_catalog.=) $1"
-    )
-}
-
-/// The text of [`super::FeatureStatements::free_plan`].
-pub fn free_plan(schema: &str, limit_column: &str) -> String {
-    let allowance = allowance(limit_column);
-    format!(
-        "SELECT {allowance} FROM {schema}.plan_limits AS pl
-          WHERE pl.plan_id OPERATOR(pg_catalog.=) '{FREE_PLAN}'"
+/// Whether plan `$1` is active, and its limit of a feature.
+pub fn limit(schema: &str, limit_column: &str) -> Lookup {
+    let quoted = quote_identifier(limit_column);
+    let limit = format!(
+        "SELECT pl.is_active::pg_catalog.bool, pl.{quoted}::pg_catalog.int8
+           FROM {schema}.plan_limits AS pl
+          WHERE pl.plan_id OPERATOR(pg_catalog.=) $1"
+    );
+    Lookup::new(
+        "plan_limits",
+        Index::Unique,
+        &[("plan_id", pg_sys::TEXTOID)],
+        &[("is_active", &[pg_sys::BOOLOID]), (limit_column, &[pg_sys::INT4OID, pg_sys::INT8OID])],
+        kept(limit),
     )
 }

@@ -8,7 +8,7 @@ use crate::store::spi::Statement;
 /// The extension's schema, and the table whose changes make a registry out of date.
 pub fn extension() -> Rc<Statement> {
     kept(
-        "SELECT n.nspname::pg_catalog.text, c.oid
+        "SELECT n.nspname::pg_catalog.text, n.oid, c.oid
            FROM pg_catalog.pg_extension AS e
            JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
            JOIN pg_catalog.pg_class AS c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
+use pgrx::pg_sys;
+
 use super::kept;
+use crate::store::lookup::{Index, Lookup};
 use crate::store::spi::Statement;
 
 /// The open reservations of user `$1`, in the words of the index of what is open.
@@ -31,10 +34,8 @@ pub struct ReservationStatements {
     pub lock: Rc<Statement>,
     /// Settles one that has expired before: status `$2` and amount `$3`, or none for -1.
     pub settle_late: Rc<Statement>,
-    /// What the open reservations of a counter hold, each; negative where its time is over.
-    pub held: Rc<Statement>,
-    /// What the open reservations of user `$1` hold though their time is over, of every counter.
-    pub past: Rc<Statement>,
+    /// The open reservations of user `$1`: feature, period, amount and end.
+    pub open: Lookup,
     /// Which counters have some of the `$1` reservations that expired first.
     pub past_of_any: Rc<Statement>,
     /// Marks up to `$4` expired reservations of a counter, and returns their amounts. One that is
@@ -72,13 +73,23 @@ impl ReservationStatements {
                     late = true, updated_at = pg_catalog.now()
               WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1"
         );
-        let held = format!(
-            "SELECT CASE WHEN {IS_PAST} THEN OPERATOR(pg_catalog.-) fr.amount ELSE fr.amount END
-               FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {OF_COUNTER}"
+        let open = format!(
+            "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount,
+                    fr.expires_at, fr.status::pg_catalog.text
+               FROM {schema}.feature_reservations AS fr WHERE {OPEN}"
         );
-        let past = format!(
-            "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount
-               FROM {schema}.feature_reservations AS fr WHERE {OPEN} AND {IS_PAST}"
+        let open = Lookup::new(
+            "feature_reservations",
+            Index::Named("feature_reservations_open"),
+            &[("user_id", pg_sys::UUIDOID)],
+            &[
+                ("feature_type", &[pg_sys::TEXTOID]),
+                ("period", &[pg_sys::TEXTOID]),
+                ("amount", &[pg_sys::INT4OID]),
+                ("expires_at", &[pg_sys::TIMESTAMPTZOID]),
+                ("status", &[pg_sys::TEXTOID]),
+            ],
+            kept(open),
         );
         let past_of_any = format!(
             "SELECT fr.user_id, fr.period::pg_catalog.text, fr.feature_type::pg_catalog.text
@@ -103,8 +114,7 @@ impl ReservationStatements {
             settle_open: kept(settle_open),
             lock: kept(lock),
             settle_late: kept(settle_late),
-            held: kept(held),
-            past: kept(past),
+            open,
             past_of_any: kept(past_of_any),
             expire: kept(expire),
         }
