@@ -291,14 +291,7 @@ export type Database = {
       };
       "expire_reservations": { Args: { "p_limit"?: number }; Returns: number };
       "feature_usage_admits": {
-        Args: {
-          "p_amount": number;
-          "p_current_usage": number;
-          "p_feature_type": string;
-          "p_has_reservations": boolean;
-          "p_period": string;
-          "p_user_id": string;
-        };
+        Args: { "p_current_usage": number; "p_has_reservations": boolean };
         Returns: boolean;
       };
       "feature_usage_setup": { Args: Record<PropertyKey, never>; Returns: undefined };
