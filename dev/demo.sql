@@ -22,23 +22,25 @@ SELECT CASE user_id WHEN :alice THEN 'alice' ELSE 'bob' END AS user, period,
   FROM feature_usage ORDER BY user_id, period;
 
 \echo 'Today Alice makes images. Her plan, free, has three a day:'
-SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today \gset
 CREATE TEMPORARY TABLE asked (image integer, answer jsonb);
 DO $$
-DECLARE
-    alice constant uuid := 'a11ce000-0000-4000-8000-000000000001';
-    today constant text := to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD');
 BEGIN
     FOR nth IN 1..4 LOOP
-        INSERT INTO asked VALUES (nth, check_feature_limit(alice, 'image_generation'));
-        PERFORM increment_images_generated(alice, 1, today)
-           FROM asked WHERE image = nth AND (answer ->> 'allowed')::boolean;
+        INSERT INTO asked VALUES (nth, consume_feature('a11ce000-0000-4000-8000-000000000001', 'image_generation'));
     END LOOP;
 END
 $$;
 SELECT image, answer -> 'allowed' AS allowed, answer -> 'current_usage' AS used,
        answer -> 'remaining' AS remaining, answer ->> 'error_code' AS error_code
   FROM asked ORDER BY image;
+
+\echo 'Bob talks for at most a minute of his 120 seconds; it turns out to be 42:'
+SELECT reserve_feature(:bob, 'voice_seconds', 60) AS reserved \gset
+SELECT check_feature_limit(:bob, 'voice_seconds', 0) AS before \gset
+SELECT commit_reservation((:'reserved'::jsonb ->> 'reservation_id')::uuid, 42) AS committed \gset
+SELECT at, answer -> 'current_usage' AS used, answer -> 'reserved' AS reserved
+  FROM (VALUES ('reserve', :'before'::jsonb),
+               ('commit', check_feature_limit(:bob, 'voice_seconds', 0))) AS t (at, answer);
 
 \echo 'SELECT jsonb_pretty(check_feature_limit(alice, ''image_generation''));'
 \pset tuples_only on
