@@ -125,7 +125,9 @@ impl Lookup {
             let mut places = Vec::new();
             for (name, kinds) in &self.columns {
                 let (number, kind) = column(name)?;
-                kinds.contains(&kind).then(|| places.push(number as usize - 1))?;
+                // What is computed when it is read is not in the row.
+                let is_stored = pg_sys::get_attgenerated((*table).rd_id, number) != b'v' as i8;
+                (is_stored && kinds.contains(&kind)).then(|| places.push(number as usize - 1))?;
             }
             let mut key = Vec::new();
             for (name, kind) in &self.key {
@@ -160,7 +162,9 @@ impl Lookup {
                 }
                 Index::Named(wanted) => name == wanted,
             };
+            // One that not every snapshot may use is left to the planner.
             let is_usable = form.indisvalid
+                && !form.indcheckxmin
                 && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
                 && usize::from(form.indnkeyatts as u16) == key.len();
             if !is_meant || !is_usable {
