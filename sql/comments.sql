@@ -41,6 +41,8 @@ COMMENT ON FUNCTION @extschema@.migrate_image_generation_log(boolean) IS
 'Adds the rows of an app''s image_generation_log(user_id, created_at, ...) to images_generated of their days in UTC, each once: a second call adds only what is new. Drops the log if p_drop is true. Gives the number of rows counted; 0 where there is no such table. For the owner of the extension.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 'Creates the tables feature_usage, plan_limits and user_plans, or brings existing ones up to date: missing columns, keys, NULL counters to 0, row-level security, policies, grants. Keeps every row and every column. CREATE EXTENSION calls it; call it again after a restore without roles, after replacing user_plans by a view, or when an error says so. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts, 23502 for rows without a key, 55000 for a key that is deferrable, 42804 for a column of another type; the detail lists the rows.';
+COMMENT ON FUNCTION @extschema@.feature_usage_setup_parts() IS
+'Part of feature_usage_setup(): refuses functions of others that have the names of its parts.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup_features() IS
 'Part of feature_usage_setup(): registers the custom features that the columns of feature_usage know from before a DROP EXTENSION.';
 COMMENT ON FUNCTION @extschema@.feature_usage_setup_notes() IS

@@ -15,6 +15,7 @@ DECLARE
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM @extschema@.feature_usage_setup_parts();
     PERFORM @extschema@.feature_usage_setup_function_rights();
     PERFORM @extschema@.feature_usage_setup_table_rights(ARRAY['usage_features']);
 

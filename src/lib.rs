@@ -18,6 +18,7 @@ extension_sql_file!(
     requires = [api::registry_trigger::usage_features_changed]
 );
 
+extension_sql_file!("../sql/setup/parts.sql", name = "setup_parts", requires = ["registry"]);
 extension_sql_file!("../sql/setup/features.sql", name = "setup_features", requires = ["registry"]);
 extension_sql_file!("../sql/setup/table.sql", name = "setup_table", requires = ["registry"]);
 extension_sql_file!(
@@ -117,6 +118,7 @@ extension_sql_file!(
         api::reservations::commit_reservation,
         api::reservations::release_reservation,
         api::reservations::expire_reservations,
+        "setup_parts",
         "setup_features",
         "setup_table",
         "setup_column",

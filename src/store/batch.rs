@@ -13,7 +13,6 @@ use super::counter::Counter;
 use super::executor::View;
 use super::registry::{Registered, Registry};
 use super::spi::Argument;
-use super::statements;
 use crate::domain::event::Event;
 use crate::domain::idempotency::is_key;
 use crate::domain::period::{Period, PeriodKind};
@@ -174,22 +173,24 @@ fn fold(registry: &Rc<Registry>, events: &[Known]) -> HashMap<(Uuid, String), Am
     rows
 }
 
-/// Gives whether all of them were counted.
-fn write(registry: &Rc<Registry>, rows: &HashMap<(Uuid, String), Amounts>) -> bool {
+/// Gives whether all of them were counted. There is one statement for each feature, and one for
+/// batches of several: one for each set of features would be too many to keep.
+fn write(registry: &Registry, rows: &HashMap<(Uuid, String), Amounts>) -> bool {
     let used: BTreeSet<usize> = rows.values().flat_map(|amounts| amounts.keys().copied()).collect();
+    let all = 0..registry.features.len();
+    let (statement, features) = match used.first() {
+        Some(only) if used.len() == 1 => {
+            (&registry.features[*only].statements.count_many, *only..only + 1)
+        }
+        _ => (&registry.statements.count_many, all),
+    };
     let users: Vec<Uuid> = rows.keys().map(|(user_id, _)| *user_id).collect();
     let periods: Vec<String> = rows.keys().map(|(_, period)| period.clone()).collect();
-    let amounts: Vec<Vec<i32>> = used
-        .iter()
-        .map(|feature| rows.values().map(|row| row.get(feature).copied().unwrap_or(0)).collect())
-        .collect();
-    let columns: Vec<&str> = used
-        .iter()
-        .map(|feature| registry.features[*feature].feature.usage_column.as_str())
+    let amounts: Vec<Vec<i32>> = features
+        .map(|feature| rows.values().map(|row| row.get(&feature).copied().unwrap_or(0)).collect())
         .collect();
     let mut arguments = vec![Argument::Uuids(&users), Argument::Texts(&periods)];
     arguments.extend(amounts.iter().map(|amounts| Argument::Integers(amounts)));
-    let statement = statements::count_batch(&registry.schema, &columns);
     registry.on_tables(|| statement.write(&arguments)) == rows.len() as u64
 }
 

@@ -79,13 +79,15 @@ impl Counter {
         }
     }
 
-    /// Takes from the count what a reservation has held. A count that is gone has nothing to give.
+    /// Takes from the count what a reservation has held. A row that was deleted since, and one that
+    /// came in its place, have nothing to give.
     pub fn give_back(&self, amount: i32) {
         let [user_id, key] = self.arguments();
         let arguments = [user_id, key, Argument::Integer(amount)];
         let statement = &self.registered.statements.give_back;
         let written = self.registry.on_tables(|| statement.write(&arguments));
-        if written == 0 && executor::in_view(View::Latest, || self.count()).is_some() {
+        let row = || executor::in_view(View::Latest, || self.count());
+        if written == 0 && row().is_some_and(|(_, has_reservations)| has_reservations) {
             Error::NotCounted { feature: self.feature() }.raise();
         }
     }

@@ -27,8 +27,8 @@ pub struct Lookup {
     columns: Vec<(CString, &'static [Oid])>,
     /// Reads the same columns.
     statement: Rc<Statement>,
-    /// The way to the rows, or that there is none, in a state of the catalogs.
-    access: RefCell<Option<(u64, Option<Rc<Access>>)>>,
+    /// The way to the rows of a table, or that there is none, in a state of the catalogs.
+    access: RefCell<Option<((u64, Oid), Option<Rc<Access>>)>>,
 }
 
 /// Which index leads to the rows.
@@ -85,7 +85,10 @@ impl Lookup {
             if table.is_null() {
                 return self.statement.read(arguments, take);
             }
-            let access = may_read_all(schema, oid).then(|| self.access(table)).flatten();
+            // While the lock was waited for, the name may have gone to another table.
+            let is_meant = pg_sys::get_relname_relid(self.table.as_ptr(), schema) == oid;
+            let may_scan = is_meant && may_read_all(schema, oid);
+            let access = may_scan.then(|| self.access(table)).flatten();
             if let Some(access) = &access {
                 scan(table, access, arguments, &mut |row| rows.push(take(row)));
             }
@@ -99,15 +102,15 @@ impl Lookup {
 
     /// The way to the rows of the open table.
     unsafe fn access(&self, table: pg_sys::Relation) -> Option<Rc<Access>> {
-        // Opening the table has told us of all changes that there were.
-        let generation = invalidation::generation();
+        // SAFETY: the table is open. Opening it has told us of all changes that there were.
+        let state = unsafe { (invalidation::generation(), (*table).rd_id) };
         let known = self.access.borrow().clone();
-        if let Some((_, access)) = known.filter(|(then, _)| *then == generation) {
+        if let Some((_, access)) = known.filter(|(then, _)| *then == state) {
             return access;
         }
-        // SAFETY: the table is open.
+        // SAFETY: as above.
         let access = unsafe { self.find_access(table) }.map(Rc::new);
-        self.access.replace(Some((generation, access.clone())));
+        self.access.replace(Some((state, access.clone())));
         access
     }
 

@@ -99,7 +99,7 @@ fn load() -> Registry {
     if !features.is_empty() {
         invalidation::has_read_registry(table, before);
     }
-    let features = features
+    let features: Vec<_> = features
         .into_iter()
         .flatten()
         .map(|feature| {
@@ -107,5 +107,6 @@ fn load() -> Registry {
             Rc::new(Registered { feature, statements })
         })
         .collect();
-    Registry { statements: Statements::new(&schema), schema, schema_oid, features }
+    let statements = Statements::new(&schema, &features);
+    Registry { schema, schema_oid, statements, features }
 }

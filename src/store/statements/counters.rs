@@ -10,13 +10,15 @@ use crate::domain::feature::Feature;
 use crate::store::lookup::{Index, Lookup};
 use crate::store::spi::Statement;
 
-/// The statements of one feature. Those of counters take the user and the period's key first.
+/// The statements of one feature. Those of one counter take the user and the period's key first.
 pub struct FeatureStatements {
+    /// Adds to many counters: see [`count_many`].
+    pub count_many: Rc<Statement>,
     /// Adds `$3` to a counter that exists and has room for it.
     pub update: Rc<Statement>,
     /// The same where there is no row yet, or was none a moment ago.
     pub upsert: Rc<Statement>,
-    /// Takes `$3` off again, down to 0.
+    /// Takes `$3` off again, down to 0, if the row knows of reservations.
     pub give_back: Rc<Statement>,
     /// The count, and whether there are reservations.
     pub count: Lookup,
@@ -49,7 +51,8 @@ impl FeatureStatements {
             "UPDATE {schema}.feature_usage AS fu
                 SET {usage} = GREATEST(0, fu.{usage} OPERATOR(pg_catalog.-) $3),
                     updated_at = pg_catalog.now()
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2"
+              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
+                AND fu.has_reservations"
         );
         let count = format!(
             "SELECT fu.{usage}::pg_catalog.int8, fu.has_reservations
@@ -75,6 +78,7 @@ impl FeatureStatements {
                 AND {schema}.feature_usage_admits(fu.{usage}, fu.has_reservations)"
         );
         Self {
+            count_many: count_many(schema, &[&feature.usage_column]),
             update: kept(update),
             upsert: kept(upsert),
             give_back: kept(give_back),
@@ -126,7 +130,7 @@ impl CounterStatements {
 
 /// Adds to many counters, and locks their rows in one order: `$1` users, `$2` periods, and an array
 /// of amounts for each of the columns from `$3` on.
-pub fn count_batch(schema: &str, usage_columns: &[&str]) -> Rc<Statement> {
+pub fn count_many(schema: &str, usage_columns: &[&str]) -> Rc<Statement> {
     let columns: Vec<String> = usage_columns.iter().map(quote_identifier).collect();
     let of_each = |part: &dyn Fn(usize, &str) -> String, separator: &str| -> String {
         let parts = columns.iter().enumerate().map(|(index, column)| part(index, column));

@@ -13,9 +13,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::registry::Registered;
 use super::spi::Statement;
 
-pub use counters::{CounterStatements, FeatureStatements, count_batch};
+use counters::count_many;
+pub use counters::{CounterStatements, FeatureStatements};
 pub use keys::KeyStatements;
 pub use plans::PlanStatements;
 pub use registry::{extension, features};
@@ -23,6 +25,8 @@ pub use reservations::ReservationStatements;
 
 /// The statements that are the same for every feature.
 pub struct Statements {
+    /// Adds to many counters of all features.
+    pub count_many: Rc<Statement>,
     pub counters: CounterStatements,
     pub keys: KeyStatements,
     pub plans: PlanStatements,
@@ -30,8 +34,11 @@ pub struct Statements {
 }
 
 impl Statements {
-    pub fn new(schema: &str) -> Self {
+    pub fn new(schema: &str, features: &[Rc<Registered>]) -> Self {
+        let columns: Vec<&str> =
+            features.iter().map(|registered| registered.feature.usage_column.as_str()).collect();
         Self {
+            count_many: count_many(schema, &columns),
             counters: CounterStatements::new(schema),
             keys: KeyStatements::new(schema),
             plans: PlanStatements::new(schema),

@@ -134,6 +134,24 @@ SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage CASCADE;
 RESET client_min_messages;
 
+-- Functions that fit the calls of the setup better than its own, of somebody who may only create in the
+-- schema: neither an install nor a later setup runs them.
+SET ROLE regress_attacker;
+CREATE FUNCTION feature_usage_setup_user_reference(oid) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE FUNCTION feature_usage_setup_parts(integer DEFAULT 1) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+RESET ROLE;
+CREATE EXTENSION feature_usage;
+DROP FUNCTION feature_usage_setup_user_reference(oid), feature_usage_setup_parts(integer);
+CREATE EXTENSION feature_usage;
+SET ROLE regress_attacker;
+CREATE FUNCTION feature_usage_setup_user_reference(oid) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+RESET ROLE;
+SELECT feature_usage_setup();
+SELECT is_called FROM ran_as_superuser;
+DROP FUNCTION feature_usage_setup_user_reference(oid);
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+
 -- A superuser who installs over tables of somebody else's is refused; what somebody else calls
 -- auth.users is not looked at. (An index runs code of its owner's whenever a query is planned.)
 SET ROLE regress_attacker;
