@@ -19,6 +19,13 @@ BEGIN
                     '@extschema@.feature_reservations'::regclass, '@extschema@.feature_idempotency_keys'::regclass)
         AND relkind IN ('r', 'p')
       ORDER BY relname;
+    -- Counts that were restored, or came in place of deleted ones, do not know of what is open.
+    IF EXISTS (SELECT FROM @extschema@.feature_reservations WHERE status = 'reserved') THEN
+        UPDATE @extschema@.feature_usage AS fu SET has_reservations = true
+          FROM @extschema@.feature_reservations AS fr
+         WHERE fr.status = 'reserved' AND fr.user_id = fu.user_id AND fr.period = fu.period
+           AND NOT fu.has_reservations;
+    END IF;
     PERFORM @extschema@.feature_usage_setup_notes();
     PERFORM @extschema@.feature_usage_setup_increments();
     PERFORM @extschema@.feature_usage_setup_function_rights();

@@ -142,6 +142,9 @@ impl Error<'_> {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NullArgument { .. } => Some("Pass a value for every argument.".to_owned()),
+            Self::NegativeAmount { name: "p_actual", .. } => {
+                Some("Pass 0 or more, or NULL for what was reserved.".to_owned())
+            }
             Self::NegativeAmount { .. } => Some(
                 "Counts only grow; to correct one, update feature_usage as its owner.".to_owned(),
             ),

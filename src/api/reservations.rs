@@ -3,7 +3,7 @@
 use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::admission::Call;
 use super::arguments::required;
@@ -14,8 +14,7 @@ use crate::domain::settled::{Request, Settled, Subject};
 use crate::domain::timestamp::iso8601;
 use crate::error::Error;
 use crate::store::admission::Purpose;
-use crate::store::registry::{self, Registry};
-use crate::store::reservations;
+use crate::store::{registry, reservations};
 
 /// Counts an amount as a consume does, and holds it for work that is slow or may fail.
 ///
@@ -23,8 +22,8 @@ use crate::store::reservations;
 /// `reserved` is how much of the count is held. What is neither committed nor released within the
 /// time to live, from 1 second to 24 hours, is given back.
 ///
-/// Its `status` is reserved; in a replay, that of then replaced by that of now: what has been
-/// released or has expired since holds nothing any more.
+/// A replay is the answer of then, also where the reservation has been settled or has expired since:
+/// its commit says so.
 ///
 /// Errors are those of a consume; 22004 also for a time to live that is NULL, 22023 also for one
 /// that is too short or too long.
@@ -54,19 +53,7 @@ fn reserve_feature(
         let (reservation_id, end) = reservations::write_down(&call.counter, call.amount, ttl);
         answer.with_reservation(reservation_id.to_string(), iso8601(end), call.amount)
     };
-    let mut outcome =
-        once(&call, p_idempotency_key, "reserve", arguments, work, || call.mismatch());
-    if let Outcome::Before(answer) = &mut outcome {
-        answer["status"] = status_of(&registry, &answer["reservation_id"]);
-    }
-    Jsonb(outcome)
-}
-
-fn status_of(registry: &Registry, reservation_id: &Value) -> Value {
-    let id = reservation_id.as_str().and_then(|id| uuid::Uuid::parse_str(id).ok());
-    let status =
-        id.and_then(|id| reservations::status(registry, Uuid::from_bytes(id.into_bytes())));
-    status.map_or(Value::Null, Value::String)
+    Jsonb(once(&call, p_idempotency_key, "reserve", arguments, work, || call.mismatch()))
 }
 
 /// Ends a reservation after success, and counts what was really used: by default, what was

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::decision::{Allowance, Denial};
 use super::feature::Feature;
 use super::period::Period;
-use super::reservation::Status;
 use super::timestamp::iso8601;
 
 /// The answer itself. Further keys may be added; none is ever renamed.
@@ -20,9 +19,6 @@ pub struct Answer {
     period: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Where the reservation stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
     allowed: bool,
     /// What a consume has counted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +80,6 @@ impl Answer {
     /// The same, with the reservation that holds the amount, beside those that there were.
     pub fn with_reservation(self, reservation_id: String, expires_at: String, amount: i32) -> Self {
         Self {
-            status: Some(Status::Reserved.name()),
             reservation_id: Some(reservation_id),
             expires_at: Some(expires_at),
             reserved: self.reserved.map(|reserved| reserved + i64::from(amount)),

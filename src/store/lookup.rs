@@ -28,8 +28,11 @@ pub struct Lookup {
     /// Reads the same columns.
     statement: Rc<Statement>,
     /// The way to the rows of a table, or that there is none, in a state of the catalogs.
-    access: RefCell<Option<((u64, Oid), Option<Rc<Access>>)>>,
+    access: RefCell<Option<(State, Option<Rc<Access>>)>>,
 }
+
+/// A state of the catalogs, and the table that was found in it.
+type State = (u64, Oid);
 
 /// Which index leads to the rows.
 pub enum Index {

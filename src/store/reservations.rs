@@ -153,14 +153,6 @@ pub fn lock(registry: &Registry, reservation_id: pgrx::Uuid) -> Locked {
     })
 }
 
-/// Where a reservation stands now; nothing if it was pruned.
-pub fn status(registry: &Registry, reservation_id: pgrx::Uuid) -> Option<String> {
-    let statement = &registry.statements.reservations.status;
-    let rows = registry
-        .on_tables(|| statement.command(&[Argument::Uuid(reservation_id)], |row| row.get(0)));
-    rows.into_iter().next().flatten()
-}
-
 /// Settles a reservation that had expired.
 pub fn settle_late(
     registry: &Registry,

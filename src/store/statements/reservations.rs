@@ -32,8 +32,6 @@ pub struct ReservationStatements {
     pub settle_open: Rc<Statement>,
     /// Locks a reservation, in whatever state, and reads it.
     pub lock: Rc<Statement>,
-    /// Where a reservation stands now.
-    pub status: Rc<Statement>,
     /// Settles one that has expired before: status `$2` and amount `$3`, or none for -1.
     pub settle_late: Rc<Statement>,
     /// The open reservations of user `$1`: feature, period, amount and end.
@@ -68,12 +66,6 @@ impl ReservationStatements {
                     fr.actual
                FROM {schema}.feature_reservations AS fr
               WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 FOR UPDATE"
-        );
-        let status = format!(
-            "SELECT CASE WHEN fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
-                         THEN 'expired' ELSE fr.status::pg_catalog.text END
-               FROM {schema}.feature_reservations AS fr
-              WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1"
         );
         let settle_late = format!(
             "UPDATE {schema}.feature_reservations AS fr
@@ -121,7 +113,6 @@ impl ReservationStatements {
             reserve: kept(reserve),
             settle_open: kept(settle_open),
             lock: kept(lock),
-            status: kept(status),
             settle_late: kept(settle_late),
             open,
             past_of_any: kept(past_of_any),
