@@ -80,17 +80,10 @@ impl Lookup {
         // SAFETY: what is opened is closed below; after an error, the transaction's end does it.
         // Locks are kept until then anyway, so that nothing changes meanwhile.
         unsafe {
-            let oid = pg_sys::get_relname_relid(self.table.as_ptr(), schema);
-            let table = match oid {
-                Oid::INVALID => std::ptr::null_mut(),
-                _ => pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32),
-            };
-            if table.is_null() {
+            let Some(table) = self.open(schema) else {
                 return self.statement.read(arguments, take);
-            }
-            // While the lock was waited for, the name may have gone to another table.
-            let is_meant = pg_sys::get_relname_relid(self.table.as_ptr(), schema) == oid;
-            let may_scan = is_meant && may_read_all(schema, oid);
+            };
+            let may_scan = may_read_all(schema, (*table).rd_id);
             let access = may_scan.then(|| self.access(table)).flatten();
             if let Some(access) = &access {
                 scan(table, access, arguments, &mut |row| rows.push(take(row)));
@@ -101,6 +94,29 @@ impl Lookup {
             }
         }
         rows
+    }
+
+    /// Opens the table, and locks it as a query would.
+    unsafe fn open(&self, schema: Oid) -> Option<pg_sys::Relation> {
+        let lock = pg_sys::AccessShareLock as i32;
+        // SAFETY: the name ends with a NUL; what was opened is open.
+        unsafe {
+            let find = || pg_sys::get_relname_relid(self.table.as_ptr(), schema);
+            let oid = find();
+            let table = match oid {
+                Oid::INVALID => return None,
+                _ => pg_sys::try_relation_open(oid, lock),
+            };
+            if table.is_null() {
+                return None;
+            }
+            // While the lock was waited for, the name may have gone to another table.
+            if find() != oid {
+                pg_sys::relation_close(table, lock);
+                return None;
+            }
+            Some(table)
+        }
     }
 
     /// The way to the rows of the open table.
