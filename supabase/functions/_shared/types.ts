@@ -328,6 +328,7 @@ export type Database = {
       };
       "feature_usage_setup_notes": { Args: Record<PropertyKey, never>; Returns: undefined };
       "feature_usage_setup_overloads": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "feature_usage_setup_parts": { Args: Record<PropertyKey, never>; Returns: undefined };
       "feature_usage_setup_plan_limits": { Args: Record<PropertyKey, never>; Returns: undefined };
       "feature_usage_setup_policy": {
         Args: {
