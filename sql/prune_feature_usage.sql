@@ -11,10 +11,10 @@ DECLARE
 BEGIN
     IF p_older_than IS NULL THEN
         RAISE EXCEPTION 'p_older_than must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass an interval such as 7 days.';
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass an interval such as ''7 days''.';
     ELSIF p_older_than < interval '0' OR p_periods_older_than < interval '0' THEN
         RAISE EXCEPTION 'an age must not be negative'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass an interval such as 7 days.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass an interval such as ''7 days''.';
     END IF;
 
     IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
