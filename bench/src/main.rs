@@ -36,6 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let outcomes = [increments, checks, consumption, reservations, batches];
     plot::draw(&Path::new(folder).join("cost.svg"), &outcomes)?;
     updates::run(&mut db)?;
+    drop(db);
+    // Tables that have grown cost every backend memory of its own.
+    drop(prepare(&config)?);
     memory::run(&config)?;
     Ok(())
 }

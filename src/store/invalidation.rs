@@ -14,7 +14,7 @@ thread_local! {
     static REGISTRY_IS_CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Counts the changes of tables and schemas, any of them, that this backend has been told of.
+/// Counts the changes of tables, schemas and roles, any of them, that this backend has been told of.
 pub fn generation() -> u64 {
     GENERATION.get()
 }
@@ -43,11 +43,15 @@ pub fn watch() {
         return;
     }
     let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID as i32;
-    // SAFETY: both callbacks live as long as the library, which is never unloaded, and neither
-    // reads a catalog nor raises an error.
+    let roles = pg_sys::SysCacheIdentifier::AUTHOID as i32;
+    let memberships = pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM as i32;
+    // SAFETY: the callbacks live as long as the library, which is never unloaded, and none
+    // reads a catalog or raises an error.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_table_change), Datum::null());
         pg_sys::CacheRegisterSyscacheCallback(schemas, Some(on_schema_change), Datum::null());
+        pg_sys::CacheRegisterSyscacheCallback(roles, Some(on_role_change), Datum::null());
+        pg_sys::CacheRegisterSyscacheCallback(memberships, Some(on_role_change), Datum::null());
     }
 }
 
@@ -62,4 +66,9 @@ unsafe extern "C-unwind" fn on_table_change(_: Datum, table: Oid) {
 unsafe extern "C-unwind" fn on_schema_change(_: Datum, _: i32, _: u32) {
     GENERATION.set(GENERATION.get() + 1);
     REGISTRY_IS_CURRENT.set(false);
+}
+
+/// What a role may do has changed.
+unsafe extern "C-unwind" fn on_role_change(_: Datum, _: i32, _: u32) {
+    GENERATION.set(GENERATION.get() + 1);
 }

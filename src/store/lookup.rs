@@ -15,7 +15,7 @@ use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 use super::executor::Row;
 use super::invalidation;
-use super::spi::{Argument, Statement};
+use super::spi::{Argument, MAX_ROLES, Statement};
 
 /// Rows of a table by some of its columns.
 pub struct Lookup {
@@ -27,12 +27,16 @@ pub struct Lookup {
     columns: Vec<(CString, &'static [Oid])>,
     /// Reads the same columns.
     statement: Rc<Statement>,
-    /// The way to the rows of a table, or that there is none, in a state of the catalogs.
-    access: RefCell<Option<(State, Option<Rc<Access>>)>>,
+    known: RefCell<Known>,
 }
 
-/// A state of the catalogs, and the table that was found in it.
-type State = (u64, Oid);
+/// What each role may do, in one state of the catalogs.
+#[derive(Default)]
+struct Known {
+    generation: u64,
+    /// The way to the rows, or that there is none.
+    ways: Vec<(Oid, Option<Rc<Access>>)>,
+}
 
 /// Which index leads to the rows.
 pub enum Index {
@@ -43,6 +47,7 @@ pub enum Index {
 }
 
 struct Access {
+    table: Oid,
     index: Oid,
     /// How the index compares each column of the key: the operator's function, and the collation.
     comparisons: Vec<(Oid, Oid)>,
@@ -65,7 +70,7 @@ impl Lookup {
             key: key.iter().map(|(column, kind)| (name(column), *kind)).collect(),
             columns: columns.iter().map(|(column, kinds)| (name(column), *kinds)).collect(),
             statement,
-            access: RefCell::default(),
+            known: RefCell::default(),
         }
     }
 
@@ -80,24 +85,49 @@ impl Lookup {
         // SAFETY: what is opened is closed below; after an error, the transaction's end does it.
         // Locks are kept until then anyway, so that nothing changes meanwhile.
         unsafe {
-            let Some(table) = self.open(schema) else {
+            let role = pg_sys::GetUserId();
+            let watcher = pg_sys::ExecutorCheckPerms_hook;
+            if watcher.is_some() {
+                return self.statement.read(arguments, take);
+            }
+            let way = self.open_known(role).unwrap_or_else(|| self.open(schema, role));
+            let Some((table, access)) = way else {
                 return self.statement.read(arguments, take);
             };
-            let may_scan = may_read_all(schema, (*table).rd_id);
-            let access = may_scan.then(|| self.access(table)).flatten();
-            if let Some(access) = &access {
-                scan(table, access, arguments, &mut |row| rows.push(take(row)));
-            }
+            scan(table, &access, arguments, &mut |row| rows.push(take(row)));
             pg_sys::relation_close(table, pg_sys::NoLock as i32);
-            if access.is_none() {
-                return self.statement.read(arguments, take);
-            }
         }
         rows
     }
 
-    /// Opens the table, and locks it as a query would.
-    unsafe fn open(&self, schema: Oid) -> Option<pg_sys::Relation> {
+    /// Opens the table as it was found before, if nothing has changed: with the way to its rows, or
+    /// nothing if there is none.
+    unsafe fn open_known(&self, role: Oid) -> Option<Option<(pg_sys::Relation, Rc<Access>)>> {
+        let lock = pg_sys::AccessShareLock as i32;
+        let generation = invalidation::generation();
+        let way = {
+            let known = self.known.borrow();
+            let ways = (known.generation == generation).then_some(&known.ways)?;
+            ways.iter().find(|(owner, _)| *owner == role)?.1.clone()
+        };
+        let Some(access) = way else { return Some(None) };
+        // SAFETY: what was opened is open.
+        unsafe {
+            let table = pg_sys::try_relation_open(access.table, lock);
+            if table.is_null() {
+                return None;
+            }
+            // With the lock come all changes that there were while it was waited for.
+            if invalidation::generation() != generation {
+                pg_sys::relation_close(table, lock);
+                return None;
+            }
+            Some(Some((table, access)))
+        }
+    }
+
+    /// Finds the table by its name, and the way to its rows, and opens it if there is one.
+    unsafe fn open(&self, schema: Oid, role: Oid) -> Option<(pg_sys::Relation, Rc<Access>)> {
         let lock = pg_sys::AccessShareLock as i32;
         // SAFETY: the name ends with a NUL; what was opened is open.
         unsafe {
@@ -110,29 +140,33 @@ impl Lookup {
             if table.is_null() {
                 return None;
             }
+            let generation = invalidation::generation();
             // While the lock was waited for, the name may have gone to another table.
             if find() != oid {
                 pg_sys::relation_close(table, lock);
                 return None;
             }
-            Some(table)
+            let access = may_read_all(schema, oid, role).then(|| self.find_access(table)).flatten();
+            let access = access.map(Rc::new);
+            self.know(generation, role, access.clone());
+            if access.is_none() {
+                pg_sys::relation_close(table, pg_sys::NoLock as i32);
+            }
+            access.map(|access| (table, access))
         }
+    }
+
+    fn know(&self, generation: u64, role: Oid, way: Option<Rc<Access>>) {
+        let mut known = self.known.borrow_mut();
+        // A session that changes its role often keeps a bounded number of ways.
+        if known.generation != generation || known.ways.len() == MAX_ROLES {
+            *known = Known { generation, ways: Vec::new() };
+        }
+        known.ways.retain(|(owner, _)| *owner != role);
+        known.ways.push((role, way));
     }
 
     /// The way to the rows of the open table.
-    unsafe fn access(&self, table: pg_sys::Relation) -> Option<Rc<Access>> {
-        // SAFETY: the table is open. Opening it has told us of all changes that there were.
-        let state = unsafe { (invalidation::generation(), (*table).rd_id) };
-        let known = self.access.borrow().clone();
-        if let Some((_, access)) = known.filter(|(then, _)| *then == state) {
-            return access;
-        }
-        // SAFETY: as above.
-        let access = unsafe { self.find_access(table) }.map(Rc::new);
-        self.access.replace(Some((state, access.clone())));
-        access
-    }
-
     unsafe fn find_access(&self, table: pg_sys::Relation) -> Option<Access> {
         // SAFETY: the table is open, and so are its indexes while they are looked at.
         unsafe {
@@ -161,7 +195,8 @@ impl Lookup {
                 let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as i32);
                 let comparisons = self.comparisons(index, &key);
                 pg_sys::index_close(index, pg_sys::NoLock as i32);
-                Some(Access { index: oid, comparisons: comparisons?, places: places.clone() })
+                let (table, places) = ((*table).rd_id, places.clone());
+                Some(Access { table, index: oid, comparisons: comparisons?, places })
             })
         }
     }
@@ -211,13 +246,11 @@ impl Lookup {
     }
 }
 
-/// Whether the current role may read every row and column of this table, and nobody watches.
-unsafe fn may_read_all(schema: Oid, table: Oid) -> bool {
+/// Whether the role may read every row and column of this table.
+unsafe fn may_read_all(schema: Oid, table: Oid, role: Oid) -> bool {
     const OK: pg_sys::AclResult::Type = pg_sys::AclResult::ACLCHECK_OK;
     // SAFETY: the table exists, for it is open, and so does its schema.
     unsafe {
-        let role = pg_sys::GetUserId();
-        let watcher = pg_sys::ExecutorCheckPerms_hook;
         #[cfg(any(feature = "pg14", feature = "pg15"))]
         let may_use_schema =
             pg_sys::pg_namespace_aclcheck(schema, role, pg_sys::ACL_USAGE as pg_sys::AclMode);
@@ -228,8 +261,7 @@ unsafe fn may_read_all(schema: Oid, table: Oid) -> bool {
             role,
             pg_sys::ACL_USAGE as pg_sys::AclMode,
         );
-        watcher.is_none()
-            && may_use_schema == OK
+        may_use_schema == OK
             && pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as pg_sys::AclMode) == OK
             && pg_sys::check_enable_rls(table, Oid::INVALID, true)
                 != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32

@@ -162,7 +162,7 @@ impl Statement {
 }
 
 /// An API has three roles.
-const MAX_ROLES: usize = 15;
+pub const MAX_ROLES: usize = 15;
 
 /// Whether a message names a table, with or without its schema, or a column by its alias.
 fn names(message: &str, table: &str) -> bool {

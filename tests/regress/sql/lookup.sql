@@ -102,7 +102,31 @@ ALTER ROLE regress_reader BYPASSRLS;
 SET ROLE regress_reader;
 SELECT check_feature_limit(:user, 'insights') - 'period' - 'reset_at';
 RESET ROLE;
+-- The same the other way, without a change of a table in between.
+CREATE ROLE regress_bypasser BYPASSRLS;
+GRANT EXECUTE ON FUNCTION check_feature_limit TO regress_bypasser;
+GRANT SELECT ON feature_usage, user_plans, plan_limits, usage_features TO regress_bypasser;
+SET ROLE regress_bypasser;
+SELECT check_feature_limit(:user, 'insights') -> 'current_usage';
+RESET ROLE;
+ALTER ROLE regress_bypasser NOBYPASSRLS;
+SET ROLE regress_bypasser;
+SELECT check_feature_limit(:user, 'insights') -> 'current_usage';
+RESET ROLE;
+ALTER ROLE regress_reader NOBYPASSRLS;
+SET ROLE regress_reader;
+SELECT check_feature_limit(:user, 'insights') - 'period' - 'reset_at';
+RESET ROLE;
+-- What it may do as a member of another role, it may no longer when it is none.
+ALTER ROLE regress_reader BYPASSRLS;
+CREATE ROLE regress_readers;
 REVOKE SELECT ON user_plans FROM regress_reader;
+GRANT SELECT ON user_plans TO regress_readers;
+GRANT regress_readers TO regress_reader;
+SET ROLE regress_reader;
+SELECT check_feature_limit(:user, 'insights') - 'period' - 'reset_at';
+RESET ROLE;
+REVOKE regress_readers FROM regress_reader;
 SET ROLE regress_reader;
 SELECT check_feature_limit(:user, 'insights');
 RESET ROLE;
@@ -118,3 +142,5 @@ TABLE state;
 \c :home
 DROP DATABASE feature_usage_lookup;
 DROP ROLE regress_reader;
+DROP ROLE regress_readers;
+DROP ROLE regress_bypasser;
