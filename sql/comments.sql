@@ -20,9 +20,9 @@ COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text) IS
 'Checks and counts in one atomic step: whatever runs at the same time, no more than the limit is admitted. Gives what check_feature_limit() gives, current_usage being the count afterwards, and consumed: p_amount, or 0 where it was denied. With p_idempotency_key (1 to 255 bytes, for this user) a retry is counted once and answered alike, with "replayed": true; other arguments give IDEMPOTENCY_MISMATCH. A denial is not kept. Errors: 22004 for a NULL user, 22003 for a count over 2147483647, 22023 for a key that is none.';
 COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text) IS
 'Counts p_amount as consume_feature() does, for work that is slow or may fail: gives reservation_id and expires_at, and reserved, which is how much of current_usage is reserved. What is neither committed nor released within p_ttl, from 1 second to 24 hours, is given back. Errors: those of consume_feature(), 22004 for a NULL p_ttl, 22023 for one out of range.';
-COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer) IS
+COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
 'Ends a reservation after success. p_actual, by default what was reserved, is what is counted: if it is less, the rest is given back; if it is more, all of it is counted and the next call is denied. Counts in the period of the reservation, also when that or the reservation is over ("late": true). The same commit again has the same answer; another one has "committed": false and RESERVATION_FINALIZED. Errors: 22004 for a NULL id, 22023 for a negative amount, P0002 for an unknown reservation.';
-COMMENT ON FUNCTION @extschema@.release_reservation(uuid) IS
+COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
 'Ends a reservation after failure and gives all of it back. The same release again has the same answer; one after a commit has "released": false and RESERVATION_FINALIZED. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
 COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
 'Gives back what expired reservations hold, at most p_limit of them, and gives their number. For a scheduler: each user''s own are given back at their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
@@ -30,8 +30,6 @@ COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
 'Counts a batch of events that have happened, without asking the limit: [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]. All or nothing; batches that overlap never deadlock. A period that is not given is the current one. Gives how many events were counted, which leaves out those whose key was counted before. Errors: 22004 for a NULL, 22023 for what is not an array and for a bad event, whose index it names, 22003 for a count over 2147483647.';
 COMMENT ON FUNCTION @extschema@.prune_feature_usage(interval, interval) IS
 'Deletes idempotency keys and settled reservations older than p_older_than and, only if p_periods_older_than is given, counts of periods that ended longer ago than that. Gives how many of each: {"idempotency_keys", "reservations", "periods"}. Errors: 22004 for a NULL p_older_than, 22023 for a negative age.';
-COMMENT ON FUNCTION @extschema@.feature_usage_admits(integer, boolean) IS
-'Part of consume_feature() and reserve_feature(): the rules of check_feature_limit(), asked of the row that is being counted.';
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger of usage_features: tells every session that the registry has changed.';
 

@@ -19,12 +19,13 @@ BEGIN
          'reserved until it is committed, released or, once its amount has been given back, expired.'),
         ('expires_at', 'timestamptz NOT NULL', 'timestamp with time zone', 'When its amount is given back.'),
         ('actual', 'integer', 'integer', 'What a commit has counted.'),
+        ('counter_id', 'text', 'text', 'The id of the row of feature_usage in which it is counted.'),
         ('late', 'boolean', 'boolean', 'Whether it was settled after its end.'),
         ('created_at', 'timestamptz NOT NULL DEFAULT now()', 'any', 'When it was made.'),
         ('updated_at', 'timestamptz NOT NULL DEFAULT now()', 'any', 'When its status changed last.')
        ) AS wanted (name, definition, types, description);
 
-    PERFORM @extschema@.feature_usage_setup_key(reservations, ARRAY['reservation_id']);
+    PERFORM @extschema@.feature_usage_setup_key(reservations, ARRAY['reservation_id', 'user_id']);
     -- Only what is open is ever searched for, and that is little. One index: of two that know what
     -- is open, the planner might choose the wrong one while the table has no statistics.
     PERFORM @extschema@.feature_usage_setup_index(reservations, 'feature_reservations_open',

@@ -8,8 +8,7 @@ DECLARE
     writers constant text[] := ARRAY['increment_voice_seconds', 'increment_insights_count',
         'increment_therai_calls', 'increment_chat_messages', 'increment_images_generated',
         'increment_feature_usage', 'consume_feature', 'reserve_feature', 'commit_reservation',
-        'release_reservation', 'expire_reservations', 'record_usage', 'prune_feature_usage',
-        'feature_usage_admits'];
+        'release_reservation', 'expire_reservations', 'record_usage', 'prune_feature_usage'];
     extension record;
     routine record;
     grantee text;

@@ -1,15 +1,17 @@
 //! What all functions ask of their arguments.
 
-use crate::domain::period::{Period, PeriodKind};
-use crate::error::Error;
-use crate::store::clock;
+use crate::error::Report;
+use crate::error::argument::ArgumentError;
 
 /// An argument that must be given.
 pub fn required<T>(value: Option<T>, name: &'static str) -> T {
-    value.unwrap_or_else(|| Error::NullArgument { name }.raise())
+    value.unwrap_or_else(|| ArgumentError::Null { name }.raise())
 }
 
-/// The period of this kind in which the transaction began.
-pub fn current_period(kind: PeriodKind) -> Period {
-    Period::containing(kind, clock::now())
+/// An amount that is not negative.
+pub fn not_negative(amount: i32, name: &'static str) -> i32 {
+    if amount < 0 {
+        ArgumentError::NegativeAmount { name, amount }.raise();
+    }
+    amount
 }

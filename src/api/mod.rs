@@ -1,15 +1,14 @@
-//! The SQL functions: arguments in, the rules or the store called, the result out.
+//! The SQL functions: arguments in, one action called, result out.
 
-mod admission;
-mod admits;
 mod arguments;
 mod check_feature_limit;
+mod commit_reservation;
 mod consume_feature;
+mod expire_reservations;
 mod get_user_limits;
+mod increment_feature_usage;
 mod increments;
-mod jsonb;
-mod jsonb_text;
-mod once;
 mod record_usage;
-mod registry_trigger;
-mod reservations;
+mod release_reservation;
+mod reserve_feature;
+mod usage_features_changed;

@@ -1,18 +1,20 @@
-//! The answer of a check, as callers read it.
+//! The answer of a check, a consume or a reserve, as callers read it.
 
 use serde::Serialize;
 
-use super::decision::{Allowance, Denial};
-use super::feature::Feature;
-use super::period::Period;
-use super::timestamp::iso8601;
+use crate::decision::Allowance;
+use crate::denial::Denial;
+use crate::feature::Feature;
+use crate::period::Period;
+use crate::timestamp::iso8601;
 
-/// The answer itself. Further keys may be added; none is ever renamed.
+/// The answer. Keys may be added; none is ever renamed.
 ///
-/// The fields are in the order in which jsonb stores keys, shortest first, which saves it sorting.
+/// The fields are in the order in which jsonb stores keys, shortest first, so that nothing has to be
+/// sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// `Some(None)`, a null, is unlimited.
+    /// `Some(None)`, a JSON null, means unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Option<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +22,7 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     allowed: bool,
-    /// What a consume has counted.
+    /// How much a consume counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     consumed: Option<i32>,
     /// How much of the current usage is reserved.
@@ -28,7 +30,7 @@ pub struct Answer {
     reserved: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<String>,
-    /// What is left: after the requested amount where it is allowed, without it where it is not.
+    /// What is left: after the requested amount if it is allowed, without it if it is denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining: Option<Option<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,12 +50,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// About a feature that is not known.
+    /// The answer about a feature that is not registered.
     pub fn of_unknown_feature() -> Self {
         Self::default().denied(Denial::InvalidFeature)
     }
 
-    /// About a feature and a period: the one that was asked for, or the current one.
+    /// The answer about a feature in a period.
     pub fn new(feature: &Feature, period: Period, decision: Result<Allowance, Denial>) -> Self {
         let subject = Self {
             feature_type: Some(feature.feature_type.clone()),
@@ -67,17 +69,17 @@ impl Answer {
         }
     }
 
-    /// The same, with how much of the current usage is reserved.
+    /// Adds how much of the current usage is reserved.
     pub fn with_reserved(self, reserved: i64) -> Self {
         Self { reserved: self.current_usage.map(|_| reserved), ..self }
     }
 
-    /// The same, with what was counted: the amount, or nothing where it was denied.
+    /// Adds what was counted: the amount, or 0 if it was denied.
     pub fn with_consumed(self, amount: i32) -> Self {
         Self { consumed: Some(if self.allowed { amount } else { 0 }), ..self }
     }
 
-    /// The same, with the reservation that holds the amount, beside those that there were.
+    /// Adds the new reservation, and its amount to what is reserved.
     pub fn with_reservation(self, reservation_id: String, expires_at: String, amount: i32) -> Self {
         Self {
             reservation_id: Some(reservation_id),
@@ -131,42 +133,10 @@ impl Answer {
     }
 }
 
-impl Denial {
-    /// The code that programs read.
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::InvalidFeature => "INVALID_FEATURE",
-            Self::InvalidAmount => "INVALID_AMOUNT",
-            Self::InvalidPeriod => "INVALID_PERIOD",
-            Self::TrialExpired { .. } => "TRIAL_EXPIRED",
-            Self::NoSubscription => "NO_SUBSCRIPTION",
-            Self::UnknownPlan { .. } => "UNKNOWN_PLAN",
-            Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
-            Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
-        }
-    }
-
-    /// The sentence that people read.
-    fn reason(&self, feature_type: &str) -> String {
-        match self {
-            Self::InvalidFeature => "unknown feature type".to_owned(),
-            Self::InvalidAmount => "the requested amount must be 0 or more".to_owned(),
-            Self::InvalidPeriod => format!("not a period of {feature_type}"),
-            Self::TrialExpired { trial_end_date } => format!("the trial ended at {trial_end_date}"),
-            Self::NoSubscription => "no active subscription".to_owned(),
-            Self::UnknownPlan { plan_id } => format!("plan \"{plan_id}\" is not available"),
-            Self::IdempotencyMismatch => "the idempotency key was used for another call".to_owned(),
-            Self::LimitExceeded { limit, current_usage } => {
-                format!("{feature_type} limit exceeded ({current_usage}/{limit})")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::period::PeriodKind;
+    use crate::period::PeriodKind;
     use serde_json::{Value, json};
 
     fn about_images(decision: Result<Allowance, Denial>) -> Value {
@@ -175,6 +145,7 @@ mod tests {
             usage_column: "images_generated".into(),
             limit_column: "image_generation_daily_limit".into(),
             period: PeriodKind::Day,
+            max_count: i32::MAX.into(),
         };
         written(&Answer::new(
             &feature,
@@ -257,6 +228,7 @@ mod tests {
             usage_column: "chat_messages".into(),
             limit_column: "chat_messages_daily_limit".into(),
             period: PeriodKind::Day,
+            max_count: i32::MAX.into(),
         };
         let period = Period::parse(PeriodKind::Day, "2025-02-10").expect("a day");
         let text = serde_json::to_string(&Answer::new(&feature, period, Err(denial)))

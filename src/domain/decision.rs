@@ -1,39 +1,16 @@
-//! The decision: may this user use this much more of this feature now?
+//! The decision: may this user use this amount of this feature now?
 
-use super::subscription::Subscription;
+use crate::denial::Denial;
+use crate::subscription::Subscription;
 
-/// What was read for one user, one feature and one period.
+/// What a plan says of one feature to one user.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct Entitlement {
     pub subscription: Subscription,
     /// Whether the plan is in `plan_limits` and active there.
     pub plan_is_known: bool,
-    /// The plan's limit; NULL is unlimited, and only in a plan that is known.
+    /// The plan's limit. `None` is unlimited, but only in a plan that is known.
     pub limit: Option<i64>,
-    pub current_usage: i64,
-    /// Whether reservations may hold a part of the counts of this period, of whatever feature.
-    pub has_reservations: bool,
-}
-
-/// Why the answer is no.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
-    InvalidFeature,
-    InvalidAmount,
-    InvalidPeriod,
-    TrialExpired {
-        trial_end_date: String,
-    },
-    NoSubscription,
-    UnknownPlan {
-        plan_id: String,
-    },
-    LimitExceeded {
-        limit: i64,
-        current_usage: i64,
-    },
-    /// Not of the rules: the call's idempotency key was used for another call.
-    IdempotencyMismatch,
 }
 
 /// Why the answer is yes: the limit, if there is one, and what is left of it afterwards.
@@ -44,32 +21,33 @@ pub enum Allowance {
 }
 
 impl Allowance {
-    /// The same after the amount has been counted, and what had expired given back.
-    pub fn counted(self, amount: i64, given_back: i64) -> Self {
-        let after = |current_usage| current_usage + amount - given_back;
+    /// The same allowance once the amount is counted.
+    pub fn counted(self, amount: i64) -> Self {
         match self {
             Self::Unlimited { current_usage } => {
-                Self::Unlimited { current_usage: after(current_usage) }
+                Self::Unlimited { current_usage: current_usage + amount }
             }
-            Self::WithinLimit { limit, current_usage, remaining } => Self::WithinLimit {
-                limit,
-                current_usage: after(current_usage),
-                remaining: remaining + given_back,
-            },
+            Self::WithinLimit { limit, current_usage, remaining } => {
+                Self::WithinLimit { limit, current_usage: current_usage + amount, remaining }
+            }
         }
     }
 }
 
-/// The rules in the order in which they are asked, each of them closed: whatever is unknown or
-/// missing is a denial. `now` is in seconds since 1970.
-pub fn decide(standing: &Standing, amount: i64, now: f64) -> Result<Allowance, Denial> {
-    standing.subscription.entitlement(now)?;
-    if !standing.plan_is_known {
-        let plan_id = standing.subscription.plan_id().to_owned();
+/// Asks the rules in their order, and stops at the first that denies. Whatever is unknown or missing
+/// is a denial. `now` is in seconds since 1970.
+pub fn decide(
+    entitlement: &Entitlement,
+    current_usage: i64,
+    amount: i64,
+    now: f64,
+) -> Result<Allowance, Denial> {
+    entitlement.subscription.require_active(now)?;
+    if !entitlement.plan_is_known {
+        let plan_id = entitlement.subscription.plan_id().to_owned();
         return Err(Denial::UnknownPlan { plan_id });
     }
-    let current_usage = standing.current_usage;
-    let Some(limit) = standing.limit else {
+    let Some(limit) = entitlement.limit else {
         return Ok(Allowance::Unlimited { current_usage });
     };
     match limit.saturating_sub(current_usage).saturating_sub(amount) {
@@ -82,8 +60,8 @@ pub fn decide(standing: &Standing, amount: i64, now: f64) -> Result<Allowance, D
 mod tests {
     use super::*;
 
-    fn free(limit: Option<i64>, current_usage: i64) -> Standing {
-        Standing { plan_is_known: true, limit, current_usage, ..Standing::default() }
+    fn free(limit: Option<i64>) -> Entitlement {
+        Entitlement { plan_is_known: true, limit, ..Entitlement::default() }
     }
 
     #[test]
@@ -92,27 +70,27 @@ mod tests {
             Ok(Allowance::WithinLimit { limit: 3, current_usage, remaining })
         };
         let exceeded = |current_usage| Err(Denial::LimitExceeded { limit: 3, current_usage });
-        assert_eq!(decide(&free(Some(3), 0), 1, 0.0), within(0, 2));
-        assert_eq!(decide(&free(Some(3), 2), 1, 0.0), within(2, 0));
-        assert_eq!(decide(&free(Some(3), 3), 0, 0.0), within(3, 0));
-        assert_eq!(decide(&free(Some(3), 3), 1, 0.0), exceeded(3));
-        assert_eq!(decide(&free(Some(3), 0), 4, 0.0), exceeded(0));
-        assert_eq!(decide(&free(Some(3), 4), 0, 0.0), exceeded(4));
+        assert_eq!(decide(&free(Some(3)), 0, 1, 0.0), within(0, 2));
+        assert_eq!(decide(&free(Some(3)), 2, 1, 0.0), within(2, 0));
+        assert_eq!(decide(&free(Some(3)), 3, 0, 0.0), within(3, 0));
+        assert_eq!(decide(&free(Some(3)), 3, 1, 0.0), exceeded(3));
+        assert_eq!(decide(&free(Some(3)), 0, 4, 0.0), exceeded(0));
+        assert_eq!(decide(&free(Some(3)), 4, 0, 0.0), exceeded(4));
     }
 
     #[test]
     fn a_limit_of_zero_allows_nothing() {
         let exceeded = Err(Denial::LimitExceeded { limit: 0, current_usage: 0 });
-        assert_eq!(decide(&free(Some(0), 0), 1, 0.0), exceeded);
+        assert_eq!(decide(&free(Some(0)), 0, 1, 0.0), exceeded);
     }
 
     #[test]
     fn the_largest_integers_do_not_wrap_around() {
         let max = i64::from(i32::MAX);
         let exceeded = Err(Denial::LimitExceeded { limit: max, current_usage: max });
-        assert_eq!(decide(&free(Some(max), max), max, 0.0), exceeded);
+        assert_eq!(decide(&free(Some(max)), max, max, 0.0), exceeded);
         assert_eq!(
-            decide(&free(Some(i64::from(i32::MIN)), max), max, 0.0),
+            decide(&free(Some(i64::from(i32::MIN))), max, max, 0.0),
             Err(Denial::LimitExceeded { limit: i64::from(i32::MIN), current_usage: max })
         );
     }
@@ -120,22 +98,22 @@ mod tests {
     #[test]
     fn null_is_unlimited_only_in_a_plan_that_is_known() {
         let unlimited = Ok(Allowance::Unlimited { current_usage: 7 });
-        assert_eq!(decide(&free(None, 7), i64::from(i32::MAX), 0.0), unlimited);
-        let unknown = Standing { plan_is_known: false, ..free(None, 7) };
+        assert_eq!(decide(&free(None), 7, i64::from(i32::MAX), 0.0), unlimited);
+        let unknown = Entitlement { plan_is_known: false, ..free(None) };
         let denied = Err(Denial::UnknownPlan { plan_id: "free".into() });
-        assert_eq!(decide(&unknown, 1, 0.0), denied);
+        assert_eq!(decide(&unknown, 7, 1, 0.0), denied);
     }
 
     #[test]
     fn the_subscription_is_asked_before_the_plan_and_the_plan_before_the_limit() {
-        let mut standing = Standing { plan_is_known: false, ..free(Some(0), 9) };
-        standing.subscription.plan_id = Some("pro".into());
-        assert_eq!(decide(&standing, 1, 0.0), Err(Denial::NoSubscription));
-        standing.subscription.is_active = Some(true);
-        standing.subscription.status = Some("active".into());
-        assert_eq!(decide(&standing, 1, 0.0), Err(Denial::UnknownPlan { plan_id: "pro".into() }));
-        standing.plan_is_known = true;
+        let mut plan = Entitlement { plan_is_known: false, ..free(Some(0)) };
+        plan.subscription.plan_id = Some("pro".into());
+        assert_eq!(decide(&plan, 9, 1, 0.0), Err(Denial::NoSubscription));
+        plan.subscription.is_active = Some(true);
+        plan.subscription.status = Some("active".into());
+        assert_eq!(decide(&plan, 9, 1, 0.0), Err(Denial::UnknownPlan { plan_id: "pro".into() }));
+        plan.plan_is_known = true;
         let exceeded = Err(Denial::LimitExceeded { limit: 0, current_usage: 9 });
-        assert_eq!(decide(&standing, 1, 0.0), exceeded);
+        assert_eq!(decide(&plan, 9, 1, 0.0), exceeded);
     }
 }

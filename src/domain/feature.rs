@@ -1,6 +1,6 @@
 //! Features: what is counted, in which column, against which limit.
 
-use super::period::PeriodKind;
+use crate::period::PeriodKind;
 
 /// A row of the registry, `usage_features`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +12,16 @@ pub struct Feature {
     /// The column of `plan_limits` that holds the limit.
     pub limit_column: String,
     pub period: PeriodKind,
+    /// The largest count that the type of the usage column can hold.
+    pub max_count: i64,
 }
 
 impl Feature {
+    /// Whether the counter has room for an amount beside this count.
+    pub fn has_room(&self, counted: i64, amount: i64) -> bool {
+        counted.checked_add(amount).is_some_and(|sum| sum <= self.max_count)
+    }
+
     /// The key of this feature's limit in the answer of `get_user_limits`.
     pub fn limit_key(&self) -> &str {
         self.limit_column.strip_suffix("_limit").unwrap_or(&self.limit_column)
@@ -32,9 +39,27 @@ mod tests {
             usage_column: "images_generated".into(),
             limit_column: "image_generation_daily_limit".into(),
             period: PeriodKind::Day,
+            max_count: i32::MAX.into(),
         };
         assert_eq!(feature.limit_key(), "image_generation_daily");
         feature.limit_column = "videos".into();
         assert_eq!(feature.limit_key(), "videos");
+    }
+    #[test]
+    fn a_counter_has_room_up_to_the_largest_number_of_its_type() {
+        let feature = |max_count| Feature {
+            feature_type: "chat".into(),
+            usage_column: "chat_messages".into(),
+            limit_column: "chat_messages_daily_limit".into(),
+            period: PeriodKind::Day,
+            max_count,
+        };
+        let integer = feature(i32::MAX.into());
+        assert!(integer.has_room(2147483646, 1));
+        assert!(!integer.has_room(2147483647, 1));
+        let bigint = feature(i64::MAX);
+        assert!(bigint.has_room(2147483647, 1));
+        assert!(bigint.has_room(i64::MAX - 1, 1));
+        assert!(!bigint.has_room(i64::MAX, 1));
     }
 }

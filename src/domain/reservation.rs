@@ -1,13 +1,13 @@
-//! Reservations as a state machine: what a commit, a release or the clock does to one.
+//! Reservations as a state machine: what a commit, a release and expiry do to one.
 
-/// Where a reservation stands.
+/// The state of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Its amount is counted, and held until it is settled or expires.
+    /// Open: its amount is counted until the reservation is settled or expires.
     Reserved,
     Committed,
     Released,
-    /// Its amount has been given back because nobody settled it in time.
+    /// Its amount was given back because nobody settled it in time.
     Expired,
 }
 
@@ -32,19 +32,18 @@ impl Status {
 pub struct Reservation {
     pub amount: i32,
     pub status: Status,
-    /// Whether its time is over, though nobody may have given its amount back yet; of one that has
-    /// been settled, whether that was after its time.
+    /// If it is open: whether its time is over. If it is settled: whether that was after its time.
     pub is_past: bool,
-    /// What a commit has counted.
+    /// How much a commit counted.
     pub actual: Option<i32>,
 }
 
-/// What becomes of a reservation that is settled.
+/// The result of settling a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// It changes, and so does the counter.
+    /// The reservation changes, and so may the counter.
     Change(Change),
-    /// It was settled in just this way before: the answer of then holds.
+    /// It was settled in the same way before: the answer is the same.
     Repeat,
     /// It was settled in another way before.
     Finalized,
@@ -55,14 +54,14 @@ pub struct Change {
     pub status: Status,
     /// What is added to the counter.
     pub delta: i32,
-    /// Whether it came after the reservation had ended.
+    /// Whether the reservation had expired.
     pub late: bool,
     pub actual: Option<i32>,
 }
 
 impl Reservation {
-    /// Counts what was really used, by default what was reserved: the truth is recorded, whether
-    /// it is less, more, or too late.
+    /// Counts what was used, by default what was reserved. More, less and late are all counted,
+    /// because it has happened.
     pub fn commit(self, actual: Option<i32>) -> Settlement {
         let actual = actual.unwrap_or(self.amount);
         match self.status {
@@ -91,8 +90,8 @@ impl Reservation {
         }
     }
 
-    /// What the counter still holds for it. Neither this nor what is used is negative, so their
-    /// difference is an integer.
+    /// How much of the counter it accounts for. Neither this nor what was used is negative, so
+    /// their difference fits into an integer.
     fn held(self) -> i32 {
         if self.status == Status::Reserved { self.amount } else { 0 }
     }
@@ -102,11 +101,35 @@ impl Reservation {
     }
 }
 
+/// How much of one counter its open reservations hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub live: i64,
+    /// Held by reservations that have expired but were not given back yet.
+    pub past: i64,
+}
+
+impl Held {
+    /// How much of `amount`, held by some of these reservations, the counter can give back.
+    ///
+    /// All of it, unless somebody lowered the counter by hand: what the other open reservations
+    /// hold stays counted, and so does whatever is left after them.
+    pub fn returnable(self, counted: i64, amount: i64) -> i64 {
+        let others = self.live + self.past - amount;
+        (counted - others).clamp(0, amount)
+    }
+
+    /// The usage without expired reservations.
+    pub fn usage(self, counted: i64) -> i64 {
+        counted - self.returnable(counted, self.past)
+    }
+}
+
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 24 * 60 * 60 * SECOND;
 
-/// A time to live in microseconds, if it is one: 1 second to 24 hours. A month has no fixed length,
-/// and of an infinite interval all parts are the largest there are.
+/// A time to live in microseconds, if it is within 1 second and 24 hours. Months are refused because
+/// they have no fixed length; in an infinite interval every part has its largest value.
 pub fn ttl_in_microseconds(months: i32, days: i32, microseconds: i64) -> Option<i64> {
     let total = i64::from(days).checked_mul(DAY)?.checked_add(microseconds)?;
     (months == 0 && (SECOND..=DAY).contains(&total)).then_some(total)
@@ -161,6 +184,25 @@ mod tests {
         assert_eq!(reservation(Status::Reserved).release(), released(-5, false));
         assert_eq!(reservation(Status::Expired).release(), released(0, true));
         assert_eq!(reservation(Status::Released).release(), Settlement::Repeat);
+    }
+
+    #[test]
+    fn what_is_given_back_is_what_was_held() {
+        let held = Held { live: 5, past: 0 };
+        assert_eq!(held.returnable(9, 5), 5);
+        assert_eq!(held.returnable(5, 5), 5);
+        assert_eq!(Held { live: 3, past: 4 }.usage(10), 6);
+    }
+
+    #[test]
+    fn a_counter_that_was_lowered_by_hand_keeps_what_others_hold() {
+        let two = Held { live: 10, past: 0 };
+        assert_eq!(two.returnable(5, 5), 0);
+        assert_eq!(two.returnable(7, 5), 2);
+        assert_eq!(Held { live: 5, past: 0 }.returnable(3, 5), 3);
+        assert_eq!(Held { live: 5, past: 0 }.returnable(0, 5), 0);
+        assert_eq!(Held { live: 3, past: 4 }.usage(5), 3);
+        assert_eq!(Held { live: 3, past: 4 }.usage(2), 2);
     }
 
     #[test]

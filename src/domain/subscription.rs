@@ -1,30 +1,30 @@
-//! A user's subscription, and whether it entitles them to a plan at all.
+//! A user's subscription, and whether it is active.
 
-use super::decision::Denial;
-use super::timestamp::iso8601_from_epoch;
+use crate::denial::Denial;
+use crate::timestamp::iso8601_from_epoch;
 
 /// The plan of a user who has none.
 pub const FREE_PLAN: &str = "free";
 
-/// What `user_plans` says of one user. A user without a row has `Subscription::default()`.
+/// A row of `user_plans`. A user without one has `Subscription::default()`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subscription {
     pub plan_id: Option<String>,
     pub is_active: Option<bool>,
     pub status: Option<String>,
-    /// Seconds since 1970, as Postgres' `date_part('epoch', …)` gives them.
+    /// Seconds since 1970; Postgres' `infinity` is an infinity here.
     pub trial_end: Option<f64>,
 }
 
 impl Subscription {
-    /// The user's plan; no row and a NULL plan are the plan `free`.
+    /// The user's plan. No row and a NULL plan both mean plan `free`.
     pub fn plan_id(&self) -> &str {
         self.plan_id.as_deref().unwrap_or(FREE_PLAN)
     }
 
-    /// Whether the plan counts now. The free plan ends with its trial; any other needs an active
-    /// subscription, and a NULL is not an active one.
-    pub fn entitlement(&self, now: f64) -> Result<(), Denial> {
+    /// Denies unless the plan can be used now. The free plan ends with its trial; any other plan
+    /// needs an active subscription, and NULL is not active.
+    pub fn require_active(&self, now: f64) -> Result<(), Denial> {
         if self.plan_id() == FREE_PLAN {
             return match self.trial_end {
                 Some(end) if end < now => {
@@ -58,24 +58,24 @@ mod tests {
     #[test]
     fn without_a_plan_the_user_is_on_the_free_plan() {
         assert_eq!(Subscription::default().plan_id(), FREE_PLAN);
-        assert_eq!(Subscription::default().entitlement(0.0), Ok(()));
+        assert_eq!(Subscription::default().require_active(0.0), Ok(()));
     }
 
     #[test]
     fn the_free_plan_ends_with_its_trial() {
         let trial = |trial_end| Subscription { trial_end, ..Subscription::default() };
         let expired = |end: &str| Err(Denial::TrialExpired { trial_end_date: end.into() });
-        assert_eq!(trial(Some(10.0)).entitlement(9.0), Ok(()));
-        assert_eq!(trial(Some(10.0)).entitlement(10.0), Ok(()));
-        assert_eq!(trial(Some(10.0)).entitlement(10.000001), expired("1970-01-01T00:00:10Z"));
-        assert_eq!(trial(Some(f64::INFINITY)).entitlement(1e15), Ok(()));
-        assert_eq!(trial(Some(f64::NEG_INFINITY)).entitlement(0.0), expired("-infinity"));
+        assert_eq!(trial(Some(10.0)).require_active(9.0), Ok(()));
+        assert_eq!(trial(Some(10.0)).require_active(10.0), Ok(()));
+        assert_eq!(trial(Some(10.0)).require_active(10.000001), expired("1970-01-01T00:00:10Z"));
+        assert_eq!(trial(Some(f64::INFINITY)).require_active(1e15), Ok(()));
+        assert_eq!(trial(Some(f64::NEG_INFINITY)).require_active(0.0), expired("-infinity"));
     }
 
     #[test]
     fn another_plan_needs_an_active_subscription() {
         for status in ["active", "trialing"] {
-            assert_eq!(paid(Some(true), Some(status)).entitlement(0.0), Ok(()));
+            assert_eq!(paid(Some(true), Some(status)).require_active(0.0), Ok(()));
         }
         for (is_active, status) in [
             (Some(false), Some("active")),
@@ -88,13 +88,13 @@ mod tests {
             (None, None),
         ] {
             let subscription = paid(is_active, status);
-            assert_eq!(subscription.entitlement(0.0), Err(Denial::NoSubscription), "{status:?}");
+            assert_eq!(subscription.require_active(0.0), Err(Denial::NoSubscription), "{status:?}");
         }
     }
 
     #[test]
     fn a_paid_plan_does_not_end_with_an_old_trial() {
         let paid = Subscription { trial_end: Some(1.0), ..paid(Some(true), Some("active")) };
-        assert_eq!(paid.entitlement(2.0), Ok(()));
+        assert_eq!(paid.require_active(2.0), Ok(()));
     }
 }

@@ -1,68 +1,63 @@
-//! The summary of a user's plan and usage that `get_user_limits` gives.
+//! The summary of a user's plan and usage, the result of `get_user_limits`.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::feature::Feature;
+use crate::feature::Feature;
 
-/// `{"limits": …, "usage": …}`; an unknown plan has no limits.
+/// `{"limits": …, "usage": …}`. The limits of an unknown plan are null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     limits: Option<Map<String, Value>>,
     usage: Map<String, Value>,
 }
 
-/// A row of `plan_limits`.
+/// A plan that is active.
 pub struct Plan {
-    /// The whole row, by column.
-    pub columns: Map<String, Value>,
-    /// The names of its boolean columns.
-    pub boolean_columns: Vec<String>,
+    pub plan_id: Option<String>,
+    pub plan_name: Option<String>,
+    /// The limit of each feature, in the order of the registry; `None` is unlimited.
+    pub limits: Vec<Option<i64>>,
+    /// The `has_…` columns.
+    pub flags: Vec<(String, bool)>,
 }
 
 impl Summary {
-    /// `usage` gives each feature with its count in its own current period.
+    /// `usage` has the count of each feature in its own current period.
     pub fn new<'a>(
         plan: Option<Plan>,
-        usage: impl Iterator<Item = (&'a Feature, i64)> + Clone,
+        features: impl Iterator<Item = &'a Feature> + Clone,
+        usage: &[i64],
     ) -> Self {
-        let features = usage.clone().map(|(feature, _)| feature);
+        let counts = features.clone().zip(usage);
         Self {
             limits: plan.map(|plan| plan.limits(features)),
-            usage: usage.map(|(feature, n)| (feature.usage_column.clone(), n.into())).collect(),
+            usage: counts.map(|(feature, n)| (feature.usage_column.clone(), (*n).into())).collect(),
         }
     }
 }
 
 impl Plan {
-    fn limits<'a>(&self, features: impl Iterator<Item = &'a Feature>) -> Map<String, Value> {
+    fn limits<'a>(self, features: impl Iterator<Item = &'a Feature>) -> Map<String, Value> {
         let mut limits: Map<String, Value> = features
-            .map(|feature| (feature.limit_key().to_owned(), self.column(&feature.limit_column)))
+            .zip(self.limits)
+            .map(|(feature, limit)| (feature.limit_key().to_owned(), limit.into()))
             .collect();
-        limits.insert("plan_id".to_owned(), self.column("plan_id"));
-        limits.insert("plan_name".to_owned(), self.column("plan_name"));
-        limits.insert("features".to_owned(), Value::Object(self.flags()));
+        let flag = |(name, is_set): (String, bool)| {
+            name.strip_prefix("has_").map(|name| (name.to_owned(), is_set.into()))
+        };
+        let flags: Map<String, Value> = self.flags.into_iter().filter_map(flag).collect();
+        limits.insert("plan_id".to_owned(), self.plan_id.into());
+        limits.insert("plan_name".to_owned(), self.plan_name.into());
+        limits.insert("features".to_owned(), Value::Object(flags));
         limits
-    }
-
-    /// The `has_…` columns without their prefix. A NULL says nothing, and so grants nothing.
-    fn flags(&self) -> Map<String, Value> {
-        self.boolean_columns
-            .iter()
-            .filter_map(|name| name.strip_prefix("has_").map(|flag| (name, flag)))
-            .map(|(name, flag)| (flag.to_owned(), (self.column(name) == true).into()))
-            .collect()
-    }
-
-    fn column(&self, name: &str) -> Value {
-        self.columns.get(name).cloned().unwrap_or(Value::Null)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::period::PeriodKind;
+    use crate::period::PeriodKind;
     use serde_json::json;
 
     fn feature(usage_column: &str, limit_column: &str) -> Feature {
@@ -71,12 +66,8 @@ mod tests {
             usage_column: usage_column.into(),
             limit_column: limit_column.into(),
             period: PeriodKind::Day,
+            max_count: i32::MAX.into(),
         }
-    }
-
-    fn plan(row: Value, boolean_columns: &[&str]) -> Plan {
-        let Value::Object(columns) = row else { panic!("a row is an object") };
-        Plan { columns, boolean_columns: boolean_columns.iter().map(|&n| n.into()).collect() }
     }
 
     #[test]
@@ -85,13 +76,13 @@ mod tests {
             feature("images_generated", "image_generation_daily_limit"),
             feature("insights_count", "insights_limit"),
         ];
-        let row = json!({
-            "plan_id": "pro", "plan_name": "Pro", "image_generation_daily_limit": 50,
-            "insights_limit": null, "has_voice_mode": true, "has_early_access": null,
-            "has_notes": "text, no flag", "is_active": true
-        });
-        let plan = plan(row, &["has_voice_mode", "has_early_access", "is_active"]);
-        let summary = Summary::new(Some(plan), features.iter().zip([7, 0]));
+        let plan = Plan {
+            plan_id: Some("pro".into()),
+            plan_name: Some("Pro".into()),
+            limits: vec![Some(50), None],
+            flags: vec![("has_voice_mode".into(), true), ("has_early_access".into(), false)],
+        };
+        let summary = Summary::new(Some(plan), features.iter(), &[7, 0]);
         assert_eq!(
             serde_json::to_value(summary).expect("a summary is JSON"),
             json!({
@@ -107,7 +98,7 @@ mod tests {
     #[test]
     fn an_unknown_plan_has_no_limits() {
         let images = feature("images_generated", "image_generation_daily_limit");
-        let summary = Summary::new(None, [(&images, 2)].into_iter());
+        let summary = Summary::new(None, [&images].into_iter(), &[2]);
         assert_eq!(
             serde_json::to_value(summary).expect("a summary is JSON"),
             json!({"limits": null, "usage": {"images_generated": 2}})

@@ -2,23 +2,42 @@
 
 use std::rc::Rc;
 
+use domain::feature::Feature;
+use domain::period::Period;
 use pgrx::Uuid;
 
-use super::executor::{self, View};
-use super::plans::{self, at_most_one};
 use super::registry::{Registered, Registry};
-use super::spi::Argument;
-use super::statements::FeatureStatements;
-use crate::domain::decision::Standing;
-use crate::domain::feature::Feature;
-use crate::domain::period::Period;
-use crate::error::Error;
+use super::statements::{EntitlementStatements, FeatureCounterStatements};
+use crate::error::Report;
+use crate::error::counting::CountingError;
+use crate::pg::argument::Argument;
+use crate::pg::row::Row;
+use crate::pg::snapshot::Snapshot;
 
 pub struct Counter {
     pub registry: Rc<Registry>,
     registered: Rc<Registered>,
     pub user_id: Uuid,
     key: String,
+}
+
+/// A row of `feature_usage`, seen for one feature.
+pub struct Counted {
+    pub count: i64,
+    /// Whether reservations may hold a part of the counts of this row, of whatever feature.
+    pub has_reservations: bool,
+    /// Tells the row from one that took its place after it was deleted.
+    pub id: Option<String>,
+}
+
+impl Counted {
+    pub fn read(row: &Row, first_column: usize) -> Self {
+        Self {
+            count: row.get(first_column).unwrap_or(0),
+            has_reservations: row.get(first_column + 1) == Some(true),
+            id: row.get(first_column + 2),
+        }
+    }
 }
 
 impl Counter {
@@ -36,102 +55,121 @@ impl Counter {
         &self.registered.feature
     }
 
-    pub fn statements(&self) -> &FeatureStatements {
-        &self.registered.statements
+    pub fn entitlement_statements(&self) -> &EntitlementStatements {
+        &self.registered.statements.entitlement
     }
 
-    /// What the user's plan says of the feature, with nothing used yet.
-    pub fn plan(&self) -> Standing {
-        plans::standing(&self.registry, &self.registered, self.user_id)
+    fn statements(&self) -> &FeatureCounterStatements {
+        &self.registered.statements.counter
     }
 
-    /// Whether a reservation is about this.
+    /// Whether a reservation of this user is about this counter.
     pub fn is_of(&self, feature_type: &str, key: &str) -> bool {
         self.feature().feature_type == feature_type && self.key == key
     }
 
-    /// The user and the period, which all statements of a counter take first.
+    /// The user and the period key, which all statements of a counter take first.
     pub fn arguments(&self) -> [Argument<'_>; 2] {
         [Argument::Uuid(self.user_id), Argument::Text(&self.key)]
     }
 
-    /// The same and the feature, for tables that have a row a feature.
+    /// The same and the feature, for tables with a row per feature.
     pub fn arguments_with_feature(&self) -> [Argument<'_>; 3] {
         let [user_id, key] = self.arguments();
         [user_id, key, Argument::Text(&self.feature().feature_type)]
     }
 
-    /// Adds to the count, in one atomic step and without asking the limit.
-    ///
-    /// The row nearly always exists, and an UPDATE costs two thirds of an INSERT … ON CONFLICT.
-    /// Where the UPDATE finds none, the upsert is exact on its own, whoever inserts the row
-    /// meanwhile.
-    pub fn increment(&self, amount: i32) {
-        let [user_id, key] = self.arguments();
-        let arguments = [user_id, key, Argument::Integer(amount)];
-        let statements = &self.registered.statements;
-        let is_counted = self.registry.on_tables(|| {
-            statements.update.write(&arguments) > 0 || statements.upsert.write(&arguments) > 0
-        });
-        if !is_counted {
-            self.refuse_overflow(amount, self.standing(View::Latest).current_usage);
-            Error::NotCounted { feature: self.feature() }.raise();
-        }
-    }
-
-    /// Takes from the count what a reservation has held. A row that was deleted since, and one that
-    /// came in its place, have nothing to give.
-    pub fn give_back(&self, amount: i32) {
-        let [user_id, key] = self.arguments();
-        let arguments = [user_id, key, Argument::Integer(amount)];
-        let statement = &self.registered.statements.give_back;
-        let written = self.registry.on_tables(|| statement.write(&arguments));
-        let row = || executor::in_view(View::Latest, || self.count());
-        if written == 0 && row().is_some_and(|(_, has_reservations)| has_reservations) {
-            Error::NotCounted { feature: self.feature() }.raise();
-        }
-    }
-
     /// Locks the row, if there is one, until the end of the transaction.
-    pub fn lock(&self) {
-        let statement = &self.registry.statements.counters.lock;
-        self.registry.on_tables(|| statement.command(&self.arguments(), |_| ()));
+    pub fn lock(&self) -> Option<Counted> {
+        let lock = || {
+            let read = |row: &Row| Counted::read(row, 0);
+            self.statements().lock.rows(&self.arguments(), Snapshot::Command, read)
+        };
+        self.registry.on_tables(lock).pop()
     }
 
-    /// Locks the row unless somebody else has it locked: says whether nobody has.
-    pub fn lock_if_free(&self) -> bool {
-        let statement = &self.registry.statements.counters.lock_if_free;
-        let locked = self.registry.on_tables(|| statement.command(&self.arguments(), |_| ()));
-        !locked.is_empty() || executor::in_view(View::Latest, || self.count()).is_none()
+    /// Locks the row unless another transaction has locked it. `None` also if there is no row.
+    pub fn lock_if_free(&self) -> Option<Counted> {
+        let lock = || {
+            let read = |row: &Row| Counted::read(row, 0);
+            self.statements().lock_if_free.rows(&self.arguments(), Snapshot::Command, read)
+        };
+        self.registry.on_tables(lock).pop()
     }
 
-    /// What is known of the user, the plan and the count.
-    pub fn standing(&self, view: View) -> Standing {
-        executor::in_view(view, || {
-            let plan = self.plan();
-            let (current_usage, has_reservations) = self.count().unwrap_or_default();
-            Standing { current_usage, has_reservations, ..plan }
-        })
+    /// Whether there is a row by now, locked or not.
+    pub fn exists(&self) -> bool {
+        let exists = &self.registry.statements.counters.exists;
+        let exist = || exists.rows(&self.arguments(), Snapshot::Latest, |_| ());
+        !self.registry.on_tables(exist).is_empty()
     }
 
-    /// The count, and whether there are reservations, if there is a row.
-    fn count(&self) -> Option<(i64, bool)> {
-        let rows = self.registry.look_up(&self.statements().count, &self.arguments(), |row| {
-            (row.integer(0).unwrap_or(0), row.get(1) == Some(true))
+    /// Inserts the row unless it exists.
+    pub fn insert(&self) {
+        let insert = &self.registry.statements.counters.insert;
+        self.registry.on_tables(|| insert.write(&self.arguments()));
+    }
+
+    /// Adds to a row that was locked.
+    pub fn add(&self, amount: i32) {
+        let add = || self.statements().add.write(&self.arguments_with_amount(amount.into()));
+        self.require_counted(self.registry.on_tables(add));
+    }
+
+    /// Subtracts from a row that was locked, which counts at least as much.
+    pub fn subtract(&self, amount: i64) {
+        let subtract = || self.statements().subtract.write(&self.arguments_with_amount(amount));
+        self.require_counted(self.registry.on_tables(subtract));
+    }
+
+    /// Adds to a row that was locked, for a reservation.
+    pub fn add_reserved(&self, amount: i32) {
+        let statement = &self.statements().add_reserved;
+        let add = || statement.write(&self.arguments_with_amount(amount.into()));
+        self.require_counted(self.registry.on_tables(add));
+    }
+
+    /// Adds in one atomic step, without asking the limit, whether there is a row or not.
+    ///
+    /// The row nearly always exists, and an UPDATE costs two thirds of an INSERT … ON CONFLICT. If
+    /// the UPDATE finds no row, the upsert is exact on its own, whoever inserts the row meanwhile.
+    pub fn increment(&self, amount: i32) {
+        let FeatureCounterStatements { add, upsert, .. } = self.statements();
+        let arguments = self.arguments_with_amount(amount.into());
+        let written = self.registry.on_tables(|| match add.write(&arguments) {
+            0 => upsert.write(&arguments),
+            written => written,
         });
-        at_most_one(rows, self.user_id)
-    }
-
-    /// Makes the row if there is none yet.
-    pub fn open_period(&self) {
-        let statement = &self.registry.statements.counters.open_period;
-        self.registry.on_tables(|| statement.write(&self.arguments()));
-    }
-
-    /// Raises an error if there is no room for the amount beside so much.
-    pub fn refuse_overflow(&self, amount: i32, counted: i64) {
-        if counted + i64::from(amount) > i64::from(i32::MAX) {
-            Error::CountOverflow { feature: self.feature(), amount }.raise();
+        if written == 0 {
+            let counted = self.lock().map_or(0, |row| row.count);
+            self.require_room(counted, amount);
         }
+        self.require_counted(written);
+    }
+
+    /// Raises an error if the column has no room for the amount beside this count.
+    pub fn require_room(&self, counted: i64, amount: i32) {
+        if !self.feature().has_room(counted, amount.into()) {
+            CountingError::Overflow { feature: self.feature(), amount }.raise();
+        }
+    }
+
+    fn require_counted(&self, written: u64) {
+        if written == 0 {
+            CountingError::Suppressed { feature: self.feature() }.raise();
+        }
+    }
+
+    /// The amount has the type of the column, so that nothing is cast. It fits, because the counter
+    /// has room for it or counts at least as much.
+    fn arguments_with_amount(&self, amount: i64) -> [Argument<'_>; 3] {
+        let [user_id, key] = self.arguments();
+        let amount = match i32::try_from(amount) {
+            Ok(amount) if self.feature().max_count == i64::from(i32::MAX) => {
+                Argument::Integer(amount)
+            }
+            _ => Argument::Bigint(amount),
+        };
+        [user_id, key, amount]
     }
 }

@@ -1,83 +1,92 @@
-//! Idempotency keys: a call that is repeated has its effect once, and its answer again.
-//!
-//! The key is taken before the effect and in the same transaction, so of calls that race one goes
-//! on and the others wait: if it commits, they replay its answer; if it aborts, one of them goes on.
+//! Idempotency keys, and the results of the calls that used them.
 
 use pgrx::{JsonB, Uuid};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::registry::Registry;
-use super::spi::Argument;
-use super::statements::KeyStatements;
-use crate::error::Error;
+use crate::pg::argument::Argument;
+use crate::pg::jsonb::Document;
+use crate::pg::snapshot::Snapshot;
 
-/// A key, and the call that it is for.
+/// An idempotency key of a user, for one operation.
+#[derive(Clone, Copy)]
 pub struct Key<'a> {
     pub registry: &'a Registry,
     pub user_id: Uuid,
     pub operation: &'a str,
     pub key: &'a str,
+}
+
+/// The call that used a key.
+pub struct Stored {
     pub arguments: Value,
+    pub result: Value,
 }
-
-/// Whether a call may go on.
-pub enum Taken {
-    /// It may: nobody has used the key.
-    Now,
-    /// It has been made: this came of it.
-    Before(Value),
-    /// Another call has been made with the key.
-    ForAnother,
-}
-
-/// How often taking is tried again when the key was taken, and is gone when it is read.
-const ATTEMPTS: usize = 100;
 
 impl Key<'_> {
-    /// Takes the key, or tells what it was taken for.
-    pub fn take(&self) -> Taken {
-        let KeyStatements { take, read, .. } = &self.registry.statements.keys;
-        let [user_id, operation, key] = self.names();
-        let arguments = Argument::Json(&self.arguments);
-        for _ in 0..ATTEMPTS {
-            let taken =
-                self.registry.on_tables(|| take.write(&[user_id, operation, key, arguments]));
-            if taken > 0 {
-                return Taken::Now;
-            }
-            let found = self.registry.on_tables(|| {
-                read.command(&[user_id, operation, key], |row| {
-                    (row.get::<JsonB>(0), row.get::<JsonB>(1))
-                })
-            });
-            match found.into_iter().next() {
-                Some((Some(JsonB(arguments)), Some(JsonB(result))))
-                    if arguments == self.arguments =>
-                {
-                    return Taken::Before(result);
-                }
-                Some(_) => return Taken::ForAnother,
-                None => {}
-            }
-        }
-        Error::Contention.raise();
+    /// The call that has used the key, if it is committed by now.
+    pub fn read(&self) -> Option<Stored> {
+        let read = &self.registry.statements.keys.read;
+        let rows = self.registry.on_tables(|| {
+            read.rows(&self.arguments(), Snapshot::Latest, |row| Stored {
+                arguments: row.get::<JsonB>(0).map_or(Value::Null, |JsonB(value)| value),
+                result: row.get::<JsonB>(1).map_or(Value::Null, |JsonB(value)| value),
+            })
+        });
+        rows.into_iter().next()
     }
 
-    /// Stores the answer of the call, for those who repeat it.
-    pub fn keep(&self, result: &Value) {
-        let [user_id, operation, key] = self.names();
-        let statement = &self.registry.statements.keys.keep_result;
-        let arguments = [user_id, operation, key, Argument::Json(result)];
-        self.registry.on_tables(|| statement.write(&arguments));
+    /// Stores a call with its result. Returns false if another call has used the key meanwhile.
+    pub fn insert(&self, arguments: &Value, result: &impl Serialize) -> bool {
+        let insert = &self.registry.statements.keys.insert;
+        let [user_id, operation, key] = self.arguments();
+        let arguments = Argument::Jsonb(Document::of(arguments));
+        let result = Argument::Jsonb(Document::of(result));
+        let row = [user_id, operation, key, arguments, result];
+        self.registry.on_tables(|| insert.write(&row)) > 0
     }
 
-    /// Frees the key of a call that had no effect.
-    pub fn free(&self) {
-        let statement = &self.registry.statements.keys.free;
-        self.registry.on_tables(|| statement.write(&self.names()));
-    }
-
-    fn names(&self) -> [Argument<'_>; 3] {
+    fn arguments(&self) -> [Argument<'_>; 3] {
         [Argument::Uuid(self.user_id), Argument::Text(self.operation), Argument::Text(self.key)]
+    }
+}
+
+/// The keys of a batch: users and keys in the same places.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    pub registry: &'a Registry,
+    pub operation: &'a str,
+    pub user_ids: &'a [Uuid],
+    pub keys: &'a [String],
+}
+
+impl Keys<'_> {
+    /// The arguments of those that are taken by now.
+    pub fn read(&self) -> Vec<(Uuid, String, Value)> {
+        let read = &self.registry.statements.keys.read_many;
+        let rows = self.registry.on_tables(|| {
+            read.rows(&self.arguments(), Snapshot::Latest, |row| {
+                let JsonB(arguments) = row.get(2)?;
+                Some((row.get(0)?, row.get(1)?, arguments))
+            })
+        });
+        rows.into_iter().flatten().collect()
+    }
+
+    /// Stores them with the arguments of their calls. Returns those that were free.
+    pub fn insert(&self, arguments: &[String]) -> Vec<(Uuid, String)> {
+        let insert = &self.registry.statements.keys.insert_many;
+        let [operation, user_ids, keys] = self.arguments();
+        let rows = [operation, user_ids, keys, Argument::Texts(arguments)];
+        let inserted = self.registry.on_tables(|| {
+            insert.rows(&rows, Snapshot::Command, |row| row.get(0).zip(row.get(1)))
+        });
+        inserted.into_iter().flatten().collect()
+    }
+
+    fn arguments(&self) -> [Argument<'_>; 3] {
+        let (user_ids, keys) = (Argument::Uuids(self.user_ids), Argument::Texts(self.keys));
+        [Argument::Text(self.operation), user_ids, keys]
     }
 }

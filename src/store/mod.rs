@@ -1,16 +1,15 @@
-//! The database side: the registry of features, the statements, and the only code that calls SPI.
+//! The tables: what their rows mean, and the statements that read and write them.
+//!
+//! [`statements`] holds the SQL texts. The registry makes them once per backend; everything else
+//! here executes them.
 
-pub mod admission;
 pub mod batch;
-pub mod clock;
 pub mod counter;
-pub mod executor;
+pub mod entitlement;
 pub mod idempotency;
-pub mod invalidation;
-mod lookup;
-pub mod plans;
 pub mod registry;
 pub mod reservations;
-mod spi;
 mod statements;
 pub mod summary;
+mod tables;
+pub mod users;

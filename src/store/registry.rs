@@ -1,29 +1,25 @@
-//! The registry of features, read once a backend and again after it has changed.
+//! The registry of features, `usage_features`: read once per backend, and again after a change.
 //!
-//! Two things make a copy out of date, in whichever session they happen: a change of
-//! `usage_features`, whose trigger invalidates the table's relcache entry, and a renamed schema.
-//! Postgres tells every backend of both.
+//! A change in any session makes every copy out of date: the table's trigger invalidates its
+//! relcache entry, and Postgres tells every backend. The same happens when one of our tables gets a
+//! column, a rule or a foreign key, and when a schema is renamed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pgrx::pg_sys::Oid;
-use pgrx::spi::quote_identifier;
+use domain::feature::Feature;
+use domain::period::PeriodKind;
+use pgrx::pg_sys;
 
-use super::executor::Row;
-use super::invalidation;
-use super::lookup::Lookup;
-use super::spi::{self, Argument};
-use super::statements::{self, FeatureStatements, Statements};
-use crate::domain::feature::Feature;
-use crate::domain::period::PeriodKind;
-use crate::error::Error;
+use super::statements::{FeatureStatements, Statements};
+use super::tables::{NAMES, Tables};
+use crate::pg::invalidation;
+use crate::pg::snapshot::Snapshot;
+use crate::pg::statement::{Statement, on_tables};
 
-/// A backend's copy of the registry.
+/// A backend's copy of the registry, with the statements that are made from it.
 pub struct Registry {
-    /// The extension's schema, quoted.
-    pub schema: String,
-    schema_oid: Oid,
+    pub tables: Tables,
     pub statements: Statements,
     pub features: Vec<Rc<Registered>>,
 }
@@ -31,6 +27,8 @@ pub struct Registry {
 /// A feature with its statements.
 pub struct Registered {
     pub feature: Feature,
+    /// Whether `feature_usage` has its column.
+    pub has_counter: bool,
     pub statements: FeatureStatements,
 }
 
@@ -43,20 +41,10 @@ impl Registry {
         self.features.iter().map(|registered| registered.feature.feature_type.as_str()).collect()
     }
 
-    /// Looks up rows of one of our tables, in the caller's view.
-    pub fn look_up<T>(
-        &self,
-        lookup: &Lookup,
-        arguments: &[Argument],
-        take: impl FnMut(&Row) -> T,
-    ) -> Vec<T> {
-        self.on_tables(|| lookup.read(self.schema_oid, arguments, take))
-    }
-
-    /// Does work with our tables. Where one of them, or a column of one, is not there, the error
-    /// says how to get it back.
+    /// Executes statements on our tables. If a table or column is missing, the error says how to
+    /// restore it.
     pub fn on_tables<T>(&self, work: impl FnOnce() -> T) -> T {
-        spi::on_tables(&self.schema, statements::TABLES, work)
+        on_tables(&self.tables.schema, &NAMES, work)
     }
 }
 
@@ -67,7 +55,7 @@ thread_local! {
 /// The registry as it is now.
 pub fn current() -> Rc<Registry> {
     let kept = CURRENT.with_borrow(Option::clone);
-    if let Some(registry) = kept.filter(|_| invalidation::registry_is_current()) {
+    if let Some(registry) = kept.filter(|_| invalidation::is_current()) {
         return registry;
     }
     let registry = Rc::new(load());
@@ -76,37 +64,50 @@ pub fn current() -> Rc<Registry> {
 }
 
 /// Reads what is committed by now: the snapshot of a REPEATABLE READ transaction may be older than
-/// the change that is being followed, and the copy outlives the transaction.
+/// the change, and the copy outlives the transaction.
 fn load() -> Registry {
-    invalidation::watch();
-    // Should the reading fail, there is no copy that could be taken for a current one.
+    invalidation::register();
+    // If reading fails, no copy must pass for a current one.
     CURRENT.set(None);
-    let before = invalidation::generation();
-    let extension = statements::extension()
-        .read_latest(&[], |row| Some((row.get::<String>(0)?, row.get::<Oid>(1)?, row.get(2)?)))
-        .pop();
-    let Some((schema, schema_oid, table)) = extension.flatten() else { Error::NoRegistry.raise() };
-    let schema = quote_identifier(schema);
-    let features = statements::features(&schema).read_latest(&[], |row| {
-        Some(Feature {
-            feature_type: row.get(0)?,
-            usage_column: row.get(1)?,
-            limit_column: row.get(2)?,
-            period: PeriodKind::from_name(&row.get::<String>(3)?)?,
+    let beginning = invalidation::generation();
+    let tables = Tables::read();
+    let features = read_features(&tables);
+    // A role that is shown no features must not hide them from the next role.
+    if let Some(watched) = tables.watched().filter(|_| !features.is_empty()) {
+        invalidation::watch(watched, beginning);
+    }
+    let statements = Statements::new(&tables, &features);
+    let register = |feature| {
+        let statements = FeatureStatements::new(&tables.schema, &feature);
+        let has_counter = tables.counts(&feature);
+        Rc::new(Registered { feature, has_counter, statements })
+    };
+    let features = features.into_iter().map(register).collect();
+    Registry { tables, statements, features }
+}
+
+fn read_features(tables: &Tables) -> Vec<Feature> {
+    let schema = &tables.schema;
+    let statement = Statement::kept(format!(
+        "SELECT uf.feature_type::pg_catalog.text, uf.usage_column::pg_catalog.text,
+                uf.limit_column::pg_catalog.text, uf.period::pg_catalog.text
+           FROM {schema}.usage_features AS uf ORDER BY uf.feature_type COLLATE pg_catalog.\"C\""
+    ));
+    let rows = on_tables(schema, &NAMES, || {
+        statement.rows(&[], Snapshot::Latest, |row| {
+            let usage_column: String = row.get(1)?;
+            let max_count = match tables.column_type("feature_usage", &usage_column) {
+                Some(pg_sys::INT8OID) => i64::MAX,
+                _ => i32::MAX.into(),
+            };
+            Some(Feature {
+                feature_type: row.get(0)?,
+                usage_column,
+                limit_column: row.get(2)?,
+                period: PeriodKind::from_name(&row.get::<String>(3)?)?,
+                max_count,
+            })
         })
     });
-    // A role that is shown no features must not hide them from the next one.
-    if !features.is_empty() {
-        invalidation::has_read_registry(table, before);
-    }
-    let features: Vec<_> = features
-        .into_iter()
-        .flatten()
-        .map(|feature| {
-            let statements = FeatureStatements::new(&schema, &feature);
-            Rc::new(Registered { feature, statements })
-        })
-        .collect();
-    let statements = Statements::new(&schema, &features);
-    Registry { schema, schema_oid, statements, features }
+    rows.into_iter().flatten().collect()
 }

@@ -1,37 +1,100 @@
-//! Reservations: written down, settled, expired.
-//!
-//! Whoever changes the status of a reservation changes the counter, in the same transaction: so
-//! nothing is given back twice. Who settles a reservation locks it first and its counter after it;
-//! who lets reservations expire locks the counter first, and passes over those that are locked. So
-//! nobody waits for a reservation while holding a counter.
+//! Reservations. Whoever changes the status of one changes the counter in the same transaction, so
+//! that nothing is given back twice.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::period::Period;
+use domain::reservation::{Change, Held, Reservation, Status};
 use uuid::Uuid;
 
-use super::clock;
-use super::counter::Counter;
-use super::executor::Row;
+use super::counter::{Counted, Counter};
 use super::registry::Registry;
-use super::spi::Argument;
-use crate::domain::period::Period;
-use crate::domain::reservation::{Reservation, Status};
-use crate::error::Error;
+use crate::error::Report;
+use crate::error::argument::ArgumentError;
+use crate::error::reservation::ReservationError;
+use crate::pg::argument::Argument;
+use crate::pg::clock;
+use crate::pg::hash::uuid_hash;
+use crate::pg::row::Row;
+use crate::pg::snapshot::Snapshot;
+
+/// A reservation that is being made.
+pub struct New {
+    pub id: Uuid,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl New {
+    /// A reservation of the user that expires after so many microseconds.
+    ///
+    /// Ids ascend with time, so that new ones go to the same page of the index. Their last 16 bits
+    /// are those of `uuid_hash(user_id)`, so that a router of many databases finds the reservation
+    /// by its id alone.
+    pub fn of_user(user_id: pgrx::Uuid, microseconds: i64) -> Self {
+        let mut id = Uuid::now_v7().into_bytes();
+        id[14..].copy_from_slice(&uuid_hash(user_id).to_be_bytes()[2..]);
+        let expires_at = clock::wall() + TimeDelta::microseconds(microseconds);
+        Self { id: Uuid::from_bytes(id), expires_at }
+    }
+
+    /// Inserts it for an amount that the counter's row counts.
+    pub fn insert(&self, counter: &Counter, row: &Counted, amount: i32) {
+        let [user_id, key, feature_type] = counter.arguments_with_feature();
+        let arguments = [
+            user_id,
+            key,
+            feature_type,
+            Argument::Integer(amount),
+            Argument::Uuid(pgrx::Uuid::from_bytes(self.id.into_bytes())),
+            Argument::Instant(self.expires_at),
+            Argument::Text(row.id.as_deref().unwrap_or_default()),
+        ];
+        let insert = &counter.registry.statements.reservations.insert;
+        require_written(counter.registry.on_tables(|| insert.write(&arguments)));
+    }
+}
 
 /// A reservation, locked until the end of the transaction.
 pub struct Locked {
-    pub user_id: pgrx::Uuid,
+    reservation_id: pgrx::Uuid,
+    user_id: pgrx::Uuid,
     pub feature_type: String,
     pub period: String,
-    /// As it was before it was settled.
     pub reservation: Reservation,
+    counter_id: Option<String>,
 }
 
 impl Locked {
-    fn read(row: &Row) -> Option<Self> {
+    /// Locks a reservation, open or not; others that settle it wait. If a user is given, it must be
+    /// that user's.
+    pub fn find(
+        registry: &Registry,
+        reservation_id: pgrx::Uuid,
+        user_id: Option<pgrx::Uuid>,
+    ) -> Self {
+        let statements = &registry.statements.reservations;
+        let by_id = Argument::Uuid(reservation_id);
+        let read = |row: &Row| Self::read(reservation_id, row);
+        let rows = registry.on_tables(|| match user_id {
+            Some(user_id) => {
+                let arguments = [by_id, Argument::Uuid(user_id)];
+                statements.lock_of_user.rows(&arguments, Snapshot::Command, read)
+            }
+            None => statements.lock.rows(&[by_id], Snapshot::Command, read),
+        });
+        let reservation_id = reservation_id.to_string();
+        let mut found = rows.into_iter().flatten();
+        match (found.next(), found.next()) {
+            (Some(locked), None) => locked,
+            (None, _) => ReservationError::Unknown { reservation_id }.raise(),
+            (Some(_), Some(_)) => ReservationError::Ambiguous { reservation_id }.raise(),
+        }
+    }
+
+    fn read(reservation_id: pgrx::Uuid, row: &Row) -> Option<Self> {
         Some(Self {
+            reservation_id,
             user_id: row.get(0)?,
             feature_type: row.get(1)?,
             period: row.get(2)?,
@@ -41,6 +104,7 @@ impl Locked {
                 is_past: row.get(5)?,
                 actual: row.get(6),
             },
+            counter_id: row.get(7),
         })
     }
 
@@ -48,28 +112,35 @@ impl Locked {
     pub fn counter(&self, registry: &Rc<Registry>) -> Counter {
         let feature_type = &self.feature_type;
         let Some(registered) = registry.find(feature_type) else {
-            Error::UnknownFeature { feature_type, known: registry.feature_types() }.raise();
+            let known = registry.feature_types();
+            ArgumentError::UnknownFeature { feature_type, known }.raise();
         };
         let feature = &registered.feature;
         let Some(period) = Period::parse(feature.period, &self.period) else {
-            Error::InvalidPeriod { feature, key: &self.period }.raise();
+            ArgumentError::InvalidPeriod { feature, key: &self.period }.raise();
         };
         Counter::new(registry, registered, self.user_id, period)
     }
-}
 
-/// What the open reservations of a counter hold.
-#[derive(Clone, Copy, Default)]
-pub struct Held {
-    pub live: i64,
-    /// Held by reservations whose time is over, and not given back yet.
-    pub past: i64,
-}
+    /// Whether this row counts it, and not one that took its place.
+    pub fn is_counted_in(&self, row: &Counted) -> bool {
+        is_counted_in(self.counter_id.as_deref(), row)
+    }
 
-impl Held {
-    /// What is used of a count: what is past is not, whoever gives it back.
-    pub fn without_past(self, counted: i64) -> i64 {
-        (counted - self.past).max(0)
+    /// Stores how it was settled.
+    pub fn settle(&self, registry: &Registry, change: &Change) {
+        let statements = &registry.statements.reservations;
+        let reservation = [Argument::Uuid(self.reservation_id), Argument::Uuid(self.user_id)];
+        let [reservation_id, user_id] = reservation;
+        let (status, late) = (Argument::Text(change.status.name()), Argument::Boolean(change.late));
+        let written = registry.on_tables(|| match change.actual {
+            Some(actual) => {
+                let actual = Argument::Integer(actual);
+                statements.commit.write(&[reservation_id, user_id, status, late, actual])
+            }
+            None => statements.release.write(&[reservation_id, user_id, status, late]),
+        });
+        require_written(written);
     }
 }
 
@@ -79,159 +150,106 @@ pub struct Open {
     pub period: String,
     pub amount: i64,
     pub is_past: bool,
+    counter_id: Option<String>,
 }
 
-/// The open reservations of a user, in the caller's view. Time goes on while a call waits for a
-/// lock, so it is the clock's.
-pub fn open_of(registry: &Registry, user_id: pgrx::Uuid) -> Vec<Open> {
+impl Open {
+    /// Whether this row counts it, and not one that took its place.
+    pub fn is_counted_in(&self, row: &Counted) -> bool {
+        is_counted_in(self.counter_id.as_deref(), row)
+    }
+
+    /// Adds it to what a counter's reservations hold.
+    pub fn add_to(held: Held, open: &Self) -> Held {
+        match open.is_past {
+            true => Held { past: held.past + open.amount, ..held },
+            false => Held { live: held.live + open.amount, ..held },
+        }
+    }
+}
+
+/// The open reservations of a user. Time goes on while a call waits for a lock, so the clock decides
+/// which have expired.
+pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> Vec<Open> {
     let now = clock::since_2000(clock::wall());
-    let lookup = &registry.statements.reservations.open;
-    let rows = registry.look_up(lookup, &[Argument::Uuid(user_id)], |row| {
-        let is_open = row.get::<String>(4)? == Status::Reserved.name();
-        let (feature_type, period) = (row.get(0)?, row.get(1)?);
-        let (amount, is_past) = (row.integer(2)?, row.instant(3)? <= now);
-        is_open.then_some(Open { feature_type, period, amount, is_past })
+    let open = &registry.statements.reservations.open;
+    let rows = registry.on_tables(|| {
+        open.rows(&[Argument::Uuid(user_id)], snapshot, |row| {
+            Some(Open {
+                feature_type: row.get(0)?,
+                period: row.get(1)?,
+                amount: row.get::<i32>(2)?.into(),
+                is_past: row.instant(3)? <= now,
+                counter_id: row.get(4),
+            })
+        })
     });
     rows.into_iter().flatten().collect()
 }
 
-/// What is held now, if there may be anything.
-pub fn held_if(has_reservations: bool, counter: &Counter) -> Held {
-    if !has_reservations {
+/// What open reservations hold of a counter.
+pub fn held(counter: &Counter, row: &Counted, snapshot: Snapshot) -> Held {
+    if !row.has_reservations {
         return Held::default();
     }
-    let open = open_of(&counter.registry, counter.user_id);
-    let own = open.into_iter().filter(|open| counter.is_of(&open.feature_type, &open.period));
-    own.fold(Held::default(), |held, open| match open.is_past {
-        true => Held { past: held.past + open.amount, ..held },
-        false => Held { live: held.live + open.amount, ..held },
-    })
-}
-
-/// Writes down what a counter now holds, for so long; gives the id and the end.
-pub fn write_down(counter: &Counter, amount: i32, microseconds: i64) -> (Uuid, DateTime<Utc>) {
-    // Ids that ascend with time go to the same page of the index.
-    let reservation_id = Uuid::now_v7();
-    let end = clock::wall() + TimeDelta::microseconds(microseconds);
-    let [user_id, key, feature_type] = counter.arguments_with_feature();
-    let arguments = [
-        user_id,
-        key,
-        feature_type,
-        Argument::Integer(amount),
-        Argument::Uuid(pgrx::Uuid::from_bytes(reservation_id.into_bytes())),
-        Argument::Instant(end),
-    ];
-    let statement = &counter.registry.statements.reservations.reserve;
-    if counter.registry.on_tables(|| statement.write(&arguments)) == 0 {
-        Error::NotReserved.raise();
-    }
-    (reservation_id, end)
-}
-
-/// Settles a reservation that is open, in one step; gives what it was.
-pub fn settle_open(
-    registry: &Registry,
-    reservation_id: pgrx::Uuid,
-    status: Status,
-    actual: Option<i32>,
-) -> Option<Locked> {
-    let [reservation_id, status, actual] = arguments(reservation_id, status, actual);
-    let arguments = [reservation_id, status, actual, Argument::Text(Status::Reserved.name())];
-    let statement = &registry.statements.reservations.settle_open;
-    let rows = registry.on_tables(|| statement.command(&arguments, Locked::read));
-    rows.into_iter().flatten().next()
-}
-
-/// Locks a reservation in whatever state; others that settle it wait.
-pub fn lock(registry: &Registry, reservation_id: pgrx::Uuid) -> Locked {
-    let statement = &registry.statements.reservations.lock;
-    let rows =
-        registry.on_tables(|| statement.command(&[Argument::Uuid(reservation_id)], Locked::read));
-    rows.into_iter().flatten().next().unwrap_or_else(|| {
-        Error::UnknownReservation { reservation_id: reservation_id.to_string() }.raise()
-    })
-}
-
-/// Settles a reservation that had expired.
-pub fn settle_late(
-    registry: &Registry,
-    reservation_id: pgrx::Uuid,
-    status: Status,
-    actual: Option<i32>,
-) {
-    let statement = &registry.statements.reservations.settle_late;
-    let arguments = arguments(reservation_id, status, actual);
-    if registry.on_tables(|| statement.write(&arguments)) == 0 {
-        Error::NotReserved.raise();
-    }
-}
-
-/// No amount is -1.
-fn arguments(
-    reservation_id: pgrx::Uuid,
-    status: Status,
-    actual: Option<i32>,
-) -> [Argument<'static>; 3] {
-    let actual = Argument::Integer(actual.unwrap_or(-1));
-    [Argument::Uuid(reservation_id), Argument::Text(status.name()), actual]
-}
-
-/// Gives back what expired reservations of the counter hold; gives the amount.
-///
-/// One that is being settled in this moment is left alone: it may have been in time.
-pub fn expire(counter: &Counter) -> i64 {
-    counter.lock();
-    let amounts = mark_expired(&counter.registry, counter.arguments_with_feature(), i32::MAX);
-    give_back(counter, &amounts)
-}
-
-/// Gives back what expired reservations of anybody's hold, at most so many; gives their number.
-/// Counters that are in use are left alone: whoever uses them gives back, or the next call does.
-pub fn expire_any(registry: &Rc<Registry>, limit: i32) -> i32 {
-    let statement = &registry.statements.reservations.past_of_any;
-    let rows: Vec<Option<(pgrx::Uuid, String, String)>> = registry.on_tables(|| {
-        let row = |row: &Row| Some((row.get(0)?, row.get(1)?, row.get(2)?));
-        statement.command(&[Argument::Integer(limit)], row)
+    let own = open_of(&counter.registry, counter.user_id, snapshot).into_iter().filter(|open| {
+        counter.is_of(&open.feature_type, &open.period) && open.is_counted_in(row)
     });
-    // In the order of their keys, as everybody does who locks more than one.
-    let counters: BTreeSet<_> = rows.into_iter().flatten().collect();
-    let mut number = 0;
-    for (user_id, key, feature_type) in counters {
-        let arguments =
-            [Argument::Uuid(user_id), Argument::Text(&key), Argument::Text(&feature_type)];
-        let registered = registry.find(&feature_type);
-        let counter = registered.and_then(|registered| {
-            let period = Period::parse(registered.feature.period, &key)?;
-            Some(Counter::new(registry, registered, user_id, period))
-        });
-        if counter.as_ref().is_some_and(|counter| !counter.lock_if_free()) {
-            continue;
-        }
-        let amounts = mark_expired(registry, arguments, limit - number);
-        number += amounts.len() as i32;
-        // A feature that is not registered any more has no counter.
-        if let Some(counter) = &counter {
-            give_back(counter, &amounts);
-        }
-    }
-    number
+    own.fold(Held::default(), |held, open| Open::add_to(held, &open))
 }
 
-fn mark_expired(registry: &Registry, counter: [Argument; 3], limit: i32) -> Vec<i32> {
-    let [user_id, key, feature_type] = counter;
+/// Reservations that have been marked as expired.
+pub struct Expired {
+    pub number: i32,
+    /// How much of the counter's row they held.
+    pub amount: i64,
+}
+
+/// Marks at most so many expired reservations of a counter whose row is locked. One that another
+/// transaction has locked is skipped: it may be a commit that came in time.
+pub fn mark_expired(counter: &Counter, row: Option<&Counted>, limit: i32) -> Expired {
+    mark_expired_of(&counter.registry, counter.arguments_with_feature(), row, limit)
+}
+
+/// The same by user, period key and feature, also of a feature that is not registered any more.
+pub fn mark_expired_of(
+    registry: &Registry,
+    [user_id, key, feature_type]: [Argument; 3],
+    row: Option<&Counted>,
+    limit: i32,
+) -> Expired {
+    let expire = &registry.statements.reservations.expire;
     let arguments = [user_id, key, feature_type, Argument::Integer(limit)];
-    let statement = &registry.statements.reservations.expire;
-    let amounts: Vec<Option<i32>> =
-        registry.on_tables(|| statement.command(&arguments, |row| row.get(0)));
-    amounts.into_iter().flatten().collect()
+    let marked: Vec<(i64, Option<String>)> = registry.on_tables(|| {
+        expire.rows(&arguments, Snapshot::Command, |row| {
+            (row.get::<i32>(0).unwrap_or(0).into(), row.get(1))
+        })
+    });
+    let of_row = |(amount, counter_id): &(i64, Option<String>)| {
+        let row = row?;
+        is_counted_in(counter_id.as_deref(), row).then_some(*amount)
+    };
+    Expired { number: marked.len() as i32, amount: marked.iter().filter_map(of_row).sum() }
 }
 
-/// A counter that the owner has lowered may hold less than its reservations say, never more.
-fn give_back(counter: &Counter, amounts: &[i32]) -> i64 {
-    let amount: i64 = amounts.iter().copied().map(i64::from).sum();
-    if amount > 0 {
-        counter.give_back(i32::try_from(amount).unwrap_or(i32::MAX));
+/// The counters of the reservations that expired first, by user, period key and feature.
+pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<(pgrx::Uuid, String, String)> {
+    let past = &registry.statements.reservations.past_of_any;
+    let rows = registry.on_tables(|| {
+        past.rows(&[Argument::Integer(limit)], Snapshot::Command, |row| {
+            Some((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+    });
+    rows.into_iter().flatten().collect()
+}
+
+/// A reservation without the id of a row belongs to whatever row there is.
+fn is_counted_in(counter_id: Option<&str>, row: &Counted) -> bool {
+    counter_id.is_none_or(|id| id.is_empty() || row.id.as_deref() == Some(id))
+}
+
+fn require_written(written: u64) {
+    if written == 0 {
+        ReservationError::Suppressed.raise();
     }
-    amount
 }

@@ -1,43 +1,94 @@
-//! What the summary reads of the counters: every count of a user.
+//! What `get_user_limits` reads: a user's plan, and the current count of every feature.
 
 use std::rc::Rc;
 
+use domain::period::{Period, PeriodKind};
+use domain::reservation::Held;
+use domain::summary::Plan;
 use pgrx::Uuid;
-use serde_json::{Map, Value};
 
-use super::plans::object;
+use super::counter::Counted;
+use super::entitlement::at_most_one;
 use super::registry::{Registered, Registry};
 use super::reservations::{Open, open_of};
-use super::spi::Argument;
-use crate::domain::period::{Period, PeriodKind};
+use crate::pg::argument::Argument;
+use crate::pg::row::Row;
+use crate::pg::snapshot::Snapshot;
 
-/// The user's count of every feature, each in its own current period.
-pub fn current_counts(
+/// A user's plan, if it is known and active, and the count of each feature of the registry in its
+/// own current period.
+pub fn read(
     registry: &Registry,
     user_id: Uuid,
     current: impl Fn(PeriodKind) -> Period,
-) -> Vec<i64> {
-    let (day, month) =
-        (current(PeriodKind::Day).to_string(), current(PeriodKind::Month).to_string());
-    let arguments = [Argument::Uuid(user_id), Argument::Text(&day), Argument::Text(&month)];
-    let statement = &registry.statements.counters.counts;
-    let rows: Vec<(Option<String>, Map<String, Value>, bool)> = registry.on_tables(|| {
-        statement.read(&arguments, |row| {
-            (row.get(0), row.get(1).map(object).unwrap_or_default(), row.get(2) == Some(true))
-        })
+) -> (Option<Plan>, Vec<i64>) {
+    let statement = &registry.statements.summary;
+    let kinds = &statement.columns.kinds;
+    let keys: Vec<String> = kinds.iter().map(|kind| current(*kind).to_string()).collect();
+    let mut arguments = vec![Argument::Uuid(user_id)];
+    arguments.extend(keys.iter().map(|key| Argument::Text(key)));
+    let rows = registry.on_tables(|| {
+        let read = |row: &Row| (plan(registry, row), counters(registry, row));
+        statement.read.rows(&arguments, Snapshot::Caller, read)
     });
-    let has_reservations = rows.iter().any(|(.., has_reservations)| *has_reservations);
-    let open = if has_reservations { open_of(registry, user_id) } else { Vec::new() };
-    let count = |registered: &Rc<Registered>| {
-        let feature = &registered.feature;
-        let key = current(feature.period).to_string();
-        let row = rows.iter().find(|(period, ..)| period.as_deref() == Some(key.as_str()));
-        let counted = row.and_then(|(_, columns, _)| columns.get(&feature.usage_column)?.as_i64());
-        let is_given_back = |open: &&Open| {
-            open.is_past && open.feature_type == feature.feature_type && open.period == key
-        };
-        let past: i64 = open.iter().filter(is_given_back).map(|open| open.amount).sum();
-        (counted.unwrap_or(0) - past).max(0)
+    let Some((plan, counters)) = at_most_one(rows, user_id) else {
+        return (None, vec![0; registry.features.len()]);
     };
-    registry.features.iter().map(count).collect()
+    let has_reservations = counters.iter().any(|row| row.has_reservations);
+    let open = if has_reservations {
+        open_of(registry, user_id, Snapshot::Caller)
+    } else {
+        Vec::new()
+    };
+    let usage = registry.features.iter().zip(&counters).map(|(registered, row)| {
+        let feature = &registered.feature;
+        let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
+        let is_own = |open: &&Open| {
+            open.feature_type == feature.feature_type
+                && open.period == keys[place]
+                && open.is_counted_in(row)
+        };
+        let held = open.iter().filter(is_own).fold(Held::default(), Open::add_to);
+        held.usage(row.count)
+    });
+    (plan, usage.collect())
+}
+
+/// Where the columns of the features begin.
+fn first_feature(registry: &Registry) -> usize {
+    3 + 2 * registry.statements.summary.columns.kinds.len()
+}
+
+fn plan(registry: &Registry, row: &Row) -> Option<Plan> {
+    if row.get(2) != Some(true) {
+        return None;
+    }
+    let first = first_feature(registry);
+    let limit = |place: usize| row.get(first + 2 * place);
+    let flags = &registry.statements.summary.columns.flags;
+    let first_flag = first + 2 * registry.features.len();
+    let flag = |(place, name): (usize, &String)| {
+        (name.clone(), row.get(first_flag + place) == Some(true))
+    };
+    Some(Plan {
+        plan_id: row.get(0),
+        plan_name: row.get(1),
+        limits: (0..registry.features.len()).map(limit).collect(),
+        flags: flags.iter().enumerate().map(flag).collect(),
+    })
+}
+
+/// The counter of each feature, in its own current period.
+fn counters(registry: &Registry, row: &Row) -> Vec<Counted> {
+    let kinds = &registry.statements.summary.columns.kinds;
+    let first = first_feature(registry);
+    let counter = |(place, registered): (usize, &Rc<Registered>)| {
+        let kind = kinds.iter().position(|kind| *kind == registered.feature.period).unwrap_or(0);
+        Counted {
+            count: row.get(first + 2 * place + 1).unwrap_or(0),
+            has_reservations: row.get(3 + 2 * kind) == Some(true),
+            id: row.get(4 + 2 * kind),
+        }
+    };
+    registry.features.iter().enumerate().map(counter).collect()
 }

@@ -2,41 +2,54 @@
 
 use std::rc::Rc;
 
-use pgrx::pg_sys;
+use domain::feature::Feature;
 use pgrx::spi::quote_identifier;
 
-use super::{kept, plans};
-use crate::domain::feature::Feature;
-use crate::store::lookup::{Index, Lookup};
-use crate::store::spi::Statement;
+use crate::pg::statement::Statement;
 
-/// The statements of one feature. Those of one counter take the user and the period's key first.
-pub struct FeatureStatements {
-    /// Adds to many counters: see [`count_many`].
-    pub count_many: Rc<Statement>,
-    /// Adds `$3` to a counter that exists and has room for it.
-    pub update: Rc<Statement>,
-    /// The same where there is no row yet, or was none a moment ago.
+/// The row of user `$1` and period `$2`.
+const ROW: &str = "fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2";
+
+/// The statements of one feature's counter. Those of one row take the user and the period key first.
+pub struct FeatureCounterStatements {
+    /// Locks the row; returns its count, whether it has reservations, and its id.
+    pub lock: Rc<Statement>,
+    /// The same, unless another transaction has locked the row.
+    pub lock_if_free: Rc<Statement>,
+    /// Adds `$3` if there is a row and it has room.
+    pub add: Rc<Statement>,
+    /// The same for a reservation.
+    pub add_reserved: Rc<Statement>,
+    /// Subtracts `$3` if there is a row.
+    pub subtract: Rc<Statement>,
+    /// Adds `$3` whether there is a row or not, if it has room.
     pub upsert: Rc<Statement>,
-    /// Takes `$3` off again, down to 0, if the row knows of reservations.
-    pub give_back: Rc<Statement>,
-    /// The count, and whether there are reservations.
-    pub count: Lookup,
-    /// Adds `$3` if the call in hand is admitted, and notes if that is for a reservation, `$4`.
-    pub admit: Rc<Statement>,
-    /// Whether plan `$1` is active, and its limit.
-    pub limit: Lookup,
+    /// Adds to many rows: see [`add_many`].
+    pub add_many: Rc<Statement>,
 }
 
-impl FeatureStatements {
+impl FeatureCounterStatements {
     pub fn new(schema: &str, feature: &Feature) -> Self {
         let usage = quote_identifier(&feature.usage_column);
-        // The guard keeps an overflow from being an error of the executor's, without a hint.
-        let update = format!(
+        let max = feature.max_count;
+        let lock = format!(
+            "SELECT fu.{usage}::pg_catalog.int8, fu.has_reservations, fu.id::pg_catalog.text
+               FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
+        );
+        // The last condition makes an overflow an error of ours, with a hint.
+        let add = |and_set: &str| {
+            format!(
+                "UPDATE {schema}.feature_usage AS fu
+                    SET {usage} = fu.{usage} OPERATOR(pg_catalog.+) $3{and_set},
+                        updated_at = pg_catalog.now()
+                  WHERE {ROW}
+                    AND fu.{usage} OPERATOR(pg_catalog.<=) ({max} OPERATOR(pg_catalog.-) $3)"
+            )
+        };
+        let subtract = format!(
             "UPDATE {schema}.feature_usage AS fu
-                SET {usage} = fu.{usage} OPERATOR(pg_catalog.+) $3, updated_at = pg_catalog.now()
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
-                AND fu.{usage} OPERATOR(pg_catalog.<=) (2147483647 OPERATOR(pg_catalog.-) $3)"
+                SET {usage} = fu.{usage} OPERATOR(pg_catalog.-) $3, updated_at = pg_catalog.now()
+              WHERE {ROW}"
         );
         let upsert = format!(
             "INSERT INTO {schema}.feature_usage AS fu (user_id, period, {usage}, updated_at)
@@ -45,122 +58,108 @@ impl FeatureStatements {
                 SET {usage} = fu.{usage} OPERATOR(pg_catalog.+) excluded.{usage},
                     updated_at = excluded.updated_at
               WHERE fu.{usage} OPERATOR(pg_catalog.<=)
-                    (2147483647 OPERATOR(pg_catalog.-) excluded.{usage})"
-        );
-        let give_back = format!(
-            "UPDATE {schema}.feature_usage AS fu
-                SET {usage} = GREATEST(0, fu.{usage} OPERATOR(pg_catalog.-) $3),
-                    updated_at = pg_catalog.now()
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
-                AND fu.has_reservations"
-        );
-        let count = format!(
-            "SELECT fu.{usage}::pg_catalog.int8, fu.has_reservations
-               FROM {schema}.feature_usage AS fu
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2"
-        );
-        let count = Lookup::new(
-            "feature_usage",
-            Index::Unique,
-            &[("user_id", pg_sys::UUIDOID), ("period", pg_sys::TEXTOID)],
-            &[
-                (&feature.usage_column, &[pg_sys::INT4OID]),
-                ("has_reservations", &[pg_sys::BOOLOID]),
-            ],
-            kept(count),
-        );
-        let admit = format!(
-            "UPDATE {schema}.feature_usage AS fu
-                SET {usage} = fu.{usage} OPERATOR(pg_catalog.+) $3,
-                    has_reservations = fu.has_reservations OR $4,
-                    updated_at = pg_catalog.now()
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
-                AND {schema}.feature_usage_admits(fu.{usage}, fu.has_reservations)"
+                    ({max} OPERATOR(pg_catalog.-) excluded.{usage})"
         );
         Self {
-            count_many: count_many(schema, &[&feature.usage_column]),
-            update: kept(update),
-            upsert: kept(upsert),
-            give_back: kept(give_back),
-            count,
-            admit: kept(admit),
-            limit: plans::limit(schema, &feature.limit_column),
+            lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
+            lock: Statement::kept(lock),
+            add: Statement::kept(add("")),
+            add_reserved: Statement::kept(add(", has_reservations = true")),
+            subtract: Statement::kept(subtract),
+            upsert: Statement::kept(upsert),
+            add_many: add_many(schema, &[feature]),
         }
     }
 }
 
 /// The statements of whole rows.
 pub struct CounterStatements {
-    /// The counts of user `$1` in the periods `$2` and `$3`.
-    pub counts: Rc<Statement>,
-    /// Makes the row of user `$1` and period `$2`, so that there is one to lock and count in.
-    pub open_period: Rc<Statement>,
-    /// Locks that row.
-    pub lock: Rc<Statement>,
-    /// The same, unless somebody else has it locked.
-    pub lock_if_free: Rc<Statement>,
+    /// Returns a row if there is one of user `$1` and period `$2`.
+    pub exists: Rc<Statement>,
+    /// Inserts the row of user `$1` and period `$2` unless it exists.
+    pub insert: Rc<Statement>,
+    /// Inserts the rows of users `$1` and periods `$2` that do not exist, in the order of the key.
+    pub insert_many: Rc<Statement>,
+    /// Locks the rows of users `$1` and periods `$2`, in the order of the key.
+    pub lock_many: Rc<Statement>,
+    /// Adds to many rows, amounts of all features: see [`add_many`].
+    pub add_many: Rc<Statement>,
 }
 
 impl CounterStatements {
-    pub fn new(schema: &str) -> Self {
-        let counts = format!(
-            "SELECT fu.period::pg_catalog.text, pg_catalog.to_jsonb(fu), fu.has_reservations
-               FROM {schema}.feature_usage AS fu
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1
-                AND (fu.period OPERATOR(pg_catalog.=) $2 OR fu.period OPERATOR(pg_catalog.=) $3)"
-        );
-        let open_period = format!(
+    pub fn new(schema: &str, features: &[&Feature]) -> Self {
+        let exists = format!("SELECT FROM {schema}.feature_usage AS fu WHERE {ROW}");
+        let insert = format!(
             "INSERT INTO {schema}.feature_usage (user_id, period) VALUES ($1, $2)
                  ON CONFLICT (user_id, period) DO NOTHING"
         );
-        let lock = format!(
-            "SELECT FROM {schema}.feature_usage AS fu
-              WHERE fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
-                FOR NO KEY UPDATE"
+        let rows = "ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS e (user_id, period)";
+        let same = "fu.user_id OPERATOR(pg_catalog.=) e.user_id
+                    AND fu.period OPERATOR(pg_catalog.=) e.period";
+        let insert_many = format!(
+            "INSERT INTO {schema}.feature_usage (user_id, period)
+             SELECT e.user_id, e.period FROM {rows}
+              WHERE NOT EXISTS (SELECT FROM {schema}.feature_usage AS fu WHERE {same})
+              ORDER BY {}
+                 ON CONFLICT (user_id, period) DO NOTHING",
+            in_order("e")
         );
-        let lock_if_free = format!("{lock} SKIP LOCKED");
+        let lock_many = format!(
+            "SELECT FROM {rows} JOIN {schema}.feature_usage AS fu ON {same}
+              ORDER BY {} FOR NO KEY UPDATE OF fu",
+            in_order("fu")
+        );
         Self {
-            counts: kept(counts),
-            open_period: kept(open_period),
-            lock: kept(lock),
-            lock_if_free: kept(lock_if_free),
+            exists: Statement::kept(exists),
+            insert: Statement::kept(insert),
+            insert_many: Statement::kept(insert_many),
+            lock_many: Statement::kept(lock_many),
+            add_many: add_many(schema, features),
         }
     }
 }
 
-/// Adds to many counters, and locks their rows in one order: `$1` users, `$2` periods, and an array
-/// of amounts for each of the columns from `$3` on.
-pub fn count_many(schema: &str, usage_columns: &[&str]) -> Rc<Statement> {
-    let columns: Vec<String> = usage_columns.iter().map(quote_identifier).collect();
-    let of_each = |part: &dyn Fn(usize, &str) -> String, separator: &str| -> String {
-        let parts = columns.iter().enumerate().map(|(index, column)| part(index, column));
+/// The order in which everybody locks rows.
+fn in_order(alias: &str) -> String {
+    format!(
+        "{alias}.user_id USING OPERATOR(pg_catalog.<),
+         ({alias}.period COLLATE pg_catalog.\"C\") USING OPERATOR(pg_catalog.<)"
+    )
+}
+
+/// Adds to many rows, in the order of the key: `$1` users, `$2` period keys, and from `$3` on an
+/// array of amounts per feature.
+fn add_many(schema: &str, features: &[&Feature]) -> Rc<Statement> {
+    let of_each = |part: &dyn Fn(usize, &str, i64) -> String, separator: &str| -> String {
+        let parts = features.iter().enumerate().map(|(index, feature)| {
+            part(index, &quote_identifier(&feature.usage_column), feature.max_count)
+        });
         parts.collect::<Vec<_>>().join(separator)
     };
-    let arrays = of_each(&|index, _| format!("pg_catalog.unnest(${})", index + 3), ", ");
+    let arrays = of_each(&|index, _, _| format!(", pg_catalog.unnest(${})", index + 3), "");
+    let columns = of_each(&|_, column, _| format!(", {column}"), "");
     let sums = of_each(
-        &|_, column| format!("{column} = fu.{column} OPERATOR(pg_catalog.+) excluded.{column}"),
-        ", ",
+        &|_, column, _| format!(", {column} = fu.{column} OPERATOR(pg_catalog.+) excluded.{column}"),
+        "",
     );
-    // As in the increment: no error of the executor's.
     let have_room = of_each(
-        &|_, column| {
+        &|_, column, max| {
             format!(
-                "fu.{column} OPERATOR(pg_catalog.<=)
-                    (2147483647 OPERATOR(pg_catalog.-) excluded.{column})"
+                " AND fu.{column} OPERATOR(pg_catalog.<=)
+                      ({max} OPERATOR(pg_catalog.-) excluded.{column})"
             )
         },
-        " AND ",
+        "",
     );
-    let columns = columns.join(", ");
-    kept(format!(
-        "INSERT INTO {schema}.feature_usage AS fu (user_id, period, updated_at, {columns})
-         SELECT e.user_id, e.period, pg_catalog.now(), {columns}
-           FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), {arrays})
-                AS e (user_id, period, {columns})
-          ORDER BY e.user_id USING OPERATOR(pg_catalog.<),
-                   (e.period COLLATE pg_catalog.\"C\") USING OPERATOR(pg_catalog.<)
+    Statement::kept(format!(
+        "INSERT INTO {schema}.feature_usage AS fu (user_id, period, updated_at{columns})
+         SELECT e.user_id, e.period, pg_catalog.now(){columns}
+           FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2){arrays})
+                AS e (user_id, period{columns})
+          ORDER BY {}
              ON CONFLICT (user_id, period) DO UPDATE
-                SET updated_at = excluded.updated_at, {sums}
-              WHERE {have_room}"
+                SET updated_at = excluded.updated_at{sums}
+              WHERE true{have_room}",
+        in_order("e")
     ))
 }

@@ -2,40 +2,35 @@
 
 use std::rc::Rc;
 
-use super::kept;
-use crate::store::spi::Statement;
+use crate::pg::statement::Statement;
 
-/// Key `$3` of user `$1` for operation `$2`.
-const KEY: &str = "ik.user_id OPERATOR(pg_catalog.=) $1 AND ik.operation OPERATOR(pg_catalog.=) $2
-                AND ik.key OPERATOR(pg_catalog.=) $3";
-
-/// All but the last take the user, the operation and the key first.
 pub struct KeyStatements {
-    /// Takes a key for a call with the arguments `$4`. Waits for a call that has the same key in
-    /// hand; writes nothing where the key is taken.
-    pub take: Rc<Statement>,
-    /// What a key was taken for, and what came of it.
+    /// The arguments and the result of the call of user `$1` for operation `$2` with key `$3`.
     pub read: Rc<Statement>,
-    /// Stores what came of the call that has taken the key.
-    pub keep_result: Rc<Statement>,
-    /// Frees a key whose call had no effect.
-    pub free: Rc<Statement>,
-    /// Takes many, in one order: for operation `$1`, of users `$2` the keys `$3` with arguments
-    /// `$4`. Returns those that were free.
-    pub take_many: Rc<Statement>,
+    /// Stores the arguments `$4` and the result `$5` of that call, unless the key is taken. Waits
+    /// for a transaction that is inserting the same key.
+    pub insert: Rc<Statement>,
+    /// The same for many, in the order of the key: operation `$1`, users `$2`, keys `$3` and
+    /// arguments `$4`. Returns the keys that were free.
+    pub insert_many: Rc<Statement>,
+    /// The arguments of those of users `$2` and keys `$3` that are taken for operation `$1`.
+    pub read_many: Rc<Statement>,
 }
 
 impl KeyStatements {
     pub fn new(schema: &str) -> Self {
         let keys = format!("{schema}.feature_idempotency_keys");
-        let take = format!(
-            "INSERT INTO {keys} (user_id, operation, key, arguments)
-             VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, operation, key) DO NOTHING"
+        let read = format!(
+            "SELECT ik.arguments, ik.result FROM {keys} AS ik
+              WHERE ik.user_id OPERATOR(pg_catalog.=) $1
+                AND ik.operation OPERATOR(pg_catalog.=) $2
+                AND ik.key OPERATOR(pg_catalog.=) $3"
         );
-        let read = format!("SELECT ik.arguments, ik.result FROM {keys} AS ik WHERE {KEY}");
-        let keep_result = format!("UPDATE {keys} AS ik SET result = $4 WHERE {KEY}");
-        let free = format!("DELETE FROM {keys} AS ik WHERE {KEY}");
-        let take_many = format!(
+        let insert = format!(
+            "INSERT INTO {keys} (user_id, operation, key, arguments, result)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, operation, key) DO NOTHING"
+        );
+        let insert_many = format!(
             "INSERT INTO {keys} (user_id, operation, key, arguments, result)
              SELECT k.user_id, $1, k.key, k.arguments::pg_catalog.jsonb, 'true'
                FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))
@@ -45,12 +40,18 @@ impl KeyStatements {
                  ON CONFLICT (user_id, operation, key) DO NOTHING
           RETURNING user_id, key"
         );
+        let read_many = format!(
+            "SELECT ik.user_id, ik.key, ik.arguments
+               FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS k (user_id, key)
+               JOIN {keys} AS ik ON ik.user_id OPERATOR(pg_catalog.=) k.user_id
+                                AND ik.operation OPERATOR(pg_catalog.=) $1
+                                AND ik.key OPERATOR(pg_catalog.=) k.key"
+        );
         Self {
-            take: kept(take),
-            read: kept(read),
-            keep_result: kept(keep_result),
-            free: kept(free),
-            take_many: kept(take_many),
+            read: Statement::kept(read),
+            insert: Statement::kept(insert),
+            insert_many: Statement::kept(insert_many),
+            read_many: Statement::kept(read_many),
         }
     }
 }

@@ -1,74 +1,60 @@
-//! The statements: every SQL text that the native functions execute, a file a table.
+//! The SQL texts, a file a subject.
 //!
-//! Names and operators are qualified, so a caller's search path can't change what they mean, and
-//! every selected value is cast, so a table or view of the app's own may have its own types.
+//! Names and operators are qualified, so that a caller's search path cannot change what they mean,
+//! and selected values are cast, so that an existing table or a view may have types of its own.
 
 mod counters;
+mod entitlements;
 mod keys;
-mod plans;
-mod registry;
 mod reservations;
+mod summary;
+mod users;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
+use domain::feature::Feature;
 
-use super::registry::Registered;
-use super::spi::Statement;
+use super::tables::Tables;
 
-use counters::count_many;
-pub use counters::{CounterStatements, FeatureStatements};
+pub use counters::{CounterStatements, FeatureCounterStatements};
+pub use entitlements::EntitlementStatements;
 pub use keys::KeyStatements;
-pub use plans::PlanStatements;
-pub use registry::{extension, features};
 pub use reservations::ReservationStatements;
+pub use summary::SummaryStatement;
+pub use users::UserStatements;
 
-/// The statements that are the same for every feature.
-pub struct Statements {
-    /// Adds to many counters of all features.
-    pub count_many: Rc<Statement>,
-    pub counters: CounterStatements,
-    pub keys: KeyStatements,
-    pub plans: PlanStatements,
-    pub reservations: ReservationStatements,
+/// The statements of one feature.
+pub struct FeatureStatements {
+    pub counter: FeatureCounterStatements,
+    pub entitlement: EntitlementStatements,
 }
 
-impl Statements {
-    pub fn new(schema: &str, features: &[Rc<Registered>]) -> Self {
-        let columns: Vec<&str> =
-            features.iter().map(|registered| registered.feature.usage_column.as_str()).collect();
+impl FeatureStatements {
+    pub fn new(schema: &str, feature: &Feature) -> Self {
         Self {
-            count_many: count_many(schema, &columns),
-            counters: CounterStatements::new(schema),
-            keys: KeyStatements::new(schema),
-            plans: PlanStatements::new(schema),
-            reservations: ReservationStatements::new(schema),
+            counter: FeatureCounterStatements::new(schema, feature),
+            entitlement: EntitlementStatements::new(schema, feature),
         }
     }
 }
 
-/// How an error names our tables, or a column of one by the alias that the statements use.
-pub const TABLES: &[&str] = &[
-    "feature_usage",
-    "fu",
-    "plan_limits",
-    "pl",
-    "user_plans",
-    "up",
-    "feature_reservations",
-    "fr",
-    "feature_idempotency_keys",
-    "ik",
-];
-
-thread_local! {
-    static KEPT: RefCell<HashMap<String, Rc<Statement>>> = RefCell::default();
+/// The statements that are the same for every feature.
+pub struct Statements {
+    pub counters: CounterStatements,
+    pub keys: KeyStatements,
+    pub reservations: ReservationStatements,
+    pub summary: SummaryStatement,
+    pub users: UserStatements,
 }
 
-/// The statement with this text, the same one for as long as the backend lives: a registry that is
-/// read again finds its plans again.
-fn kept(text: String) -> Rc<Statement> {
-    KEPT.with_borrow_mut(|kept| {
-        Rc::clone(kept.entry(text).or_insert_with_key(|text| Rc::new(Statement::new(text.clone()))))
-    })
+impl Statements {
+    pub fn new(tables: &Tables, features: &[Feature]) -> Self {
+        let schema = &tables.schema;
+        let counted: Vec<&Feature> = features.iter().filter(|f| tables.counts(f)).collect();
+        Self {
+            counters: CounterStatements::new(schema, &counted),
+            keys: KeyStatements::new(schema),
+            reservations: ReservationStatements::new(schema),
+            summary: SummaryStatement::new(tables, features),
+            users: UserStatements::new(&tables.references),
+        }
+    }
 }

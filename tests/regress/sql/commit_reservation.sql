@@ -88,7 +88,7 @@ DELETE FROM feature_usage WHERE user_id >= u(11);
 SELECT test.brief(commit_reservation(id(11), 3));
 SELECT test.brief(commit_reservation(id(12), 6));
 SELECT * FROM counts WHERE "user" >= '11';
--- A count that the owner has lowered is never below 0.
+-- A count that the owner has lowered keeps what was committed.
 SELECT test.brief(reserve_feature(u(13), 'insights', 4));
 UPDATE feature_usage SET insights_count = 1 WHERE user_id = u(13);
 SELECT test.brief(commit_reservation(id(13), 1));

@@ -1,0 +1,177 @@
+//! Admission: consume and reserve. Lock the counter, read the plan, decide, write.
+
+use domain::answer::Answer;
+use domain::decision::{Allowance, decide};
+use domain::denial::Denial;
+use domain::timestamp::iso8601;
+use pgrx::Uuid;
+use serde_json::{Value, json};
+
+use super::expire;
+use super::replay::{Outcome, Request};
+use super::subject::Subject;
+use crate::error::Report;
+use crate::error::counting::CountingError;
+use crate::pg::clock;
+use crate::store::counter::Counted;
+use crate::store::{entitlement, registry, reservations, users};
+
+/// What an admitted amount is for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Consume,
+    /// A reservation that expires after so many microseconds.
+    Reserve {
+        ttl: i64,
+    },
+}
+
+/// How often the steps are repeated: after inserting the row to lock, and after another call used
+/// the idempotency key. Each happens once; the limit ends a loop that a user-defined trigger keeps up.
+const ATTEMPTS: usize = 10;
+
+/// Checks and counts an amount in one atomic step.
+pub fn consume(
+    user_id: Uuid,
+    feature_type: Option<&str>,
+    amount: Option<i32>,
+    key: Option<&str>,
+) -> Outcome {
+    let arguments = || json!({"feature_type": feature_type, "amount": amount});
+    admit(Purpose::Consume, user_id, feature_type, amount, key, arguments)
+}
+
+/// Checks and counts an amount, and holds it for work that is slow or may fail. The time to live is
+/// in microseconds.
+pub fn reserve(
+    user_id: Uuid,
+    feature_type: Option<&str>,
+    amount: Option<i32>,
+    ttl: i64,
+    key: Option<&str>,
+) -> Outcome {
+    let arguments = || json!({"feature_type": feature_type, "amount": amount, "ttl": ttl});
+    admit(Purpose::Reserve { ttl }, user_id, feature_type, amount, key, arguments)
+}
+
+fn admit(
+    purpose: Purpose,
+    user_id: Uuid,
+    feature_type: Option<&str>,
+    amount: Option<i32>,
+    key: Option<&str>,
+    arguments: impl FnOnce() -> Value,
+) -> Outcome {
+    let registry = registry::current();
+    let subject = match Subject::new(&registry, user_id, feature_type, amount) {
+        Ok(subject) => subject,
+        Err(denied) => return purpose.finish(*denied, 0).into(),
+    };
+    let request =
+        key.map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
+    if request.is_some() {
+        // The key's table is not the first in the order of locks.
+        registry.tables.lock();
+    }
+    let replay = || {
+        let mismatch = || purpose.finish(subject.denied(Denial::IdempotencyMismatch), 0);
+        request.as_ref().and_then(|request| request.replay(mismatch))
+    };
+    if let Some(outcome) = replay() {
+        return outcome;
+    }
+    if request.is_some() || matches!(purpose, Purpose::Reserve { .. }) {
+        users::lock(&registry, &[user_id]);
+    }
+    for _ in 0..ATTEMPTS {
+        let Some(row) = subject.counter.lock() else {
+            // A denial inserts no row.
+            match decide_on(&subject, 0) {
+                Ok(_) => subject.counter.insert(),
+                denied => return purpose.finish(answer(&subject, denied, 0), 0).into(),
+            }
+            continue;
+        };
+        if let Some(outcome) = replay() {
+            return outcome;
+        }
+        let (row, live) = expire::of_locked(&subject.counter, row);
+        let decision = decide_on(&subject, row.count);
+        let Ok(allowance) = decision else {
+            return purpose.finish(answer(&subject, decision, live), 0).into();
+        };
+        subject.counter.require_room(row.count, subject.amount);
+        let allowance = allowance.counted(subject.amount.into());
+        let counted = answer(&subject, Ok(allowance), live);
+        if let Some(answer) = purpose.write(&subject, &row, counted, request.as_ref()) {
+            return answer.into();
+        }
+    }
+    if subject.counter.exists() {
+        CountingError::Contention.raise();
+    }
+    CountingError::Suppressed { feature: subject.counter.feature() }.raise();
+}
+
+/// Asks the rules of the plan as it is committed by now. Called with the counter locked, so what
+/// was committed while the call waited for the lock counts.
+fn decide_on(subject: &Subject, count: i64) -> Result<Allowance, Denial> {
+    let entitlement = entitlement::latest(&subject.counter);
+    decide(&entitlement, count, subject.amount.into(), clock::now_in_seconds())
+}
+
+fn answer(subject: &Subject, decision: Result<Allowance, Denial>, reserved: i64) -> Answer {
+    Answer::new(subject.counter.feature(), subject.period, decision).with_reserved(reserved)
+}
+
+impl Purpose {
+    /// What idempotency keys belong to.
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Consume => "consume",
+            Self::Reserve { .. } => "reserve",
+        }
+    }
+
+    /// The answer with what is particular to the call.
+    fn finish(self, answer: Answer, consumed: i32) -> Answer {
+        match self {
+            Self::Consume => answer.with_consumed(consumed),
+            Self::Reserve { .. } => answer,
+        }
+    }
+
+    /// Writes what was decided: the idempotency key, the counter, the reservation. Returns the
+    /// answer, or `None`, with nothing written, if another call has used the key meanwhile.
+    fn write(
+        self,
+        subject: &Subject,
+        row: &Counted,
+        counted: Answer,
+        request: Option<&Request>,
+    ) -> Option<Answer> {
+        let amount = subject.amount;
+        let stored = |answer: &Answer| request.is_none_or(|request| request.store(answer));
+        match self {
+            Self::Consume => {
+                let answer = counted.with_consumed(amount);
+                if !stored(&answer) {
+                    return None;
+                }
+                subject.counter.add(amount);
+                Some(answer)
+            }
+            Self::Reserve { ttl } => {
+                let new = reservations::New::of_user(subject.counter.user_id, ttl);
+                let answer =
+                    counted.with_reservation(new.id.to_string(), iso8601(new.expires_at), amount);
+                if !stored(&answer) {
+                    return None;
+                }
+                subject.counter.add_reserved(amount);
+                new.insert(&subject.counter, row, amount);
+                Some(answer)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Expiry: giving back what expired reservations hold. Whoever does it has locked the counter.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use domain::period::Period;
+use domain::reservation::Held;
+use pgrx::Uuid;
+
+use crate::pg::argument::Argument;
+use crate::pg::snapshot::Snapshot;
+use crate::store::counter::{Counted, Counter};
+use crate::store::registry::Registry;
+use crate::store::{registry, reservations};
+
+/// Expires the reservations of a counter whose row is locked. Returns the row as it is then, and
+/// how much live reservations hold.
+pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
+    let held = reservations::held(counter, &row, Snapshot::Latest);
+    if held.past == 0 {
+        return (row, held.live);
+    }
+    let expired = reservations::mark_expired(counter, Some(&row), i32::MAX);
+    (give_back(counter, row, held, expired.amount), held.live)
+}
+
+/// Expires reservations of any counters, at most so many, and returns their number. Counters that
+/// are in use are skipped: their users give back themselves, or the next call does.
+pub fn of_any(limit: i32) -> i32 {
+    let registry = registry::current();
+    registry.tables.lock();
+    // In the order of the key, as everybody does who locks more than one.
+    let counters: BTreeSet<_> = reservations::past_of_any(&registry, limit).into_iter().collect();
+    let mut number = 0;
+    for (user_id, key, feature_type) in &counters {
+        number += of_counter(&registry, *user_id, key, feature_type, limit - number);
+    }
+    number
+}
+
+fn of_counter(
+    registry: &Rc<Registry>,
+    user_id: Uuid,
+    key: &str,
+    feature_type: &str,
+    limit: i32,
+) -> i32 {
+    let counter = registry.find(feature_type).and_then(|registered| {
+        let period = Period::parse(registered.feature.period, key)?;
+        Some(Counter::new(registry, registered, user_id, period))
+    });
+    let Some(counter) = counter else {
+        // A feature that is not registered any more has no counter.
+        let names = [Argument::Uuid(user_id), Argument::Text(key), Argument::Text(feature_type)];
+        return reservations::mark_expired_of(registry, names, None, limit).number;
+    };
+    let Some(row) = counter.lock_if_free() else {
+        if counter.exists() {
+            return 0;
+        }
+        // A row that was deleted has nothing to give back.
+        return reservations::mark_expired(&counter, None, limit).number;
+    };
+    let held = reservations::held(&counter, &row, Snapshot::Latest);
+    let expired = reservations::mark_expired(&counter, Some(&row), limit);
+    give_back(&counter, row, held, expired.amount);
+    expired.number
+}
+
+/// Takes from the row what expired reservations held, which is part of what is held.
+fn give_back(counter: &Counter, row: Counted, held: Held, amount: i64) -> Counted {
+    let returned = held.returnable(row.count, amount);
+    if returned > 0 {
+        counter.subtract(returned);
+    }
+    Counted { count: row.count - returned, ..row }
+}

@@ -1,0 +1,25 @@
+//! The increment: counts what has happened, without asking the limit.
+
+use domain::period::Period;
+use pgrx::Uuid;
+
+use crate::error::Report;
+use crate::error::argument::ArgumentError;
+use crate::store::counter::Counter;
+use crate::store::registry;
+
+/// Adds an amount, which is not negative, to a user's counter in a period.
+pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, key: &str) {
+    let registry = registry::current();
+    let Some(registered) = registry.find(feature_type) else {
+        let known = registry.feature_types();
+        ArgumentError::UnknownFeature { feature_type, known }.raise();
+    };
+    let feature = &registered.feature;
+    let Some(period) = Period::parse(feature.period, key) else {
+        ArgumentError::InvalidPeriod { feature, key }.raise();
+    };
+    if amount > 0 {
+        Counter::new(&registry, registered, user_id, period).increment(amount);
+    }
+}

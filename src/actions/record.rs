@@ -1,0 +1,233 @@
+//! Batches: many events counted in one transaction, all of them or none.
+//!
+//! Everybody locks in one order: users, counters by their key, idempotency keys. So batches that
+//! overlap wait for one another and never deadlock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use domain::event::{BadBatch, Event, read_batch};
+use domain::idempotency::is_key;
+use domain::period::Period;
+use pgrx::Uuid;
+use serde_json::{Value, json};
+
+use super::subject::current_period;
+use crate::error::Report;
+use crate::error::batch::BatchError;
+use crate::error::counting::CountingError;
+use crate::store::batch::{self, Amounts, RowKey};
+use crate::store::idempotency::Keys;
+use crate::store::registry::{self, Registered, Registry};
+use crate::store::users;
+
+/// The operation that idempotency keys of events belong to.
+const OPERATION: &str = "record";
+
+/// How often the keys are read again after other calls used them meanwhile.
+const ATTEMPTS: usize = 10;
+
+/// An event whose feature and period exist.
+struct Known<'a> {
+    index: usize,
+    event: &'a Event,
+    user_id: Uuid,
+    /// The place of the feature in the registry.
+    feature: usize,
+    period: Period,
+}
+
+impl Known<'_> {
+    fn row(&self) -> RowKey {
+        (self.user_id, self.period.to_string())
+    }
+
+    fn key(&self) -> Option<KeyName> {
+        self.event.idempotency_key.clone().map(|key| (self.user_id, key))
+    }
+
+    /// What is stored with the idempotency key: the event as it was written. An event without a
+    /// period is the same event after midnight.
+    fn arguments(&self) -> Value {
+        let Event { feature_type, amount, period, .. } = self.event;
+        json!({"feature_type": feature_type, "amount": amount, "period": period})
+    }
+}
+
+/// A user, and an idempotency key of theirs.
+type KeyName = (Uuid, String);
+
+/// Counts the events of a JSON array. Returns how many were counted now; those whose idempotency key
+/// was used before are not.
+pub fn record(text: &str) -> i32 {
+    let events = read_batch(text).unwrap_or_else(|bad| match bad {
+        BadBatch::NotAnArray => BatchError::NotAnArray.raise(),
+        BadBatch::Event { index, problem } => BatchError::InvalidEvent { index, problem }.raise(),
+    });
+    let registry = registry::current();
+    let known = events.iter().enumerate().map(|(index, event)| {
+        know(&registry, index, event)
+            .unwrap_or_else(|problem| BatchError::InvalidEvent { index, problem }.raise())
+    });
+    let (known, keyed) = fold_keys(known.collect());
+    // Otherwise the first statement may be about another table than the first in the order.
+    registry.tables.lock();
+    users::lock(&registry, &users_of(&known));
+    let counted = known.iter().filter(|known| known.event.amount > 0);
+    let rows = counted.map(Known::row).collect();
+    batch::insert_missing(&registry, &rows);
+    let fresh = if keyed.is_empty() {
+        known
+    } else {
+        batch::lock(&registry, &rows);
+        store_keys(&registry, known, &keyed)
+    };
+    count(&registry, &fresh);
+    fresh.len() as i32
+}
+
+fn know<'a>(
+    registry: &Rc<Registry>,
+    index: usize,
+    event: &'a Event,
+) -> Result<Known<'a>, String> {
+    let feature_type = &event.feature_type;
+    let is_meant = |registered: &Rc<Registered>| registered.feature.feature_type == *feature_type;
+    let feature = registry.features.iter().position(is_meant);
+    let feature = feature.ok_or("feature_type is unknown")?;
+    let kind = registry.features[feature].feature.period;
+    let period = match &event.period {
+        None => current_period(kind),
+        Some(key) => Period::parse(kind, key)
+            .ok_or_else(|| format!("period is not of the form {}", kind.form()))?,
+    };
+    if event.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
+        return Err("idempotency_key is empty or longer than 255 bytes".to_owned());
+    }
+    let user_id = Uuid::from_bytes(*event.user_id.as_bytes());
+    Ok(Known { index, event, user_id, feature, period })
+}
+
+/// Leaves out events that repeat another of the batch. Returns the arguments of each key as well.
+fn fold_keys(events: Vec<Known>) -> (Vec<Known>, BTreeMap<KeyName, Value>) {
+    let mut keyed: BTreeMap<KeyName, Value> = BTreeMap::new();
+    let mut once = Vec::with_capacity(events.len());
+    for known in events {
+        let Some(name) = known.key() else {
+            once.push(known);
+            continue;
+        };
+        match keyed.get(&name) {
+            None => {
+                keyed.insert(name, known.arguments());
+                once.push(known);
+            }
+            Some(arguments) if *arguments == known.arguments() => {}
+            Some(_) => raise_mismatch(&known),
+        }
+    }
+    (once, keyed)
+}
+
+fn users_of(events: &[Known]) -> Vec<Uuid> {
+    let users: BTreeSet<Uuid> = events.iter().map(|known| known.user_id).collect();
+    users.into_iter().collect()
+}
+
+/// Stores the keys of the events, and leaves out events whose key was used before. The counters are
+/// locked, so a call that used the same key for the same event has ended.
+fn store_keys<'a>(
+    registry: &Registry,
+    mut events: Vec<Known<'a>>,
+    keyed: &BTreeMap<KeyName, Value>,
+) -> Vec<Known<'a>> {
+    let mut wanted: BTreeSet<KeyName> = keyed.keys().cloned().collect();
+    for _ in 0..ATTEMPTS {
+        let (user_ids, names): (Vec<Uuid>, Vec<String>) = wanted.iter().cloned().unzip();
+        let keys =
+            Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
+        let used = keys.read();
+        for (user_id, key, arguments) in &used {
+            let name = (*user_id, key.clone());
+            if let Some(known) = events.iter().find(|known| known.key().as_ref() == Some(&name))
+                && keyed[&name] != *arguments
+            {
+                raise_mismatch(known);
+            }
+            wanted.remove(&name);
+        }
+        let used: BTreeSet<KeyName> = used.into_iter().map(|(user, key, _)| (user, key)).collect();
+        events.retain(|known| known.key().is_none_or(|name| !used.contains(&name)));
+        if wanted.is_empty() {
+            return events;
+        }
+        let (user_ids, names): (Vec<Uuid>, Vec<String>) = wanted.iter().cloned().unzip();
+        let arguments: Vec<String> = wanted.iter().map(|name| keyed[name].to_string()).collect();
+        let keys =
+            Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
+        for name in keys.insert(&arguments) {
+            wanted.remove(&name);
+        }
+        if wanted.is_empty() {
+            return events;
+        }
+    }
+    CountingError::Contention.raise();
+}
+
+fn raise_mismatch(known: &Known) -> ! {
+    let problem = "its idempotency_key was used for another event".to_owned();
+    BatchError::InvalidEvent { index: known.index, problem }.raise()
+}
+
+fn count(registry: &Rc<Registry>, events: &[Known]) {
+    let mut rows: BTreeMap<RowKey, Amounts> = BTreeMap::new();
+    for known in events.iter().filter(|known| known.event.amount > 0) {
+        let amounts = rows.entry(known.row()).or_default();
+        // No batch is long enough to overflow this.
+        *amounts.entry(known.feature).or_insert(0) += i64::from(known.event.amount);
+    }
+    if rows.is_empty() {
+        return;
+    }
+    refuse_overflow(registry, events, &rows);
+    if !batch::add(registry, &rows) {
+        raise_not_counted(registry, events);
+    }
+}
+
+/// Refuses a sum that no counter of its type can hold, before it becomes an argument.
+fn refuse_overflow(registry: &Rc<Registry>, events: &[Known], rows: &BTreeMap<RowKey, Amounts>) {
+    let is_too_large = |(feature, amount): (&usize, &i64)| {
+        !registry.features[*feature].feature.has_room(0, *amount)
+    };
+    if rows.values().any(|amounts| amounts.iter().any(is_too_large)) {
+        raise_overflow(registry, events, |_, _| 0);
+    }
+}
+
+/// Names the event that did not fit beside the counts from before the batch.
+fn raise_not_counted(registry: &Rc<Registry>, events: &[Known]) -> ! {
+    raise_overflow(registry, events, |row, feature| batch::counted(registry, row, feature));
+    // A trigger, or another transaction that has just filled a counter.
+    BatchError::Suppressed.raise();
+}
+
+/// Raises an error for the first event that does not fit, if there is one.
+fn raise_overflow(
+    registry: &Rc<Registry>,
+    events: &[Known],
+    counted: impl Fn(&RowKey, usize) -> i64,
+) {
+    let mut counts: BTreeMap<(RowKey, usize), i64> = BTreeMap::new();
+    for known in events {
+        let name = (known.row(), known.feature);
+        let feature = &registry.features[known.feature].feature;
+        let count = counts.entry(name).or_insert_with_key(|(row, feature)| counted(row, *feature));
+        let amount = known.event.amount;
+        if !feature.has_room(*count, amount.into()) {
+            BatchError::Overflow { index: known.index, feature, amount }.raise();
+        }
+        *count += i64::from(amount);
+    }
+}

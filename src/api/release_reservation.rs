@@ -1,0 +1,19 @@
+use domain::settlement::{Request, Settled};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+use super::arguments::required;
+use crate::actions::settle::settle;
+use crate::pg::jsonb::Jsonb;
+
+/// Ends a reservation after failure, and gives all of it back. The same release again returns the
+/// same answer; one after a commit has `released` false and `RESERVATION_FINALIZED`. With a user,
+/// only a reservation of that user is found. A NULL id is 22004, an unknown one P0002.
+#[pg_extern(volatile)]
+fn release_reservation(
+    p_reservation_id: Option<Uuid>,
+    p_user_id: default!(Option<Uuid>, "NULL"),
+) -> Jsonb<Settled> {
+    let reservation_id = required(p_reservation_id, "p_reservation_id");
+    Jsonb(settle(reservation_id, p_user_id, Request::Release))
+}

@@ -1,0 +1,36 @@
+use domain::reservation::ttl_in_microseconds;
+use pgrx::Uuid;
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+
+use super::arguments::required;
+use crate::actions::admit;
+use crate::actions::replay::Outcome;
+use crate::error::Report;
+use crate::error::argument::ArgumentError;
+use crate::pg::jsonb::Jsonb;
+
+/// Counts an amount as a consume does, and holds it for work that is slow or may fail.
+///
+/// Returns the answer of a consume, with `reservation_id` and `expires_at` in place of `consumed`;
+/// `reserved` is how much of the count reservations hold. What is neither committed nor released
+/// within the time to live, 1 second to 24 hours, is given back.
+///
+/// A replay returns the original answer, even if the reservation has ended since;
+/// `commit_reservation` reports that.
+///
+/// Errors are those of a consume; 22004 also for a NULL time to live, and 22023 for one out of range.
+#[pg_extern(volatile)]
+fn reserve_feature(
+    p_user_id: Option<Uuid>,
+    p_feature_type: Option<&str>,
+    p_amount: default!(Option<i32>, 1),
+    p_ttl: default!(Option<Interval>, "'5 minutes'"),
+    p_idempotency_key: default!(Option<&str>, "NULL"),
+) -> Jsonb<Outcome> {
+    let user_id = required(p_user_id, "p_user_id");
+    let ttl = required(p_ttl, "p_ttl");
+    let ttl = ttl_in_microseconds(ttl.months(), ttl.days(), ttl.micros())
+        .unwrap_or_else(|| ArgumentError::InvalidTtl.raise());
+    Jsonb(admit::reserve(user_id, p_feature_type, p_amount, ttl, p_idempotency_key))
+}

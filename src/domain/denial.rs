@@ -1,0 +1,54 @@
+//! Denials: why the answer is no.
+
+/// Why a call is denied. A denial is an answer, never an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    InvalidFeature,
+    InvalidAmount,
+    InvalidPeriod,
+    TrialExpired {
+        trial_end_date: String,
+    },
+    NoSubscription,
+    UnknownPlan {
+        plan_id: String,
+    },
+    LimitExceeded {
+        limit: i64,
+        current_usage: i64,
+    },
+    /// The call's idempotency key was used for a call with other arguments.
+    IdempotencyMismatch,
+}
+
+impl Denial {
+    /// The code that programs read.
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::InvalidFeature => "INVALID_FEATURE",
+            Self::InvalidAmount => "INVALID_AMOUNT",
+            Self::InvalidPeriod => "INVALID_PERIOD",
+            Self::TrialExpired { .. } => "TRIAL_EXPIRED",
+            Self::NoSubscription => "NO_SUBSCRIPTION",
+            Self::UnknownPlan { .. } => "UNKNOWN_PLAN",
+            Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
+            Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
+        }
+    }
+
+    /// The sentence that people read.
+    pub fn reason(&self, feature_type: &str) -> String {
+        match self {
+            Self::InvalidFeature => "unknown feature type".to_owned(),
+            Self::InvalidAmount => "the requested amount must be 0 or more".to_owned(),
+            Self::InvalidPeriod => format!("not a period of {feature_type}"),
+            Self::TrialExpired { trial_end_date } => format!("the trial ended at {trial_end_date}"),
+            Self::NoSubscription => "no active subscription".to_owned(),
+            Self::UnknownPlan { plan_id } => format!("plan \"{plan_id}\" is not available"),
+            Self::IdempotencyMismatch => "the idempotency key was used for another call".to_owned(),
+            Self::LimitExceeded { limit, current_usage } => {
+                format!("{feature_type} limit exceeded ({current_usage}/{limit})")
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The rules, without a database: what a period is, what a plan allows, what an answer contains.
+//!
+//! This is a crate of its own so that the compiler keeps pgrx and SPI out of it, and so that all of
+//! it is tested by plain `cargo test`.
+
+pub mod answer;
+pub mod decision;
+pub mod denial;
+pub mod event;
+pub mod feature;
+pub mod idempotency;
+pub mod period;
+pub mod reservation;
+pub mod settlement;
+pub mod subscription;
+pub mod summary;
+pub mod timestamp;

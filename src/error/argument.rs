@@ -1,0 +1,83 @@
+//! Arguments that a function cannot take.
+
+use domain::feature::Feature;
+use domain::idempotency::MAX_KEY_BYTES;
+use pgrx::PgSqlErrorCode;
+
+use super::{Report, excerpt};
+
+#[derive(Debug)]
+pub enum ArgumentError<'a> {
+    /// A required argument is NULL.
+    Null { name: &'static str },
+    /// Counts only grow: lowering one is how a user would reset a quota.
+    NegativeAmount { name: &'static str, amount: i32 },
+    /// A maximum of how much is done at once.
+    NegativeMaximum { name: &'static str, maximum: i32 },
+    /// The feature is not in the registry.
+    UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
+    /// Not a period key of the feature's kind of period.
+    InvalidPeriod { feature: &'a Feature, key: &'a str },
+    /// A time to live outside 1 second to 24 hours.
+    InvalidTtl,
+    /// An idempotency key that is empty or too long.
+    InvalidKey { length: usize },
+}
+
+impl Report for ArgumentError<'_> {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Null { .. } => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::InvalidPeriod { .. } => PgSqlErrorCode::ERRCODE_INVALID_DATETIME_FORMAT,
+            _ => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Null { name } => format!("{name} must not be null"),
+            Self::NegativeAmount { name, amount: number }
+            | Self::NegativeMaximum { name, maximum: number } => {
+                format!("{name} must not be negative, but is {number}")
+            }
+            Self::UnknownFeature { feature_type, .. } => {
+                format!("unknown feature type \"{}\"", excerpt(feature_type))
+            }
+            Self::InvalidPeriod { feature, key } => {
+                format!("\"{}\" is not a period of {}", excerpt(key), feature.feature_type)
+            }
+            Self::InvalidTtl => "p_ttl is not between 1 second and 24 hours".to_owned(),
+            Self::InvalidKey { length: 0 } => "p_idempotency_key is empty".to_owned(),
+            Self::InvalidKey { length } => format!("p_idempotency_key is {length} bytes long"),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Null { .. } => "Pass a value for every argument.".to_owned(),
+            Self::NegativeAmount { name: "p_actual", .. } => {
+                "Pass 0 or more, or NULL for the reserved amount.".to_owned()
+            }
+            Self::NegativeAmount { .. } => {
+                "Counts only grow; to correct one, update feature_usage as its owner.".to_owned()
+            }
+            Self::NegativeMaximum { .. } => "Pass 0 or more.".to_owned(),
+            Self::UnknownFeature { known, .. } => format!(
+                "The feature types are {}. Register others with add_feature().",
+                known.join(", ")
+            ),
+            Self::InvalidPeriod { feature, .. } => format!(
+                "{} is counted {}: write the period as {}, for example {}.",
+                feature.feature_type,
+                feature.period.adjective(),
+                feature.period.form(),
+                feature.period.example()
+            ),
+            Self::InvalidTtl => "Pass an interval such as '5 minutes'.".to_owned(),
+            Self::InvalidKey { .. } => {
+                format!("Pass a key of 1 to {MAX_KEY_BYTES} bytes, or NULL for none.")
+            }
+        };
+        Some(hint)
+    }
+}

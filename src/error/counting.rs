@@ -1,0 +1,51 @@
+//! Counts that could not be written.
+
+use domain::feature::Feature;
+use pgrx::PgSqlErrorCode;
+
+use super::Report;
+
+#[derive(Debug)]
+pub enum CountingError<'a> {
+    /// The count does not fit into the column's type.
+    Overflow { feature: &'a Feature, amount: i32 },
+    /// A user-defined trigger suppressed the count.
+    Suppressed { feature: &'a Feature },
+    /// Other transactions changed the same row again and again.
+    Contention,
+}
+
+impl Report for CountingError<'_> {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Overflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Self::Suppressed { .. } => PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+            Self::Contention => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Overflow { feature, amount } => {
+                format!("{} can't be increased by {amount}: out of range", feature.usage_column)
+            }
+            Self::Suppressed { feature } => {
+                format!("{} was not changed: a trigger suppressed it", feature.usage_column)
+            }
+            Self::Contention => "could not serialize access due to concurrent updates".to_owned(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Overflow { feature, .. } => {
+                format!("The counter holds at most {}; nothing was counted.", feature.max_count)
+            }
+            Self::Suppressed { .. } => {
+                "A BEFORE trigger on feature_usage must return the row.".to_owned()
+            }
+            Self::Contention => "Try again.".to_owned(),
+        };
+        Some(hint)
+    }
+}

@@ -1,0 +1,38 @@
+//! Every error that the native functions raise, by family: SQLSTATE, what was wrong, what to do.
+//!
+//! Wrong use is an error; a denial is an answer, see `denial` in the domain.
+
+pub mod argument;
+pub mod batch;
+pub mod counting;
+pub mod installation;
+pub mod reservation;
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
+
+/// An error that can be raised.
+pub trait Report {
+    fn code(&self) -> PgSqlErrorCode;
+    fn message(&self) -> String;
+    fn hint(&self) -> Option<String>;
+
+    /// Raises the error: the caller's statement ends here, and nothing of it is kept.
+    fn raise(&self) -> ! {
+        let mut report = ErrorReport::new(self.code(), self.message(), "feature_usage");
+        if let Some(hint) = self.hint() {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an error report does not return");
+    }
+}
+
+/// The beginning of a caller's text: long enough to recognise it, short enough for a log.
+fn excerpt(text: &str) -> String {
+    const CHARACTERS: usize = 64;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Arguments of prepared statements.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::{IntoDatum, Uuid};
+
+use super::clock;
+use super::jsonb::Document;
+
+/// An argument of a prepared statement. None is NULL.
+#[derive(Clone, Copy)]
+pub enum Argument<'a> {
+    Uuid(Uuid),
+    Oid(Oid),
+    Text(&'a str),
+    Integer(i32),
+    Bigint(i64),
+    Instant(DateTime<Utc>),
+    Boolean(bool),
+    Jsonb(Document),
+    Uuids(&'a [Uuid]),
+    Texts(&'a [String]),
+    Bigints(&'a [i64]),
+}
+
+impl Argument<'_> {
+    pub fn type_oid(&self) -> Oid {
+        match self {
+            Self::Uuid(_) => pg_sys::UUIDOID,
+            Self::Oid(_) => pg_sys::OIDOID,
+            Self::Text(_) => pg_sys::TEXTOID,
+            Self::Integer(_) => pg_sys::INT4OID,
+            Self::Bigint(_) => pg_sys::INT8OID,
+            Self::Instant(_) => pg_sys::TIMESTAMPTZOID,
+            Self::Boolean(_) => pg_sys::BOOLOID,
+            Self::Jsonb(_) => pg_sys::JSONBOID,
+            Self::Uuids(_) => pg_sys::UUIDARRAYOID,
+            Self::Texts(_) => pg_sys::TEXTARRAYOID,
+            Self::Bigints(_) => pg_sys::INT8ARRAYOID,
+        }
+    }
+
+    pub fn datum(&self) -> Datum {
+        let datum = match *self {
+            Self::Uuid(uuid) => uuid.into_datum(),
+            Self::Oid(oid) => oid.into_datum(),
+            Self::Text(text) => text.into_datum(),
+            Self::Integer(integer) => integer.into_datum(),
+            Self::Bigint(integer) => integer.into_datum(),
+            Self::Instant(instant) => clock::since_2000(instant).into_datum(),
+            Self::Boolean(boolean) => boolean.into_datum(),
+            Self::Jsonb(written) => Some(written.datum()),
+            Self::Uuids(uuids) => uuids.to_vec().into_datum(),
+            Self::Texts(texts) => texts.to_vec().into_datum(),
+            Self::Bigints(integers) => integers.to_vec().into_datum(),
+        };
+        datum.expect("no argument is NULL")
+    }
+}

@@ -1,0 +1,10 @@
+//! Postgres' own hash of a uuid, on which a router of many databases can decide.
+
+use pgrx::{IntoDatum, Uuid, direct_function_call, pg_sys};
+
+/// `uuid_hash(uuid)`, as SQL returns it.
+pub fn uuid_hash(uuid: Uuid) -> i32 {
+    // SAFETY: the function takes one uuid, and returns an integer.
+    let hash = unsafe { direct_function_call(pg_sys::uuid_hash, &[uuid.into_datum()]) };
+    hash.expect("uuid_hash is strict, and its argument is a value")
+}

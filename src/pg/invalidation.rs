@@ -1,0 +1,62 @@
+//! How a backend learns that what it remembers of the catalogs is out of date.
+//!
+//! Postgres tells every backend, when a transaction commits, which tables and schemas have changed.
+//! The callbacks here only set flags: they may run when no catalog can be read.
+
+use std::cell::Cell;
+
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// How many tables can be watched.
+pub const MAX_TABLES: usize = 8;
+
+thread_local! {
+    static IS_REGISTERED: Cell<bool> = const { Cell::new(false) };
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+    static WATCHED: Cell<[Oid; MAX_TABLES]> = const { Cell::new([Oid::INVALID; MAX_TABLES]) };
+    static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Counts the changes of tables and schemas, any of them, that this backend was told of.
+pub fn generation() -> u64 {
+    GENERATION.get()
+}
+
+/// Whether no watched table and no schema has changed since [`watch`].
+pub fn is_current() -> bool {
+    IS_CURRENT.get()
+}
+
+/// Watches tables that were read, beginning in that generation. A change that arrived meanwhile
+/// may be one of theirs.
+pub fn watch(tables: [Oid; MAX_TABLES], beginning: u64) {
+    WATCHED.set(tables);
+    IS_CURRENT.set(beginning == generation());
+}
+
+/// Asks Postgres, once per backend, for the news of changes.
+pub fn register() {
+    if IS_REGISTERED.replace(true) {
+        return;
+    }
+    let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID as i32;
+    // SAFETY: the callbacks live as long as the library, which is never unloaded, and neither
+    // reads a catalog or raises an error.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(on_table_change), Datum::null());
+        pg_sys::CacheRegisterSyscacheCallback(schemas, Some(on_schema_change), Datum::null());
+    }
+}
+
+unsafe extern "C-unwind" fn on_table_change(_: Datum, table: Oid) {
+    GENERATION.set(GENERATION.get() + 1);
+    // No table named means that any may have changed.
+    if table == Oid::INVALID || WATCHED.get().contains(&table) {
+        IS_CURRENT.set(false);
+    }
+}
+
+unsafe extern "C-unwind" fn on_schema_change(_: Datum, _: i32, _: u32) {
+    GENERATION.set(GENERATION.get() + 1);
+    IS_CURRENT.set(false);
+}

@@ -1,0 +1,56 @@
+//! What a user's plan says of a feature.
+
+use domain::decision::Entitlement;
+use domain::subscription::Subscription;
+use pgrx::Uuid;
+
+use super::counter::{Counted, Counter};
+use crate::error::Report;
+use crate::error::installation::InstallationError;
+use crate::pg::argument::Argument;
+use crate::pg::clock;
+use crate::pg::row::Row;
+use crate::pg::snapshot::Snapshot;
+
+/// What is committed by now.
+pub fn latest(counter: &Counter) -> Entitlement {
+    let statement = &counter.entitlement_statements().read;
+    let arguments = [Argument::Uuid(counter.user_id)];
+    let rows =
+        counter.registry.on_tables(|| statement.rows(&arguments, Snapshot::Latest, entitlement));
+    at_most_one(rows, counter.user_id).unwrap_or_default()
+}
+
+/// What the caller's statement sees, with the counter if it has a row.
+pub fn with_counter(counter: &Counter) -> (Entitlement, Option<Counted>) {
+    let statement = &counter.entitlement_statements().read_with_counter;
+    let read = |row: &Row| {
+        let has_row = row.get::<bool>(7).is_some();
+        (entitlement(row), has_row.then(|| Counted::read(row, 6)))
+    };
+    let rows = counter
+        .registry
+        .on_tables(|| statement.rows(&counter.arguments(), Snapshot::Caller, read));
+    at_most_one(rows, counter.user_id).unwrap_or_default()
+}
+
+fn entitlement(row: &Row) -> Entitlement {
+    Entitlement {
+        subscription: Subscription {
+            plan_id: row.get(0),
+            is_active: row.get(1),
+            status: row.get(2),
+            trial_end: row.instant(3).map(clock::epoch_of),
+        },
+        plan_is_known: row.get(4) == Some(true),
+        limit: row.get(5),
+    }
+}
+
+/// The only row. A view has no key, and so may have more.
+pub fn at_most_one<T>(mut rows: Vec<T>, user_id: Uuid) -> Option<T> {
+    if rows.len() > 1 {
+        InstallationError::AmbiguousPlan { user_id: user_id.to_string() }.raise();
+    }
+    rows.pop()
+}

@@ -1,0 +1,53 @@
+//! What a user's plan says of a feature: `user_plans`, or the view of that name, and `plan_limits`.
+
+use std::rc::Rc;
+
+use domain::feature::Feature;
+use domain::subscription::FREE_PLAN;
+use pgrx::spi::quote_identifier;
+
+use crate::pg::statement::Statement;
+
+/// What is read of a subscription, in the order in which rows are read.
+const SUBSCRIPTION: &str = "up.plan_id::pg_catalog.text, up.is_active::pg_catalog.bool,
+    up.status::pg_catalog.text,
+    pg_catalog.to_timestamp(pg_catalog.date_part('epoch', up.trial_end_date))";
+
+/// Both read nothing from a user without a row: such a user has the free plan.
+pub struct EntitlementStatements {
+    /// The subscription of user `$1`, whether the plan is active, and its limit.
+    pub read: Rc<Statement>,
+    /// The same, and the counter of period `$2`: count, whether it has reservations, and its id.
+    pub read_with_counter: Rc<Statement>,
+}
+
+impl EntitlementStatements {
+    pub fn new(schema: &str, feature: &Feature) -> Self {
+        let usage = quote_identifier(&feature.usage_column);
+        let limit = quote_identifier(&feature.limit_column);
+        let columns =
+            format!("{SUBSCRIPTION}, pl.is_active::pg_catalog.bool, pl.{limit}::pg_catalog.int8");
+        let plan = plan_of(schema, "$1");
+        let read = format!("SELECT {columns} FROM (VALUES (true)) AS call {plan}");
+        // The tables are in the order in which everybody locks them.
+        let read_with_counter = format!(
+            "SELECT {columns}, fu.{usage}::pg_catalog.int8, fu.has_reservations,
+                    fu.id::pg_catalog.text
+               FROM (VALUES (true)) AS call
+               LEFT JOIN {schema}.feature_usage AS fu
+                 ON fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
+               {plan}"
+        );
+        Self { read: Statement::kept(read), read_with_counter: Statement::kept(read_with_counter) }
+    }
+}
+
+/// Joins the subscription and the plan of a user.
+pub fn plan_of(schema: &str, user: &str) -> String {
+    format!(
+        "LEFT JOIN {schema}.user_plans AS up ON up.user_id OPERATOR(pg_catalog.=) {user}
+         LEFT JOIN {schema}.plan_limits AS pl
+           ON pl.plan_id OPERATOR(pg_catalog.=)
+              COALESCE(up.plan_id::pg_catalog.text, '{FREE_PLAN}')"
+    )
+}

@@ -1,0 +1,244 @@
+//! What the catalog says of our tables.
+
+use domain::feature::Feature;
+use pgrx::pg_sys::{self, Oid};
+use pgrx::spi::quote_identifier;
+
+use crate::error::Report;
+use crate::error::installation::InstallationError;
+use crate::pg::argument::Argument;
+use crate::pg::invalidation::MAX_TABLES;
+use crate::pg::row::Row;
+use crate::pg::snapshot::Snapshot;
+use crate::pg::statement::Statement;
+use crate::pg::table::{self, Use};
+
+/// The tables in the order in which everybody locks them, so that nobody waits in a circle: callers
+/// and whoever changes the tables.
+pub const TABLES: [&str; 6] = [
+    "feature_usage",
+    "user_plans",
+    "plan_limits",
+    "feature_reservations",
+    "feature_idempotency_keys",
+    "usage_features",
+];
+
+/// How errors name our tables, or a column of one by the alias that statements use.
+pub const NAMES: [&str; 14] = [
+    "feature_usage",
+    "fu",
+    "fu0",
+    "fu1",
+    "user_plans",
+    "up",
+    "plan_limits",
+    "pl",
+    "feature_reservations",
+    "fr",
+    "feature_idempotency_keys",
+    "ik",
+    "usage_features",
+    "uf",
+];
+
+/// The extension's schema, and the tables in it.
+pub struct Tables {
+    /// The schema's name, quoted.
+    pub schema: String,
+    /// The oid of each table; invalid if there is none.
+    oids: [Oid; TABLES.len()],
+    columns: Vec<Column>,
+    pub references: Vec<Reference>,
+}
+
+struct Column {
+    table: String,
+    name: String,
+    type_oid: Oid,
+}
+
+/// A foreign key from `user_id` of one of our tables, such as to `auth.users`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The referenced table and column, quoted.
+    pub table: String,
+    pub column: String,
+    /// Who owns the referenced table.
+    pub owner: Oid,
+}
+
+impl Tables {
+    /// Reads the catalog. Tables with rules, and those that Citus distributes, are refused.
+    pub fn read() -> Self {
+        let (schema, schema_oid) = extension_schema();
+        let found = find(schema_oid);
+        refuse_distributed(&found);
+        let oid = |name| found.iter().find(|table| table.name == name).map(|table| table.oid);
+        let oids = TABLES.map(|name| oid(name).unwrap_or(Oid::INVALID));
+        for oid in oids.into_iter().filter(|oid| *oid != Oid::INVALID) {
+            table::lock(oid, Use::Read);
+        }
+        Self {
+            schema: quote_identifier(schema),
+            oids,
+            columns: columns(schema_oid),
+            references: references(schema_oid),
+        }
+    }
+
+    /// The tables whose changes make this out of date; `None` if one is missing, which may be
+    /// created at any time.
+    pub fn watched(&self) -> Option<[Oid; MAX_TABLES]> {
+        let mut watched = [Oid::INVALID; MAX_TABLES];
+        watched[..TABLES.len()].copy_from_slice(&self.oids);
+        (!self.oids.contains(&Oid::INVALID)).then_some(watched)
+    }
+
+    /// Locks the tables that a call may use, in the common order. For calls whose first statement
+    /// is not about `feature_usage`.
+    pub fn lock(&self) {
+        for (name, oid) in TABLES.iter().zip(self.oids) {
+            match *name {
+                _ if oid == Oid::INVALID => {}
+                "user_plans" | "plan_limits" => table::lock(oid, Use::Read),
+                "usage_features" => {}
+                _ => table::lock(oid, Use::Write),
+            }
+        }
+    }
+
+    /// Whether the feature has its counter column.
+    pub fn counts(&self, feature: &Feature) -> bool {
+        self.column_type("feature_usage", &feature.usage_column).is_some()
+    }
+
+    /// Whether the feature has its limit column.
+    pub fn limits(&self, feature: &Feature) -> bool {
+        self.column_type("plan_limits", &feature.limit_column).is_some()
+    }
+
+    /// The type of a column; `None` if there is no such column.
+    pub fn column_type(&self, table: &str, name: &str) -> Option<Oid> {
+        let is_meant = |column: &&Column| column.table == table && column.name == name;
+        self.columns.iter().find(is_meant).map(|column| column.type_oid)
+    }
+
+    /// The names of the boolean columns of a table.
+    pub fn flags(&self, table: &str) -> Vec<&str> {
+        let is_flag = |column: &&Column| column.table == table && column.type_oid == pg_sys::BOOLOID;
+        self.columns.iter().filter(is_flag).map(|column| column.name.as_str()).collect()
+    }
+}
+
+struct Found {
+    name: String,
+    oid: Oid,
+}
+
+fn extension_schema() -> (String, Oid) {
+    let statement = Statement::kept(
+        "SELECT n.nspname::pg_catalog.text, n.oid
+           FROM pg_catalog.pg_extension AS e
+           JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+          WHERE e.extname OPERATOR(pg_catalog.=) 'feature_usage'"
+            .to_owned(),
+    );
+    let rows = statement.rows(&[], Snapshot::Latest, |row| row.get(0).zip(row.get(1)));
+    rows.into_iter().flatten().next().unwrap_or_else(|| InstallationError::NotInstalled.raise())
+}
+
+/// A condition on the table `c` of `pg_class`: one of ours, in schema `$1`.
+fn is_ours() -> String {
+    let names = TABLES.map(|name| format!("'{name}'")).join(", ");
+    format!(
+        "c.relnamespace OPERATOR(pg_catalog.=) $1
+         AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[{names}]::pg_catalog.name[])"
+    )
+}
+
+fn read_catalog<T>(text: String, schema: Oid, take: impl FnMut(&Row) -> Option<T>) -> Vec<T> {
+    let rows = Statement::kept(text).rows(&[Argument::Oid(schema)], Snapshot::Latest, take);
+    rows.into_iter().flatten().collect()
+}
+
+fn find(schema: Oid) -> Vec<Found> {
+    let text = format!(
+        "SELECT c.relname::pg_catalog.text, c.oid,
+                c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[])
+                AND EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r
+                             WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid)
+           FROM pg_catalog.pg_class AS c WHERE {}",
+        is_ours()
+    );
+    read_catalog(text, schema, |row| {
+        let name: String = row.get(0)?;
+        if row.get(2) == Some(true) {
+            InstallationError::HasRules { table: &name }.raise();
+        }
+        Some(Found { name, oid: row.get(1)? })
+    })
+}
+
+/// A distributed table is empty on this node: every count would seem to be 0.
+fn refuse_distributed(found: &[Found]) {
+    let exists = Statement::kept(
+        "SELECT c.oid FROM pg_catalog.pg_class AS c
+          WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+            AND c.relname OPERATOR(pg_catalog.=) 'pg_dist_partition'"
+            .to_owned(),
+    );
+    if exists.rows(&[], Snapshot::Latest, |_| ()).is_empty() {
+        return;
+    }
+    let distributed = Statement::kept(
+        "SELECT d.logicalrelid::pg_catalog.oid FROM pg_catalog.pg_dist_partition AS d".to_owned(),
+    );
+    let oids: Vec<Option<Oid>> = distributed.rows(&[], Snapshot::Latest, |row| row.get(0));
+    if let Some(table) = found.iter().find(|table| oids.contains(&Some(table.oid))) {
+        InstallationError::Distributed { table: &table.name }.raise();
+    }
+}
+
+fn columns(schema: Oid) -> Vec<Column> {
+    let text = format!(
+        "SELECT c.relname::pg_catalog.text, a.attname::pg_catalog.text, a.atttypid
+           FROM pg_catalog.pg_class AS c
+           JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+          WHERE {} AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped",
+        is_ours()
+    );
+    read_catalog(text, schema, |row| {
+        Some(Column { table: row.get(0)?, name: row.get(1)?, type_oid: row.get(2)? })
+    })
+}
+
+fn references(schema: Oid) -> Vec<Reference> {
+    let text = format!(
+        "SELECT DISTINCT u.oid, n.nspname::pg_catalog.text, u.relname::pg_catalog.text,
+                k.attname::pg_catalog.text, u.relowner
+           FROM pg_catalog.pg_class AS c
+           JOIN pg_catalog.pg_constraint AS f ON f.conrelid OPERATOR(pg_catalog.=) c.oid
+                                             AND f.contype OPERATOR(pg_catalog.=) 'f'
+           JOIN pg_catalog.pg_attribute AS a
+             ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+            AND a.attname OPERATOR(pg_catalog.=) 'user_id'
+            AND f.conkey OPERATOR(pg_catalog.=) ARRAY[a.attnum]
+           JOIN pg_catalog.pg_attribute AS k
+             ON k.attrelid OPERATOR(pg_catalog.=) f.confrelid
+            AND k.attnum OPERATOR(pg_catalog.=) f.confkey[1]
+           JOIN pg_catalog.pg_class AS u ON u.oid OPERATOR(pg_catalog.=) f.confrelid
+           JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) u.relnamespace
+          WHERE {} ORDER BY u.oid USING OPERATOR(pg_catalog.<)",
+        is_ours()
+    );
+    read_catalog(text, schema, |row| {
+        let (schema, name): (String, String) = (row.get(1)?, row.get(2)?);
+        Some(Reference {
+            table: format!("{}.{}", quote_identifier(schema), quote_identifier(name)),
+            column: quote_identifier(row.get::<String>(3)?),
+            owner: row.get(4)?,
+        })
+    })
+}
+
