@@ -19,7 +19,7 @@ BEGIN
          'reserved until it is committed, released or, once its amount has been given back, expired.'),
         ('expires_at', 'timestamptz NOT NULL', 'timestamp with time zone', 'When its amount is given back.'),
         ('actual', 'integer', 'integer', 'What a commit has counted.'),
-        ('counter_id', 'text', 'text', 'The id of the row of feature_usage in which it is counted.'),
+        ('counter_id', 'uuid', 'uuid', 'The id of the row of feature_usage in which it is counted.'),
         ('late', 'boolean', 'boolean', 'Whether it was settled after its end.'),
         ('created_at', 'timestamptz NOT NULL DEFAULT now()', 'any', 'When it was made.'),
         ('updated_at', 'timestamptz NOT NULL DEFAULT now()', 'any', 'When its status changed last.')

@@ -30,6 +30,19 @@ impl Row {
         }
     }
 
+    /// The same if the column has this type, else `None`.
+    pub fn get_if_typed<T: FromDatum + IntoDatum>(&self, column: usize) -> Option<T> {
+        if self.type_oid(column) == T::type_oid() { self.get(column) } else { None }
+    }
+
+    /// An integer, of the type `integer` or `bigint`.
+    pub fn integer(&self, column: usize) -> Option<i64> {
+        match self.type_oid(column) {
+            pg_sys::INT4OID => self.get::<i32>(column).map(i64::from),
+            _ => self.get(column),
+        }
+    }
+
     /// An instant, in microseconds from 2000.
     pub fn instant(&self, column: usize) -> Option<i64> {
         self.get::<TimestampWithTimeZone>(column).map(pg_sys::TimestampTz::from)

@@ -27,15 +27,39 @@ pub struct Counted {
     /// Whether reservations may hold a part of the counts of this row, of whatever feature.
     pub has_reservations: bool,
     /// Tells the row from one that took its place after it was deleted.
-    pub id: Option<String>,
+    pub id: RowId,
+}
+
+/// The column `id` of a row. It is a uuid unless the table was there before; then it may have
+/// another type, and rows are not told apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RowId(Option<Uuid>);
+
+/// What is stored for an unknown id.
+const UNKNOWN: [u8; 16] = [0; 16];
+
+impl RowId {
+    pub fn read(row: &Row, column: usize) -> Self {
+        Self(row.get_if_typed(column).filter(|id: &Uuid| *id.as_bytes() != UNKNOWN))
+    }
+
+    /// Whether a reservation that stored this id was counted in the row with that one. One of
+    /// unknown id belongs to whatever row there is.
+    pub fn is_of(self, row: Self) -> bool {
+        self.0.is_none() || row.0.is_none() || self == row
+    }
+
+    pub fn argument(self) -> Argument<'static> {
+        Argument::Uuid(self.0.unwrap_or_else(|| Uuid::from_bytes(UNKNOWN)))
+    }
 }
 
 impl Counted {
     pub fn read(row: &Row, first_column: usize) -> Self {
         Self {
-            count: row.get(first_column).unwrap_or(0),
+            count: row.integer(first_column).unwrap_or(0),
             has_reservations: row.get(first_column + 1) == Some(true),
-            id: row.get(first_column + 2),
+            id: RowId::read(row, first_column + 2),
         }
     }
 }

@@ -43,7 +43,7 @@ fn entitlement(row: &Row) -> Entitlement {
             trial_end: row.instant(3).map(clock::epoch_of),
         },
         plan_is_known: row.get(4) == Some(true),
-        limit: row.get(5),
+        limit: row.integer(5),
     }
 }
 

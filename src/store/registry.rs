@@ -78,7 +78,7 @@ fn load() -> Registry {
     }
     let statements = Statements::new(&tables, &features);
     let register = |feature| {
-        let statements = FeatureStatements::new(&tables.schema, &feature);
+        let statements = FeatureStatements::new(&tables, &feature);
         let has_counter = tables.counts(&feature);
         Rc::new(Registered { feature, has_counter, statements })
     };

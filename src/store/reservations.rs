@@ -8,7 +8,7 @@ use domain::period::Period;
 use domain::reservation::{Change, Held, Reservation, Status};
 use uuid::Uuid;
 
-use super::counter::{Counted, Counter};
+use super::counter::{Counted, Counter, RowId};
 use super::registry::Registry;
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
@@ -48,7 +48,7 @@ impl New {
             Argument::Integer(amount),
             Argument::Uuid(pgrx::Uuid::from_bytes(self.id.into_bytes())),
             Argument::Instant(self.expires_at),
-            Argument::Text(row.id.as_deref().unwrap_or_default()),
+            row.id.argument(),
         ];
         let insert = &counter.registry.statements.reservations.insert;
         require_written(counter.registry.on_tables(|| insert.write(&arguments)));
@@ -62,7 +62,7 @@ pub struct Locked {
     pub feature_type: String,
     pub period: String,
     pub reservation: Reservation,
-    counter_id: Option<String>,
+    counter_id: RowId,
 }
 
 impl Locked {
@@ -93,6 +93,7 @@ impl Locked {
     }
 
     fn read(reservation_id: pgrx::Uuid, row: &Row) -> Option<Self> {
+        let is_past = row.instant(5)? <= clock::since_2000(clock::wall());
         Some(Self {
             reservation_id,
             user_id: row.get(0)?,
@@ -101,10 +102,10 @@ impl Locked {
             reservation: Reservation {
                 amount: row.get(3)?,
                 status: Status::from_name(&row.get::<String>(4)?)?,
-                is_past: row.get(5)?,
-                actual: row.get(6),
+                is_past: row.get(6).unwrap_or(is_past),
+                actual: row.get(7),
             },
-            counter_id: row.get(7),
+            counter_id: RowId::read(row, 8),
         })
     }
 
@@ -124,7 +125,7 @@ impl Locked {
 
     /// Whether this row counts it, and not one that took its place.
     pub fn is_counted_in(&self, row: &Counted) -> bool {
-        is_counted_in(self.counter_id.as_deref(), row)
+        self.counter_id.is_of(row.id)
     }
 
     /// Stores how it was settled.
@@ -150,13 +151,13 @@ pub struct Open {
     pub period: String,
     pub amount: i64,
     pub is_past: bool,
-    counter_id: Option<String>,
+    counter_id: RowId,
 }
 
 impl Open {
     /// Whether this row counts it, and not one that took its place.
     pub fn is_counted_in(&self, row: &Counted) -> bool {
-        is_counted_in(self.counter_id.as_deref(), row)
+        self.counter_id.is_of(row.id)
     }
 
     /// Adds it to what a counter's reservations hold.
@@ -180,7 +181,7 @@ pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> 
                 period: row.get(1)?,
                 amount: row.get::<i32>(2)?.into(),
                 is_past: row.instant(3)? <= now,
-                counter_id: row.get(4),
+                counter_id: RowId::read(row, 4),
             })
         })
     });
@@ -220,16 +221,14 @@ pub fn mark_expired_of(
 ) -> Expired {
     let expire = &registry.statements.reservations.expire;
     let arguments = [user_id, key, feature_type, Argument::Integer(limit)];
-    let marked: Vec<(i64, Option<String>)> = registry.on_tables(|| {
+    let marked: Vec<(i64, RowId)> = registry.on_tables(|| {
         expire.rows(&arguments, Snapshot::Command, |row| {
-            (row.get::<i32>(0).unwrap_or(0).into(), row.get(1))
+            (row.integer(0).unwrap_or(0), RowId::read(row, 1))
         })
     });
-    let of_row = |(amount, counter_id): &(i64, Option<String>)| {
-        let row = row?;
-        is_counted_in(counter_id.as_deref(), row).then_some(*amount)
-    };
-    Expired { number: marked.len() as i32, amount: marked.iter().filter_map(of_row).sum() }
+    let of_row = |(_, id): &&(i64, RowId)| row.is_some_and(|row| id.is_of(row.id));
+    let amount = marked.iter().filter(of_row).map(|(amount, _)| amount).sum();
+    Expired { number: marked.len() as i32, amount }
 }
 
 /// The counters of the reservations that expired first, by user, period key and feature.
@@ -241,11 +240,6 @@ pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<(pgrx::Uuid, String, 
         })
     });
     rows.into_iter().flatten().collect()
-}
-
-/// A reservation without the id of a row belongs to whatever row there is.
-fn is_counted_in(counter_id: Option<&str>, row: &Counted) -> bool {
-    counter_id.is_none_or(|id| id.is_empty() || row.id.as_deref() == Some(id))
 }
 
 fn require_written(written: u64) {

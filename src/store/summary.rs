@@ -7,7 +7,7 @@ use domain::reservation::Held;
 use domain::summary::Plan;
 use pgrx::Uuid;
 
-use super::counter::Counted;
+use super::counter::{Counted, RowId};
 use super::entitlement::at_most_one;
 use super::registry::{Registered, Registry};
 use super::reservations::{Open, open_of};
@@ -64,7 +64,7 @@ fn plan(registry: &Registry, row: &Row) -> Option<Plan> {
         return None;
     }
     let first = first_feature(registry);
-    let limit = |place: usize| row.get(first + 2 * place);
+    let limit = |place: usize| row.integer(first + 2 * place);
     let flags = &registry.statements.summary.columns.flags;
     let first_flag = first + 2 * registry.features.len();
     let flag = |(place, name): (usize, &String)| {
@@ -85,9 +85,9 @@ fn counters(registry: &Registry, row: &Row) -> Vec<Counted> {
     let counter = |(place, registered): (usize, &Rc<Registered>)| {
         let kind = kinds.iter().position(|kind| *kind == registered.feature.period).unwrap_or(0);
         Counted {
-            count: row.get(first + 2 * place + 1).unwrap_or(0),
+            count: row.integer(first + 2 * place + 1).unwrap_or(0),
             has_reservations: row.get(3 + 2 * kind) == Some(true),
-            id: row.get(4 + 2 * kind),
+            id: RowId::read(row, 4 + 2 * kind),
         }
     };
     registry.features.iter().enumerate().map(counter).collect()

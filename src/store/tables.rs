@@ -118,6 +118,24 @@ impl Tables {
         self.column_type("plan_limits", &feature.limit_column).is_some()
     }
 
+    /// An expression for an integer column. It is cast only if it has to be: every cast costs a call
+    /// a little.
+    pub fn integer(&self, alias: &str, table: &str, column: &str) -> String {
+        let quoted = quote_identifier(column);
+        match self.column_type(table, column) {
+            Some(pg_sys::INT4OID | pg_sys::INT8OID) => format!("{alias}.{quoted}"),
+            _ => format!("{alias}.{quoted}::pg_catalog.int8"),
+        }
+    }
+
+    /// An expression for the end of a trial. A type without a time zone is taken as UTC.
+    pub fn trial_end_date(&self) -> &'static str {
+        match self.column_type("user_plans", "trial_end_date") {
+            Some(pg_sys::TIMESTAMPTZOID) => "up.trial_end_date",
+            _ => "pg_catalog.to_timestamp(pg_catalog.date_part('epoch', up.trial_end_date))",
+        }
+    }
+
     /// The type of a column; `None` if there is no such column.
     pub fn column_type(&self, table: &str, name: &str) -> Option<Oid> {
         let is_meant = |column: &&Column| column.table == table && column.name == name;

@@ -6,6 +6,7 @@ use domain::feature::Feature;
 use pgrx::spi::quote_identifier;
 
 use crate::pg::statement::Statement;
+use crate::store::tables::Tables;
 
 /// The row of user `$1` and period `$2`.
 const ROW: &str = "fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2";
@@ -29,12 +30,13 @@ pub struct FeatureCounterStatements {
 }
 
 impl FeatureCounterStatements {
-    pub fn new(schema: &str, feature: &Feature) -> Self {
+    pub fn new(tables: &Tables, feature: &Feature) -> Self {
+        let schema = &tables.schema;
         let usage = quote_identifier(&feature.usage_column);
+        let count = tables.integer("fu", "feature_usage", &feature.usage_column);
         let max = feature.max_count;
         let lock = format!(
-            "SELECT fu.{usage}::pg_catalog.int8, fu.has_reservations, fu.id::pg_catalog.text
-               FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
+            "SELECT {count}, fu.has_reservations, fu.id FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
         );
         // The last condition makes an overflow an error of ours, with a hint.
         let add = |and_set: &str| {

@@ -4,14 +4,9 @@ use std::rc::Rc;
 
 use domain::feature::Feature;
 use domain::subscription::FREE_PLAN;
-use pgrx::spi::quote_identifier;
 
 use crate::pg::statement::Statement;
-
-/// What is read of a subscription, in the order in which rows are read.
-const SUBSCRIPTION: &str = "up.plan_id::pg_catalog.text, up.is_active::pg_catalog.bool,
-    up.status::pg_catalog.text,
-    pg_catalog.to_timestamp(pg_catalog.date_part('epoch', up.trial_end_date))";
+use crate::store::tables::Tables;
 
 /// Both read nothing from a user without a row: such a user has the free plan.
 pub struct EntitlementStatements {
@@ -22,17 +17,20 @@ pub struct EntitlementStatements {
 }
 
 impl EntitlementStatements {
-    pub fn new(schema: &str, feature: &Feature) -> Self {
-        let usage = quote_identifier(&feature.usage_column);
-        let limit = quote_identifier(&feature.limit_column);
-        let columns =
-            format!("{SUBSCRIPTION}, pl.is_active::pg_catalog.bool, pl.{limit}::pg_catalog.int8");
+    pub fn new(tables: &Tables, feature: &Feature) -> Self {
+        let schema = &tables.schema;
+        let usage = tables.integer("fu", "feature_usage", &feature.usage_column);
+        let columns = format!(
+            "up.plan_id::pg_catalog.text, up.is_active::pg_catalog.bool,
+             up.status::pg_catalog.text, {}, pl.is_active::pg_catalog.bool, {}",
+            tables.trial_end_date(),
+            tables.integer("pl", "plan_limits", &feature.limit_column)
+        );
         let plan = plan_of(schema, "$1");
         let read = format!("SELECT {columns} FROM (VALUES (true)) AS call {plan}");
         // The tables are in the order in which everybody locks them.
         let read_with_counter = format!(
-            "SELECT {columns}, fu.{usage}::pg_catalog.int8, fu.has_reservations,
-                    fu.id::pg_catalog.text
+            "SELECT {columns}, {usage}, fu.has_reservations, fu.id
                FROM (VALUES (true)) AS call
                LEFT JOIN {schema}.feature_usage AS fu
                  ON fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2

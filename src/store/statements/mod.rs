@@ -28,10 +28,10 @@ pub struct FeatureStatements {
 }
 
 impl FeatureStatements {
-    pub fn new(schema: &str, feature: &Feature) -> Self {
+    pub fn new(tables: &Tables, feature: &Feature) -> Self {
         Self {
-            counter: FeatureCounterStatements::new(schema, feature),
-            entitlement: EntitlementStatements::new(schema, feature),
+            counter: FeatureCounterStatements::new(tables, feature),
+            entitlement: EntitlementStatements::new(tables, feature),
         }
     }
 }

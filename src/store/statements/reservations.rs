@@ -44,8 +44,8 @@ impl ReservationStatements {
         let lock = |and: &str| {
             format!(
                 "SELECT fr.user_id, fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text,
-                        fr.amount, fr.status::pg_catalog.text, COALESCE(fr.late, {IS_PAST}),
-                        fr.actual, fr.counter_id
+                        fr.amount, fr.status::pg_catalog.text, fr.expires_at, fr.late, fr.actual,
+                        fr.counter_id
                    FROM {reservations} AS fr
                   WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 {and} FOR UPDATE"
             )

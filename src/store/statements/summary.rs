@@ -18,7 +18,7 @@ pub struct SummaryStatement {
 }
 
 /// First the plan: its id, name and whether it is active. Then, for each kind of period, whether its
-/// row has reservations, and its id. Then each feature's limit and count, as `bigint`. Then the flags.
+/// row has reservations, and its id. Then each feature's limit and count. Then the flags.
 pub struct SummaryColumns {
     pub kinds: Vec<PeriodKind>,
     /// The names of the `has_…` columns.
@@ -46,7 +46,7 @@ impl SummaryStatement {
         let mut counters = String::new();
         for place in 0..kinds.len() {
             selected.push(format!("fu{place}.has_reservations"));
-            selected.push(format!("fu{place}.id::pg_catalog.text"));
+            selected.push(format!("fu{place}.id"));
             counters += &format!(
                 "LEFT JOIN {schema}.feature_usage AS fu{place}
                    ON fu{place}.user_id OPERATOR(pg_catalog.=) $1
@@ -57,12 +57,12 @@ impl SummaryStatement {
         for feature in features {
             let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
             selected.push(if tables.limits(feature) {
-                format!("pl.{}::pg_catalog.int8", quote_identifier(&feature.limit_column))
+                tables.integer("pl", "plan_limits", &feature.limit_column)
             } else {
                 "0::pg_catalog.int8".to_owned()
             });
             selected.push(if tables.counts(feature) {
-                format!("fu{place}.{}::pg_catalog.int8", quote_identifier(&feature.usage_column))
+                tables.integer(&format!("fu{place}"), "feature_usage", &feature.usage_column)
             } else {
                 "0::pg_catalog.int8".to_owned()
             });
