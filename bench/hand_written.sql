@@ -1,6 +1,6 @@
--- The functions that an app writes by hand, for comparison: the upsert and the check, with the
--- statements that Supabase apps use. The check creates the row of the period, as they do. They are
--- SECURITY DEFINER, as those of apps are.
+-- The functions that an app writes by hand, for comparison: the upsert, the check and the summary,
+-- with the statements that Supabase apps use. The check creates the row of the period, as they do.
+-- They are SECURITY DEFINER, as those of apps are.
 
 CREATE FUNCTION hand_increment_images_generated(p_user_id uuid, p_count integer, p_period text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -98,5 +98,38 @@ BEGIN
     used := coalesce(used, 0);
     RETURN jsonb_build_object('allowed', used + p_requested_amount <= plan_limit, 'limit', plan_limit,
         'current_usage', used, 'remaining', greatest(0, plan_limit - used - p_requested_amount), 'is_unlimited', false);
+END
+$$;
+
+-- What a page shows: the plan's limits, and what is used of them today and this month.
+CREATE FUNCTION hand_get_user_limits(p_user_id uuid) RETURNS jsonb LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+DECLARE
+    plan text;
+    limits plan_limits;
+    today feature_usage;
+    this_month feature_usage;
+BEGIN
+    SELECT plan_id INTO plan FROM user_plans WHERE user_id = p_user_id;
+    SELECT * INTO limits FROM plan_limits WHERE plan_id = coalesce(plan, 'free') AND is_active;
+    SELECT * INTO today FROM feature_usage
+     WHERE user_id = p_user_id AND period = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    SELECT * INTO this_month FROM feature_usage
+     WHERE user_id = p_user_id AND period = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM');
+    RETURN jsonb_build_object(
+        'limits', jsonb_build_object(
+            'plan_id', limits.plan_id, 'plan_name', limits.plan_name,
+            'voice_seconds', limits.voice_seconds_limit, 'image_generation_daily', limits.image_generation_daily_limit,
+            'therai_calls', limits.therai_calls_limit, 'insights', limits.insights_limit,
+            'chat_messages_daily', limits.chat_messages_daily_limit,
+            'features', jsonb_build_object(
+                'together_mode', limits.has_together_mode, 'voice_mode', limits.has_voice_mode,
+                'image_generation', limits.has_image_generation, 'priority_support', limits.has_priority_support,
+                'early_access', limits.has_early_access)),
+        'usage', jsonb_build_object(
+            'voice_seconds', coalesce(this_month.voice_seconds, 0),
+            'insights_count', coalesce(this_month.insights_count, 0),
+            'images_generated', coalesce(today.images_generated, 0),
+            'chat_messages', coalesce(today.chat_messages, 0),
+            'therai_calls', coalesce(today.therai_calls, 0)));
 END
 $$;

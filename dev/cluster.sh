@@ -51,7 +51,8 @@ cluster_create_standby() {
     cluster_start "$1"
 }
 
-# CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is where the server's clock starts, in UTC.
+# CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is where the server's clock starts, in UTC;
+# CLUSTER_OPTIONS, such as "-c jit=off", are further options of the server.
 cluster_start() {
     local dir socket clock=()
     dir=$(clusters_dir)/$1
@@ -62,7 +63,7 @@ cluster_start() {
     fi
     as_server_user mkdir -p "$socket"
     as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
-        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off" \
+        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off ${CLUSTER_OPTIONS:-}" \
         >/dev/null || { cat "$dir/log" >&2; fail "Postgres did not start"; }
 }
 
@@ -73,7 +74,7 @@ cluster_stop() {
 
 cluster_remove() {
     cluster_stop "$1"
-    rm -rf "${ROOT:?}/.pg/$1" "$(cluster_socket "$1")" "$(clusters_dir)/$1"
+    rm -rf "${ROOT:?}/.pg/$1" "$(cluster_socket "$1")" "$(clusters_dir)/${1:?}"
 }
 
 # Removes what tests may have left that were stopped in the middle.

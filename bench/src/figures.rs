@@ -1,0 +1,139 @@
+//! The figures as a file, for programs.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::USERS;
+use crate::cluster::{Libraries, Revision};
+use crate::contenders;
+use crate::machine::{Machine, load};
+use crate::options::Options;
+use crate::ratios::RATIOS;
+use crate::samples::Samples;
+use crate::statistics::Spread;
+
+#[derive(Serialize)]
+struct Figures<'a> {
+    machine: Machine,
+    load_at_end: f64,
+    revision: &'a str,
+    users: u32,
+    rounds: usize,
+    microseconds_per_call: Vec<Cost>,
+    ratios: Vec<Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<Against<'a>>,
+}
+
+#[derive(Serialize)]
+struct Cost {
+    name: &'static str,
+    is_hand_written: bool,
+    plain: Option<Spread>,
+    preloaded: Option<Spread>,
+}
+
+#[derive(Serialize)]
+struct Comparison {
+    name: String,
+    plain: Option<Spread>,
+    preloaded: Option<Spread>,
+    /// On the preloaded cluster.
+    promised_at_most: Option<f64>,
+}
+
+/// New divided by old.
+#[derive(Serialize)]
+struct Against<'a> {
+    revision: &'a str,
+    new_by_old: Vec<Comparison>,
+}
+
+pub fn write(
+    folder: &Path,
+    samples: &Samples,
+    options: &Options,
+    machine: Machine,
+) -> Result<(), Box<dyn Error>> {
+    let figures = Figures {
+        machine,
+        load_at_end: load()?,
+        revision: &options.revision,
+        users: USERS,
+        rounds: options.rounds,
+        microseconds_per_call: costs(samples),
+        ratios: ratios(samples),
+        against: options
+            .old_revision
+            .as_deref()
+            .map(|revision| Against { revision, new_by_old: changes(samples) }),
+    };
+    let path = folder.join("figures.json");
+    fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
+    println!("\nWritten: {}", path.display());
+    Ok(())
+}
+
+fn costs(samples: &Samples) -> Vec<Cost> {
+    contenders::all()
+        .map(|contender| {
+            let spread = |libraries| {
+                samples.spread(contender, Revision::Current, libraries).map(rounded::<2>)
+            };
+            Cost {
+                name: contender.name,
+                is_hand_written: !contender.is_ours,
+                plain: spread(Libraries::Plain),
+                preloaded: spread(Libraries::Preloaded),
+            }
+        })
+        .filter(|cost| cost.plain.is_some())
+        .collect()
+}
+
+fn ratios(samples: &Samples) -> Vec<Comparison> {
+    let ratio = |ratio: &crate::ratios::Ratio| {
+        let current = |libraries| {
+            let of = Revision::Current;
+            samples.ratio((ratio.ours, of), (ratio.others, of), libraries).map(rounded::<3>)
+        };
+        Comparison {
+            name: ratio.title(),
+            plain: current(Libraries::Plain),
+            preloaded: current(Libraries::Preloaded),
+            promised_at_most: ratio.at_most,
+        }
+    };
+    RATIOS.iter().map(ratio).collect()
+}
+
+fn changes(samples: &Samples) -> Vec<Comparison> {
+    contenders::all()
+        .map(|contender| {
+            let change = |libraries| {
+                let (new, old) = (Revision::Current, Revision::Old);
+                samples.ratio((&[contender], new), (&[contender], old), libraries).map(rounded::<3>)
+            };
+            Comparison {
+                name: contender.name.to_owned(),
+                plain: change(Libraries::Plain),
+                preloaded: change(Libraries::Preloaded),
+                promised_at_most: None,
+            }
+        })
+        .filter(|comparison| comparison.plain.is_some())
+        .collect()
+}
+
+fn rounded<const DIGITS: i32>(spread: Spread) -> Spread {
+    let factor = 10_f64.powi(DIGITS);
+    let round = |figure: f64| (figure * factor).round() / factor;
+    Spread {
+        lower_quartile: round(spread.lower_quartile),
+        median: round(spread.median),
+        upper_quartile: round(spread.upper_quartile),
+    }
+}

@@ -1,0 +1,44 @@
+//! Where and when it was measured.
+
+use std::error::Error;
+use std::fs;
+
+use postgres::Client;
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub struct Machine {
+    cpu: String,
+    cores: usize,
+    postgres: String,
+    /// In UTC.
+    date: String,
+    /// Of the last minute; what else the machine does makes figures worse.
+    load_at_begin: f64,
+}
+
+impl Machine {
+    pub fn read(db: &mut Client) -> Result<Self, Box<dyn Error>> {
+        let row = db.query_one(
+            "SELECT current_setting('server_version'),
+                    to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')",
+            &[],
+        )?;
+        let cpus = fs::read_to_string("/proc/cpuinfo")?;
+        let model = cpus.lines().find_map(|line| line.strip_prefix("model name"));
+        let model = model.map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':']));
+        Ok(Self {
+            cpu: model.to_owned(),
+            cores: std::thread::available_parallelism()?.get(),
+            postgres: row.get(0),
+            date: row.get(1),
+            load_at_begin: load()?,
+        })
+    }
+}
+
+/// The average number of processes that were running or waiting for a processor.
+pub fn load() -> Result<f64, Box<dyn Error>> {
+    let loads = fs::read_to_string("/proc/loadavg")?;
+    Ok(loads.split(' ').next().ok_or("no load")?.parse()?)
+}

@@ -1,0 +1,68 @@
+//! The command's arguments.
+
+use std::path::PathBuf;
+
+use postgres::Config;
+
+use crate::cluster::{Address, Libraries, Revision};
+
+const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PLAIN_SOCKET PRELOADED_SOCKET \
+                     [OLD_REVISION OLD_PLAIN_SOCKET OLD_PRELOADED_SOCKET]";
+
+const ROUNDS: usize = 9;
+const QUICK_ROUNDS: usize = 3;
+
+pub struct Options {
+    /// Few rounds, and neither HOT updates nor memory.
+    pub is_quick: bool,
+    pub rounds: usize,
+    /// Where the plot and the figures are written.
+    pub folder: PathBuf,
+    /// What is measured, as `git describe` calls it.
+    pub revision: String,
+    /// What it is compared with.
+    pub old_revision: Option<String>,
+    /// The plain one of the current revision is the first.
+    pub clusters: Vec<Address>,
+}
+
+impl Options {
+    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let (flags, rest): (Vec<_>, Vec<_>) = arguments.partition(|word| word.starts_with("--"));
+        let is_quick = match flags.as_slice() {
+            [] => false,
+            [flag] if flag == "--quick" => true,
+            _ => return Err(USAGE.into()),
+        };
+        let [port, folder, revision, sockets @ ..] = rest.as_slice() else {
+            return Err(USAGE.into());
+        };
+        let port: u16 = port.parse().map_err(|_| USAGE)?;
+        let pair = |revision, plain: &String, preloaded: &String| {
+            [(plain, Libraries::Plain), (preloaded, Libraries::Preloaded)].map(
+                |(socket, libraries)| {
+                    let mut config = Config::new();
+                    config.host_path(socket).port(port).user("postgres");
+                    Address { revision, libraries, config }
+                },
+            )
+        };
+        let (clusters, old_revision) = match sockets {
+            [plain, preloaded] => (pair(Revision::Current, plain, preloaded).into(), None),
+            [plain, preloaded, old, old_plain, old_preloaded] => {
+                let mut clusters = Vec::from(pair(Revision::Current, plain, preloaded));
+                clusters.extend(pair(Revision::Old, old_plain, old_preloaded));
+                (clusters, Some(old.clone()))
+            }
+            _ => return Err(USAGE.into()),
+        };
+        Ok(Self {
+            is_quick,
+            rounds: if is_quick { QUICK_ROUNDS } else { ROUNDS },
+            folder: folder.into(),
+            revision: revision.clone(),
+            old_revision,
+            clusters,
+        })
+    }
+}

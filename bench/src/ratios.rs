@@ -1,0 +1,54 @@
+//! What is compared, and what the README promises of it.
+
+use crate::contenders::*;
+
+/// What some contenders cost together, divided by what others do.
+pub struct Ratio {
+    pub ours: &'static [&'static Contender],
+    pub others: &'static [&'static Contender],
+    /// What it is promised to be at most, on the preloaded cluster.
+    pub at_most: Option<f64>,
+}
+
+const fn promise(
+    ours: &'static [&'static Contender],
+    others: &'static [&'static Contender],
+    at_most: f64,
+) -> Ratio {
+    Ratio { ours, others, at_most: Some(at_most) }
+}
+
+const fn information(
+    ours: &'static [&'static Contender],
+    others: &'static [&'static Contender],
+) -> Ratio {
+    Ratio { ours, others, at_most: None }
+}
+
+pub const RATIOS: &[Ratio] = &[
+    promise(&[&INCREMENT], &[&HAND_UPSERT], 0.55),
+    promise(&[&BATCH], &[&HAND_UPSERT], 0.45),
+    information(&[&KEYED_BATCH], &[&BATCH]),
+    promise(&[&CHECK], &[&HAND_CHECK], 0.35),
+    information(&[&CHECK], &[&HAND_READING_CHECK]),
+    promise(&[&CONSUME], &[&HAND_CHECK, &HAND_UPSERT], 0.35),
+    promise(&[&KEYED_CONSUME], &[&CONSUME], 2.5),
+    information(&[&REPLAY], &[&CONSUME]),
+    information(&[&KEYED_DENIAL], &[&DENIAL]),
+    promise(&[&RESERVE, &COMMIT], &[&CONSUME], 2.5),
+    information(&[&RESERVE, &COMMIT], &[&HAND_CHECK, &HAND_UPSERT]),
+    promise(&[&SUMMARY], &[&HAND_SUMMARY], 0.8),
+];
+
+impl Ratio {
+    pub fn title(&self) -> String {
+        let names = |contenders: &[&Contender]| {
+            contenders.iter().map(|contender| contender.name).collect::<Vec<_>>().join(" + ")
+        };
+        let others = names(self.others);
+        let others = if self.others.len() > 1 { format!("({others})") } else { others };
+        let ours = names(self.ours);
+        let ours = if self.ours.len() > 1 { format!("({ours})") } else { ours };
+        format!("{ours} / {others}")
+    }
+}

@@ -1,0 +1,89 @@
+//! The figures as text.
+
+use crate::USERS;
+use crate::cluster::{Libraries, Revision};
+use crate::contenders::{self, GROUPS};
+use crate::options::Options;
+use crate::ratios::RATIOS;
+use crate::samples::Samples;
+use crate::statistics::Spread;
+
+const LIBRARIES: [Libraries; 2] = [Libraries::Plain, Libraries::Preloaded];
+
+pub fn print(samples: &Samples, options: &Options) {
+    println!(
+        "\nMicroseconds per call: median (lower to upper quartile) of {} rounds, {USERS} users",
+        options.rounds
+    );
+    print_costs(samples);
+    println!(
+        "\nRatios: median (lower to upper quartile) of the rounds; promises are about preloaded"
+    );
+    print_ratios(samples);
+    if let Some(old) = &options.old_revision {
+        println!("\nNew / old: {} compared with {old}", options.revision);
+        print_changes(samples);
+    }
+}
+
+fn print_costs(samples: &Samples) {
+    println!("  {:<40}{:<28}preloaded", "", "plain");
+    for group in GROUPS {
+        println!("  {}", group.title);
+        for contender in group.contenders {
+            let spread = |libraries| samples.spread(contender, Revision::Current, libraries);
+            let spreads = LIBRARIES.map(spread);
+            if spreads.iter().any(Option::is_some) {
+                print_line(contender.name, spreads, 1, "");
+            }
+        }
+    }
+}
+
+fn print_ratios(samples: &Samples) {
+    for ratio in RATIOS {
+        let current = |libraries| {
+            let of = Revision::Current;
+            samples.ratio((ratio.ours, of), (ratio.others, of), libraries)
+        };
+        let [plain, preloaded] = LIBRARIES.map(current);
+        println!("  {}", ratio.title());
+        print_line("", [plain, preloaded], 2, &verdict(ratio.at_most, preloaded));
+    }
+}
+
+fn verdict(at_most: Option<f64>, measured: Option<Spread>) -> String {
+    match (at_most, measured) {
+        (None, _) => String::new(),
+        (Some(at_most), None) => format!("at most {at_most}: not measured"),
+        (Some(at_most), Some(Spread { median, .. })) => {
+            let kept = if median <= at_most { "kept" } else { "NOT KEPT" };
+            format!("at most {at_most}: {kept}")
+        }
+    }
+}
+
+fn print_changes(samples: &Samples) {
+    println!("  {:<40}{:<28}preloaded", "", "plain");
+    for contender in contenders::all() {
+        let change = |libraries| {
+            let (new, old) = (Revision::Current, Revision::Old);
+            samples.ratio((&[contender], new), (&[contender], old), libraries)
+        };
+        let changes = LIBRARIES.map(change);
+        if changes.iter().any(Option::is_some) {
+            print_line(contender.name, changes, 2, "");
+        }
+    }
+}
+
+fn print_line(name: &str, spreads: [Option<Spread>; 2], digits: usize, remark: &str) {
+    let text = |spread: Option<Spread>| {
+        spread.map_or("–".to_owned(), |Spread { lower_quartile, median, upper_quartile }| {
+            format!("{median:.digits$} ({lower_quartile:.digits$} to {upper_quartile:.digits$})")
+        })
+    };
+    let [plain, preloaded] = spreads.map(text);
+    let line = format!("    {name:<38}{plain:<28}{preloaded:<28}{remark}");
+    println!("{}", line.trim_end());
+}

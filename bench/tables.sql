@@ -1,0 +1,46 @@
+-- What the benchmark calls the functions with. USERS and PERIOD are replaced by main.rs.
+
+CREATE TABLE users AS
+    SELECT gen_random_uuid() AS id, number FROM generate_series(0, USERS - 1) AS number;
+
+-- Calls for these users come before each measurement, so that no plan is made while the clock runs.
+CREATE TABLE warm_up_users AS
+    SELECT gen_random_uuid() AS id, number FROM generate_series(0, 19) AS number;
+
+CREATE VIEW all_users AS SELECT * FROM users UNION ALL SELECT * FROM warm_up_users;
+
+INSERT INTO user_plans (user_id, plan_id) SELECT id, 'free' FROM all_users;
+INSERT INTO feature_usage (user_id, period)
+    SELECT id, period
+      FROM all_users, (VALUES ('PERIOD'),
+                              (to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
+                              (to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'))) AS p (period);
+
+-- Images are never denied, chat messages always.
+UPDATE plan_limits SET image_generation_daily_limit = 2000000000, chat_messages_daily_limit = 0;
+
+CREATE FUNCTION open_reservation(p_user_id uuid) RETURNS uuid LANGUAGE sql AS $$
+    SELECT (reserve_feature(p_user_id, 'image_generation') ->> 'reservation_id')::uuid
+$$;
+
+CREATE FUNCTION expired_reservation(p_user_id uuid) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    made constant uuid := open_reservation(p_user_id);
+BEGIN
+    UPDATE feature_reservations SET expires_at = now() - interval '1 second' WHERE reservation_id = made;
+    RETURN made;
+END
+$$;
+
+-- The tables are not empty before the first call: every user has a key and a committed reservation.
+SELECT count(consume_feature(id, 'image_generation', 1, 'earlier')) FROM all_users;
+CREATE TABLE earlier_reservations AS SELECT open_reservation(id) AS reservation_id FROM all_users;
+SELECT count(commit_reservation(reservation_id)) FROM earlier_reservations;
+ALTER TABLE earlier_reservations ADD PRIMARY KEY (reservation_id);
+
+-- Removes what a contender has left behind.
+CREATE PROCEDURE forget_later_calls() LANGUAGE sql AS $$
+    DELETE FROM feature_idempotency_keys WHERE key <> 'earlier';
+    DELETE FROM feature_reservations AS fr
+     WHERE NOT EXISTS (SELECT FROM earlier_reservations AS er WHERE er.reservation_id = fr.reservation_id);
+$$;
