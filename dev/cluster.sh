@@ -52,7 +52,8 @@ cluster_create_standby() {
 }
 
 # CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is where the server's clock starts, in UTC;
-# CLUSTER_OPTIONS, such as "-c jit=off", are further options of the server.
+# CLUSTER_OPTIONS, such as "-c jit=off", are further options of the server, and CLUSTER_ENVIRONMENT,
+# such as "RUST_BACKTRACE=1", is a variable of its environment.
 cluster_start() {
     local dir socket clock=()
     dir=$(clusters_dir)/$1
@@ -62,7 +63,7 @@ cluster_start() {
         clock=(LD_PRELOAD="$(dpkg -L libfaketime | grep 'libfaketime\.so\.1$')" FAKETIME="@$CLUSTER_CLOCK" FAKETIME_DONT_RESET=1)
     fi
     as_server_user mkdir -p "$socket"
-    as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
+    as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} ${CLUSTER_ENVIRONMENT:+"$CLUSTER_ENVIRONMENT"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
         --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off ${CLUSTER_OPTIONS:-}" \
         >/dev/null || { cat "$dir/log" >&2; fail "Postgres did not start"; }
 }

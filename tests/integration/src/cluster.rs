@@ -7,6 +7,17 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use postgres::{Client, Config, NoTls};
 
+/// How a server is started, in the variables that `dev/cluster.sh` reads.
+#[derive(Clone, Copy, Default)]
+pub struct Settings<'a> {
+    /// Where its clock starts, such as `2024-02-29 23:59:55`, in UTC.
+    pub clock: &'a str,
+    /// Further options, such as `-c jit=off`.
+    pub options: &'a str,
+    /// A variable of its environment, such as `RUST_BACKTRACE=1`.
+    pub environment: &'a str,
+}
+
 /// A running Postgres of the test's own. It is removed when the test's process ends.
 pub struct Cluster {
     name: String,
@@ -16,26 +27,31 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn create(name: &str) -> Self {
-        Self::start(&["create", name], name, None)
+        Self::create_with(name, Settings::default())
     }
 
-    /// One whose clock starts at this time, such as `2024-02-29 23:59:55`, in UTC.
+    pub fn create_with(name: &str, settings: Settings) -> Self {
+        Self::start(&["create", name], name, settings)
+    }
+
+    /// One whose clock starts at this time.
     pub fn create_at(name: &str, clock: &str) -> Self {
-        Self::start(&["create", name], name, Some(clock))
+        Self::create_with(name, Settings { clock, ..Settings::default() })
     }
 
     /// A hot standby of this cluster.
     pub fn standby_at(&self, name: &str, clock: &str) -> Self {
-        Self::start(&["standby", name, &self.name], name, Some(clock))
+        let settings = Settings { clock, ..Settings::default() };
+        Self::start(&["standby", name, &self.name], name, settings)
     }
 
-    fn start(arguments: &[&str], name: &str, clock: Option<&str>) -> Self {
+    fn start(arguments: &[&str], name: &str, settings: Settings) -> Self {
         remove_at_exit(name);
-        server(arguments, clock);
+        server(arguments, settings);
         Self {
             name: name.to_owned(),
-            socket: server(&["socket", name], None).into(),
-            port: server(&["port"], None).parse().expect("a port"),
+            socket: server(&["socket", name], Settings::default()).into(),
+            port: server(&["port"], Settings::default()).parse().expect("a port"),
         }
     }
 
@@ -79,6 +95,12 @@ impl Database {
         config.connect(NoTls).expect("a session")
     }
 
+    /// How another server connects to it.
+    pub fn connection_string(&self) -> String {
+        let (socket, port, name) = (self.socket.display(), self.port, &self.name);
+        format!("host={socket} port={port} user=postgres dbname={name}")
+    }
+
     /// Executes statements in a session of their own.
     pub fn execute(&self, statements: &str) {
         self.connect().batch_execute(statements).expect(statements);
@@ -110,10 +132,14 @@ pub fn program(name: &str) -> PathBuf {
     Path::new(&pg_config).with_file_name(name)
 }
 
-fn server(arguments: &[&str], clock: Option<&str>) -> String {
+fn server(arguments: &[&str], settings: Settings) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/server");
     let mut command = Command::new(script);
-    command.args(arguments).env("CLUSTER_CLOCK", clock.unwrap_or_default());
+    command
+        .args(arguments)
+        .env("CLUSTER_CLOCK", settings.clock)
+        .env("CLUSTER_OPTIONS", settings.options)
+        .env("CLUSTER_ENVIRONMENT", settings.environment);
     output_of(&mut command, "").trim().to_owned()
 }
 
@@ -152,7 +178,7 @@ extern "C" fn remove_clusters() {
     let mut clusters = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
     // The last first: a standby before its primary.
     for name in clusters.drain(..).rev() {
-        let removed = std::panic::catch_unwind(|| server(&["remove", &name], None));
+        let removed = std::panic::catch_unwind(|| server(&["remove", &name], Settings::default()));
         if removed.is_err() {
             eprintln!("cluster {name} could not be removed");
         }
