@@ -1,4 +1,4 @@
--- Taking over from a log of images: one row an image becomes one count in its UTC day.
+-- Taking over from a log with one row per image: each becomes one count in its UTC day.
 
 CREATE FUNCTION @extschema@.migrate_image_generation_log(p_drop boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -24,11 +24,11 @@ BEGIN
 
     -- A row that arrives while we count would be dropped without being counted.
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', log);
-    PERFORM @extschema@.feature_usage_setup_column(log, name, definition, types, description)
+    PERFORM feature_usage_internal.ensure_column(log, name, definition, types, description)
        FROM (VALUES
-        ('user_id', 'uuid', 'uuid', 'Who made the image.'),
-        ('created_at', 'timestamptz', 'timestamp with time zone or timestamp without time zone or date', 'When the image was made.'),
-        ('counted_in_feature_usage', 'boolean NOT NULL DEFAULT false', 'boolean',
+        ('user_id', 'uuid', '{uuid}'::text[], 'Who made the image.'),
+        ('created_at', 'timestamptz', '{timestamp with time zone,timestamp without time zone,date}', 'When the image was made.'),
+        ('counted_in_feature_usage', 'boolean NOT NULL DEFAULT false', '{boolean}',
          'Whether migrate_image_generation_log() has counted the image; it counts each once.')
        ) AS wanted (name, definition, types, description);
 
@@ -50,6 +50,8 @@ BEGIN
           ), added AS (
               INSERT INTO @extschema@.feature_usage AS fu (user_id, period, images_generated)
               SELECT user_id, period, count(*)::integer FROM counted GROUP BY user_id, period
+               -- Rows are locked in the order in which batches lock them.
+               ORDER BY user_id, period COLLATE "C"
                   ON CONFLICT (user_id, period) DO UPDATE
                  SET images_generated = fu.images_generated + excluded.images_generated, updated_at = now()
           )
@@ -58,7 +60,7 @@ BEGIN
     EXECUTE format('SELECT count(*) FROM %s WHERE NOT counted_in_feature_usage', log) INTO left_over;
     IF left_over > 0 THEN
         RAISE WARNING '% rows of % could not be counted', left_over, log
-            USING HINT = 'They have no user, a user that is not in auth.users any more, or no usable created_at.';
+            USING HINT = 'They have no user, a user that is no longer in auth.users, or no usable created_at.';
     END IF;
     IF p_drop THEN
         EXECUTE format('DROP TABLE %s', log);
@@ -66,3 +68,6 @@ BEGIN
     RETURN counted;
 END
 $function$;
+COMMENT ON FUNCTION @extschema@.migrate_image_generation_log(boolean) IS
+'Adds the rows of image_generation_log to images_generated of their UTC days, each row once. '
+'The log must have the columns user_id and created_at, and may have others. A second call adds only what is new. p_drop says whether to drop the log afterwards. Returns the number of rows counted, 0 if there is no such table. For the owner of the extension.';

@@ -1,54 +1,50 @@
 -- The end of CREATE EXTENSION: the first setup.
 --
 -- The script of a trusted extension runs as a superuser, whoever installs it, and tables that exist
--- may carry code of their owners: triggers, checks, defaults, indexes. So a superuser makes only
--- what is new; then everything is set up with the rights of the installer; and after that, when
--- code of the installer's may have run, the superuser only detaches: it calls no function, reads
--- no table and trusts no name that the installer could have changed meanwhile.
+-- may run code of their owners: triggers, CHECK constraints, defaults, indexes. Therefore a
+-- superuser only creates what is new; then the setup runs with the rights of the installer; after
+-- that, when code of the installer may have run, the superuser only detaches: it calls no function,
+-- reads no table and trusts no name that the installer could have changed meanwhile.
 
 DO $install$
 DECLARE
     owner constant text := (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(extowner))
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
-    tables constant name[] := ARRAY['feature_usage', 'plan_limits', 'user_plans',
-                                    'feature_reservations', 'feature_idempotency_keys'];
+    tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
+                                    'feature_reservations', 'feature_idempotency_keys', 'usage_features'];
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    PERFORM @extschema@.feature_usage_setup_parts();
-    PERFORM @extschema@.feature_usage_setup_function_rights();
-    PERFORM @extschema@.feature_usage_setup_table_rights(ARRAY['usage_features']);
+    PERFORM feature_usage_internal.ensure_member_grants();
 
     -- A restore turns row_security off, and brings the tables itself, right after this.
     IF current_setting('row_security') = 'off' THEN
-        EXECUTE 'ALTER TABLE @extschema@.usage_features OWNER TO ' || owner;
         RETURN;
     END IF;
 
+    -- The installer may lack the right to create tables in this schema.
     FOR part IN SELECT unnest(tables) AS name LOOP
         IF to_regclass('@extschema@.' || part.name) IS NULL THEN
             -- Fails if somebody has made one meanwhile: what follows is only for a table of ours.
-            EXECUTE 'CREATE TABLE @extschema@.' || part.name || ' ()';
-            EXECUTE 'SELECT @extschema@.feature_usage_setup_' || part.name || '()';
+            PERFORM feature_usage_internal.create_table(part.name);
             EXECUTE 'ALTER TABLE @extschema@.' || part.name || ' OWNER TO ' || owner;
         END IF;
     END LOOP;
-    EXECUTE 'ALTER TABLE @extschema@.usage_features OWNER TO ' || owner;
 
-    CREATE FUNCTION @extschema@.feature_usage_install() RETURNS void
+    CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
         LANGUAGE sql SECURITY DEFINER SET search_path = ''
-        AS 'SELECT @extschema@.feature_usage_setup()';
-    EXECUTE 'ALTER FUNCTION @extschema@.feature_usage_install() OWNER TO ' || owner;
-    PERFORM @extschema@.feature_usage_install();
+        AS 'SELECT feature_usage_internal.setup()';
+    EXECUTE 'ALTER FUNCTION feature_usage_internal.setup_as_owner() OWNER TO ' || owner;
+    PERFORM feature_usage_internal.setup_as_owner();
 
     -- From here on, nothing of the installer's is trusted.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    DROP FUNCTION @extschema@.feature_usage_install();
+    DROP FUNCTION feature_usage_internal.setup_as_owner();
 
-    -- The tables, and the increments of custom features (the only members in SQL), hold or serve the
-    -- app's data: they are the app's, and outlive the extension. What was there before joins and
-    -- leaves as well: Postgres notes the grants that a script makes as the extension's own, also on
-    -- objects that are not members, and a dump leaves out what is noted. Leaving takes the note away.
+    -- The tables, and the increments of user-defined features (the only functions in SQL with these
+    -- arguments), are the app's and outlive the extension. What was there before joins and leaves as
+    -- well: Postgres records the grants that a script makes as the extension's own, even on objects
+    -- that are not members, and a dump leaves out what is recorded. Leaving deletes the record.
     FOR part IN
         SELECT object.identity, object.is_member
           FROM (SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'

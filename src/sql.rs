@@ -1,0 +1,149 @@
+//! The SQL files of the extension, in the order in which the install script has them.
+//!
+//! `sql/tables` says what the tables look like, `sql/ensure` brings them there, `sql/functions` is
+//! what users call. `sql/install` is the script that comes of it, as a superuser runs it.
+
+use pgrx::extension_sql_file;
+
+extension_sql_file!("../sql/private_schema.sql", name = "private_schema");
+extension_sql_file!(
+    "../sql/tables/feature_usage.sql",
+    name = "tables_feature_usage",
+    requires = ["private_schema"]
+);
+extension_sql_file!(
+    "../sql/tables/user_plans.sql",
+    name = "tables_user_plans",
+    requires = ["tables_feature_usage"]
+);
+extension_sql_file!(
+    "../sql/tables/plan_limits.sql",
+    name = "tables_plan_limits",
+    requires = ["tables_user_plans"]
+);
+extension_sql_file!(
+    "../sql/tables/feature_reservations.sql",
+    name = "tables_feature_reservations",
+    requires = ["tables_plan_limits"]
+);
+extension_sql_file!(
+    "../sql/tables/feature_idempotency_keys.sql",
+    name = "tables_feature_idempotency_keys",
+    requires = ["tables_feature_reservations"]
+);
+extension_sql_file!(
+    "../sql/tables/usage_features.sql",
+    name = "tables_usage_features",
+    requires = ["tables_feature_idempotency_keys"]
+);
+extension_sql_file!(
+    "../sql/ensure/wanted.sql",
+    name = "ensure_wanted",
+    requires = ["tables_usage_features"]
+);
+extension_sql_file!("../sql/ensure/table.sql", name = "ensure_table", requires = ["ensure_wanted"]);
+extension_sql_file!(
+    "../sql/ensure/column.sql",
+    name = "ensure_column",
+    requires = ["ensure_table"]
+);
+extension_sql_file!(
+    "../sql/ensure/counters.sql",
+    name = "ensure_counters",
+    requires = ["ensure_column"]
+);
+extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_counters"]);
+extension_sql_file!("../sql/ensure/index.sql", name = "ensure_index", requires = ["ensure_key"]);
+extension_sql_file!(
+    "../sql/ensure/user_reference.sql",
+    name = "ensure_user_reference",
+    requires = ["ensure_index"]
+);
+extension_sql_file!(
+    "../sql/ensure/trigger.sql",
+    name = "ensure_trigger",
+    requires = ["ensure_user_reference"]
+);
+extension_sql_file!(
+    "../sql/ensure/policy.sql",
+    name = "ensure_policy",
+    requires = ["ensure_trigger"]
+);
+extension_sql_file!(
+    "../sql/ensure/grants.sql",
+    name = "ensure_grants",
+    requires = ["ensure_policy"]
+);
+extension_sql_file!(
+    "../sql/ensure/increments.sql",
+    name = "ensure_increments",
+    requires = ["ensure_grants"]
+);
+extension_sql_file!(
+    "../sql/ensure/reservation_flags.sql",
+    name = "ensure_reservation_flags",
+    requires = ["ensure_increments"]
+);
+extension_sql_file!(
+    "../sql/ensure/locks.sql",
+    name = "ensure_locks",
+    requires = ["ensure_reservation_flags"]
+);
+extension_sql_file!(
+    "../sql/functions/feature_usage_setup.sql",
+    name = "functions_feature_usage_setup",
+    requires = ["ensure_locks"]
+);
+extension_sql_file!(
+    "../sql/functions/add_feature.sql",
+    name = "functions_add_feature",
+    requires = ["functions_feature_usage_setup"]
+);
+extension_sql_file!(
+    "../sql/functions/migrate_image_generation_log.sql",
+    name = "functions_migrate_image_generation_log",
+    requires = ["functions_add_feature"]
+);
+extension_sql_file!(
+    "../sql/functions/prune_feature_usage.sql",
+    name = "functions_prune_feature_usage",
+    requires = ["functions_migrate_image_generation_log"]
+);
+extension_sql_file!(
+    "../sql/functions/set_user_plan.sql",
+    name = "functions_set_user_plan",
+    requires = ["functions_prune_feature_usage"]
+);
+extension_sql_file!(
+    "../sql/functions/grants.sql",
+    name = "functions_grants",
+    requires = ["functions_set_user_plan"]
+);
+extension_sql_file!(
+    "../sql/functions/comments.sql",
+    name = "functions_comments",
+    requires = [
+        api::increments::increment_voice_seconds,
+        api::increments::increment_insights_count,
+        api::increments::increment_therai_calls,
+        api::increments::increment_chat_messages,
+        api::increments::increment_images_generated,
+        api::increments::increment_feature_usage,
+        api::check_feature_limit::check_feature_limit,
+        api::get_user_limits::get_user_limits,
+        api::admits::feature_usage_admits,
+        api::consume_feature::consume_feature,
+        api::record_usage::record_usage,
+        api::reservations::reserve_feature,
+        api::reservations::commit_reservation,
+        api::reservations::release_reservation,
+        api::reservations::expire_reservations,
+        api::registry_trigger::usage_features_changed,
+        "functions_grants",
+    ]
+);
+extension_sql_file!(
+    "../sql/end_of_create_extension.sql",
+    name = "end_of_create_extension",
+    finalize
+);
