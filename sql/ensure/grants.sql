@@ -37,7 +37,7 @@ BEGIN
                     WHERE a.grantee = role.grantee AND (a.is_grantable OR a.privilege_type <> ALL (wanted)))
            OR EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
                        WHERE c.attrelid = role.relation AND a.grantee = role.grantee) THEN
-            EXECUTE format('REVOKE ALL ON %s FROM %s', role.relation, role.name);
+            EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', role.relation, role.name);
         END IF;
         IF EXISTS (SELECT FROM unnest(wanted) AS privilege
                     WHERE NOT EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
@@ -66,7 +66,7 @@ BEGIN
              WHERE acl.grantee NOT IN (existing.proowner, extension_owner)
                AND NOT (acl.grantee <> 0 AND pg_get_userbyid(acl.grantee) = ANY (p_roles) AND NOT acl.is_grantable)
         LOOP
-            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', p_function, grantee);
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s CASCADE', p_function, grantee);
         END LOOP;
         IF NOT has_function_privilege(extension_owner, p_function, 'EXECUTE WITH GRANT OPTION') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I WITH GRANT OPTION', p_function, pg_get_userbyid(extension_owner));
