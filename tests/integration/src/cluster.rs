@@ -39,6 +39,11 @@ impl Cluster {
         }
     }
 
+    /// Stops the server and starts it again, with settings that need that.
+    pub fn restart(&self) {
+        server(&["restart", &self.name], None);
+    }
+
     /// A database that exists already.
     pub fn existing(&self, name: &str) -> Database {
         Database { name: name.to_owned(), socket: self.socket.clone(), port: self.port }
@@ -77,6 +82,12 @@ impl Database {
             .dbname(&self.name)
             .options("-c statement_timeout=120s -c client_min_messages=error");
         config.connect(NoTls).expect("a session")
+    }
+
+    /// How another server connects to it.
+    pub fn conninfo(&self) -> String {
+        let (socket, port) = (self.socket.display(), self.port);
+        format!("host={socket} port={port} user=postgres dbname={}", self.name)
     }
 
     /// Executes statements in a session of their own.
