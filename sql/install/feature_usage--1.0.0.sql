@@ -375,7 +375,7 @@ VALUES
 
 CREATE FUNCTION feature_usage_internal.features(p_builtin_only boolean)
 RETURNS TABLE (feature_type text, usage_column text, limit_column text, period text, is_builtin boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     registry constant oid := to_regclass('@extschema@.usage_features');
 BEGIN
@@ -405,7 +405,7 @@ COMMENT ON FUNCTION feature_usage_internal.features(boolean) IS
 CREATE FUNCTION feature_usage_internal.wanted_columns(p_builtin_only boolean)
 RETURNS TABLE (table_name text, number bigint, name text, definition text, types text[],
                is_to_be_filled boolean, is_counter boolean, description text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT table_name, row_number() OVER (ORDER BY table_name, position, is_custom, feature_type COLLATE "C"),
            name, definition, types, is_to_be_filled, is_counter, description
       FROM (SELECT c.table_name, c.position, false AS is_custom, '' AS feature_type,
@@ -425,7 +425,7 @@ COMMENT ON FUNCTION feature_usage_internal.wanted_columns(boolean) IS
 CREATE FUNCTION feature_usage_internal.relations()
 RETURNS TABLE (relation regclass, is_table boolean, name text, lock_order smallint, key text[],
                may_be_view boolean, references_users boolean, fill_factor smallint, description text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT c.oid::regclass, c.relkind IN ('r', 'p'), t.name, t.lock_order, t.key,
            t.may_be_view, t.references_users, t.fill_factor, t.description
       FROM feature_usage_internal.tables AS t
@@ -563,7 +563,7 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_table_comments() IS
 CREATE FUNCTION feature_usage_internal.missing_columns()
 RETURNS TABLE (relation regclass, is_table boolean, lock_order smallint, number bigint, name text, definition text,
                types text[], is_to_be_filled boolean, description text, current_type text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.is_table, r.lock_order, w.number, w.name, w.definition,
            w.types, w.is_to_be_filled, w.description, format_type(a.atttypid, NULL)
       FROM feature_usage_internal.wanted_columns(false) AS w
@@ -650,7 +650,7 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_column(regclass, text, text, t
 CREATE FUNCTION feature_usage_internal.counters()
 RETURNS TABLE (name text, definition text, types text[], description text, number smallint, type text,
                is_not_null boolean, starts_at_0 boolean, has_comment boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT w.name, w.definition, w.types, w.description, a.attnum, format_type(a.atttypid, NULL),
            a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid) IN ('0', '''0''::bigint'), false),
            col_description(a.attrelid, a.attnum) IS NOT NULL
@@ -666,15 +666,15 @@ COMMENT ON FUNCTION feature_usage_internal.counters() IS
 
 CREATE FUNCTION feature_usage_internal.counter_check()
 RETURNS TABLE (is_there boolean, is_valid boolean, is_complete boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     -- is_there: a constraint of this form covers every counter that has a column. is_complete:
-    -- every counter has one. Without parentheses, the arguments of LEAST are plain columns.
+    -- every counter has one. The arguments of LEAST are plain columns, perhaps cast to bigint.
     SELECT coalesce(bool_or(c.oid IS NOT NULL), false), coalesce(bool_or(c.convalidated), false),
            coalesce(bool_or(c.oid IS NOT NULL), false) AND NOT EXISTS (SELECT FROM feature_usage_internal.counters() WHERE number IS NULL)
       FROM pg_constraint AS c
      WHERE c.conrelid = to_regclass('@extschema@.feature_usage') AND c.contype = 'c'
        AND c.conname = 'feature_usage_counters_not_negative'
-       AND pg_get_constraintdef(c.oid) ~ '^CHECK \(\(LEAST\([^()]*\) >= 0\)\)( NOT VALID)?$'
+       AND regexp_replace(pg_get_constraintdef(c.oid), '\(([^()]+)\)::bigint', '\1', 'g') ~ '^CHECK \(\(LEAST\([^()]*\) >= 0\)\)( NOT VALID)?$'
        AND c.conkey @> ARRAY(SELECT n.number FROM feature_usage_internal.counters() AS n WHERE n.number IS NOT NULL)
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.counter_check() IS
@@ -796,7 +796,7 @@ COMMENT ON FUNCTION feature_usage_internal.refuse_negative_counts() IS
 
 CREATE FUNCTION feature_usage_internal.missing_keys()
 RETURNS TABLE (relation regclass, lock_order smallint, columns text, nullable text[], is_unique boolean, is_immediate boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT * FROM (
         SELECT r.relation, r.lock_order,
                (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number) FROM unnest(r.key) WITH ORDINALITY AS k (name, number)),
@@ -869,7 +869,7 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_keys() IS
 
 CREATE FUNCTION feature_usage_internal.missing_indexes()
 RETURNS TABLE (relation regclass, lock_order smallint, name text, definition text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.lock_order, w.name, w.definition
       FROM feature_usage_internal.indexes AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
@@ -894,7 +894,7 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_indexes() IS
 
 CREATE FUNCTION feature_usage_internal.missing_fill_factors()
 RETURNS TABLE (relation regclass, lock_order smallint, fill_factor smallint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.lock_order, r.fill_factor
       FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
      WHERE r.fill_factor IS NOT NULL AND c.relkind = 'r' AND coalesce(c.reloptions::text, '') NOT LIKE '%fillfactor=%'
@@ -930,7 +930,7 @@ COMMENT ON FUNCTION feature_usage_internal.auth_users() IS
 
 CREATE FUNCTION feature_usage_internal.missing_user_references()
 RETURNS TABLE (relation regclass, lock_order smallint, users oid, is_permitted boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.lock_order, u.users,
            has_schema_privilege('auth', 'USAGE') AND has_column_privilege(u.users, 'id', 'REFERENCES')
            AND has_column_privilege(u.users, 'id', 'SELECT')
@@ -974,7 +974,7 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_user_references() IS
 
 CREATE FUNCTION feature_usage_internal.missing_triggers()
 RETURNS TABLE (relation regclass, lock_order smallint, name text, events text, level text, description text, is_other boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.lock_order, w.name, w.events, w.level, w.description, g.oid IS NOT NULL
       FROM feature_usage_internal.triggers AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
@@ -1023,7 +1023,7 @@ COMMENT ON FUNCTION feature_usage_internal.knows_caller() IS
 
 CREATE FUNCTION feature_usage_internal.missing_policies()
 RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text, description text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description
       FROM feature_usage_internal.policies AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
@@ -1035,7 +1035,7 @@ COMMENT ON FUNCTION feature_usage_internal.missing_policies() IS
 'Returns the policies that are missing and can be created.';
 
 CREATE FUNCTION feature_usage_internal.unprotected_tables() RETURNS TABLE (relation regclass, lock_order smallint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT r.relation, r.lock_order
       FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
      WHERE r.is_table AND NOT c.relrowsecurity
@@ -1114,7 +1114,7 @@ BEGIN
                     WHERE a.grantee = role.grantee AND (a.is_grantable OR a.privilege_type <> ALL (wanted)))
            OR EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
                        WHERE c.attrelid = role.relation AND a.grantee = role.grantee) THEN
-            EXECUTE format('REVOKE ALL ON %s FROM %s', role.relation, role.name);
+            EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', role.relation, role.name);
         END IF;
         IF EXISTS (SELECT FROM unnest(wanted) AS privilege
                     WHERE NOT EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
@@ -1143,7 +1143,7 @@ BEGIN
              WHERE acl.grantee NOT IN (existing.proowner, extension_owner)
                AND NOT (acl.grantee <> 0 AND pg_get_userbyid(acl.grantee) = ANY (p_roles) AND NOT acl.is_grantable)
         LOOP
-            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', p_function, grantee);
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s CASCADE', p_function, grantee);
         END LOOP;
         IF NOT has_function_privilege(extension_owner, p_function, 'EXECUTE WITH GRANT OPTION') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I WITH GRANT OPTION', p_function, pg_get_userbyid(extension_owner));
@@ -1354,7 +1354,7 @@ COMMENT ON FUNCTION feature_usage_internal.lock_out_other_setups() IS
 
 CREATE FUNCTION feature_usage_internal.needed_locks()
 RETURNS TABLE (relation regclass, lock_order smallint, mode text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT relation, lock_order, CASE WHEN bool_or(is_change) THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE UPDATE EXCLUSIVE' END
       FROM (SELECT relation, lock_order, current_type IS NULL FROM feature_usage_internal.missing_columns() WHERE is_table
              UNION ALL
@@ -1395,12 +1395,13 @@ BEGIN
         LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
     END IF;
     FOR needed IN
-        SELECT n.relation, n.lock_order, n.mode FROM feature_usage_internal.needed_locks() AS n
+        WITH locks AS MATERIALIZED (SELECT * FROM feature_usage_internal.needed_locks())
+        SELECT relation, lock_order, mode FROM locks
          UNION
         -- Nobody may hold a row of feature_usage and wait for a table that is locked after it.
         SELECT r.relation, r.lock_order, 'ACCESS EXCLUSIVE' FROM feature_usage_internal.relations() AS r
-         WHERE r.name = 'feature_usage' AND feature_usage_internal.lacks_reservation_flags()
-           AND EXISTS (SELECT FROM feature_usage_internal.needed_locks() AS n WHERE n.mode = 'ACCESS EXCLUSIVE')
+         WHERE r.name = 'feature_usage' AND EXISTS (SELECT FROM locks WHERE mode = 'ACCESS EXCLUSIVE')
+           AND feature_usage_internal.lacks_reservation_flags()
          ORDER BY lock_order, mode
     LOOP
         EXECUTE format('LOCK TABLE %s IN %s MODE', needed.relation, needed.mode);
@@ -1413,7 +1414,7 @@ COMMENT ON FUNCTION feature_usage_internal.lock_tables_to_change() IS
 -- The setup: everything that outlives the extension, created or brought up to date.
 
 CREATE FUNCTION feature_usage_internal.setup() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $function$
 DECLARE
     all_tables constant text[] := ARRAY(SELECT t.name FROM feature_usage_internal.tables AS t);
     missing record;
@@ -1463,7 +1464,7 @@ COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 CREATE FUNCTION @extschema@.add_feature(
     p_feature_type text, p_period text, p_usage_column text DEFAULT NULL, p_limit_column text DEFAULT NULL
 ) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $function$
 DECLARE
     usage_name constant text := coalesce(p_usage_column, p_feature_type);
     limit_name constant text := coalesce(p_limit_column, coalesce(p_usage_column, p_feature_type) || '_limit');
