@@ -4,11 +4,22 @@
 TARGET=${CARGO_TARGET_DIR:-target}
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml" | head -1)
 
-build_extension() {
+INSTALL_SCRIPT=feature_usage--$VERSION.sql
+
+# Builds the library, and generates the install script from it.
+generate_extension() {
     # shellcheck disable=SC2046
     cargo build --release --locked --lib $(CARGO_FEATURES)
     cargo run --release --locked --quiet --package packaging -- \
         "$TARGET/release/libfeature_usage.so" feature_usage.control "$VERSION" "$TARGET/extension"
+}
+
+# The same, and makes sure that the committed install script is the generated one: it is what
+# reviewers read, and what a superuser runs.
+build_extension() {
+    generate_extension
+    diff --unified "sql/install/$INSTALL_SCRIPT" "$TARGET/extension/$INSTALL_SCRIPT" >&2 ||
+        fail "sql/install/$INSTALL_SCRIPT is not what the sources generate: run dev/install-script, and commit the result"
 }
 
 install_extension() {
@@ -16,7 +27,7 @@ install_extension() {
     ! can_install || as_root=
     extensions=$("$PG_CONFIG" --sharedir)/extension
     libraries=$("$PG_CONFIG" --pkglibdir)
-    $as_root install -m 644 "$TARGET/extension/feature_usage.control" "$TARGET/extension/feature_usage--$VERSION.sql" "$extensions"
+    $as_root install -m 644 "$TARGET/extension/feature_usage.control" "$TARGET/extension/$INSTALL_SCRIPT" "$extensions"
     # A library is replaced by renaming: a running backend keeps the file that it has open.
     $as_root install -m 755 "$TARGET/release/libfeature_usage.so" "$libraries/feature_usage.so.new"
     $as_root mv "$libraries/feature_usage.so.new" "$libraries/feature_usage.so"

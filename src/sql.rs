@@ -1,97 +1,127 @@
-//! The SQL files of the install script, in the order in which CREATE EXTENSION runs them.
+//! The SQL files of the extension, in the order in which the install script has them.
+//!
+//! `sql/tables` says what the tables look like, `sql/ensure` brings them there, `sql/functions` is
+//! what users call. `sql/install` is the script that comes of it, as a superuser runs it.
 
 use pgrx::extension_sql_file;
 
+extension_sql_file!("../sql/private_schema.sql", name = "private_schema");
 extension_sql_file!(
-    "../sql/registry.sql",
-    name = "registry",
-    requires = [api::usage_features_changed::usage_features_changed]
-);
-
-extension_sql_file!("../sql/setup/parts.sql", name = "setup_parts", requires = ["registry"]);
-extension_sql_file!("../sql/setup/features.sql", name = "setup_features", requires = ["registry"]);
-extension_sql_file!("../sql/setup/table.sql", name = "setup_table", requires = ["registry"]);
-extension_sql_file!(
-    "../sql/setup/trusted_owner.sql",
-    name = "setup_trusted_owner",
-    requires = ["registry"]
+    "../sql/tables/feature_usage.sql",
+    name = "tables_feature_usage",
+    requires = ["private_schema"]
 );
 extension_sql_file!(
-    "../sql/setup/schema_rights.sql",
-    name = "setup_schema_rights",
-    requires = ["registry"]
+    "../sql/tables/user_plans.sql",
+    name = "tables_user_plans",
+    requires = ["tables_feature_usage"]
 );
 extension_sql_file!(
-    "../sql/setup/overloads.sql",
-    name = "setup_overloads",
-    requires = ["registry"]
-);
-extension_sql_file!("../sql/setup/column.sql", name = "setup_column", requires = ["registry"]);
-extension_sql_file!("../sql/setup/counter.sql", name = "setup_counter", requires = ["registry"]);
-extension_sql_file!("../sql/setup/key.sql", name = "setup_key", requires = ["registry"]);
-extension_sql_file!(
-    "../sql/setup/user_reference.sql",
-    name = "setup_user_reference",
-    requires = ["registry"]
+    "../sql/tables/plan_limits.sql",
+    name = "tables_plan_limits",
+    requires = ["tables_user_plans"]
 );
 extension_sql_file!(
-    "../sql/setup/feature_usage.sql",
-    name = "setup_feature_usage",
-    requires = ["registry"]
+    "../sql/tables/feature_reservations.sql",
+    name = "tables_feature_reservations",
+    requires = ["tables_plan_limits"]
 );
 extension_sql_file!(
-    "../sql/setup/plan_limits.sql",
-    name = "setup_plan_limits",
-    requires = ["registry"]
+    "../sql/tables/feature_idempotency_keys.sql",
+    name = "tables_feature_idempotency_keys",
+    requires = ["tables_feature_reservations"]
 );
 extension_sql_file!(
-    "../sql/setup/user_plans.sql",
-    name = "setup_user_plans",
-    requires = ["registry"]
+    "../sql/tables/usage_features.sql",
+    name = "tables_usage_features",
+    requires = ["tables_feature_idempotency_keys"]
 );
 extension_sql_file!(
-    "../sql/setup/increments.sql",
-    name = "setup_increments",
-    requires = ["registry"]
+    "../sql/ensure/wanted.sql",
+    name = "ensure_wanted",
+    requires = ["tables_usage_features"]
 );
-extension_sql_file!("../sql/setup/policy.sql", name = "setup_policy", requires = ["registry"]);
+extension_sql_file!("../sql/ensure/table.sql", name = "ensure_table", requires = ["ensure_wanted"]);
 extension_sql_file!(
-    "../sql/setup/function_rights.sql",
-    name = "setup_function_rights",
-    requires = ["registry"]
-);
-extension_sql_file!(
-    "../sql/setup/table_rights.sql",
-    name = "setup_table_rights",
-    requires = ["registry"]
-);
-extension_sql_file!("../sql/setup.sql", name = "setup", requires = ["registry"]);
-extension_sql_file!("../sql/add_feature.sql", name = "add_feature", requires = ["registry"]);
-extension_sql_file!(
-    "../sql/migrate_image_generation_log.sql",
-    name = "migrate_image_generation_log",
-    requires = ["registry"]
-);
-
-extension_sql_file!(
-    "../sql/setup/feature_reservations.sql",
-    name = "setup_feature_reservations",
-    requires = ["registry"]
+    "../sql/ensure/column.sql",
+    name = "ensure_column",
+    requires = ["ensure_table"]
 );
 extension_sql_file!(
-    "../sql/setup/feature_idempotency_keys.sql",
-    name = "setup_feature_idempotency_keys",
-    requires = ["registry"]
+    "../sql/ensure/counters.sql",
+    name = "ensure_counters",
+    requires = ["ensure_column"]
 );
-extension_sql_file!("../sql/setup/index.sql", name = "setup_index", requires = ["registry"]);
+extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_counters"]);
+extension_sql_file!("../sql/ensure/index.sql", name = "ensure_index", requires = ["ensure_key"]);
 extension_sql_file!(
-    "../sql/prune_feature_usage.sql",
-    name = "prune_feature_usage",
-    requires = ["registry"]
+    "../sql/ensure/user_reference.sql",
+    name = "ensure_user_reference",
+    requires = ["ensure_index"]
 );
 extension_sql_file!(
-    "../sql/comments.sql",
-    name = "comments",
+    "../sql/ensure/trigger.sql",
+    name = "ensure_trigger",
+    requires = ["ensure_user_reference"]
+);
+extension_sql_file!(
+    "../sql/ensure/policy.sql",
+    name = "ensure_policy",
+    requires = ["ensure_trigger"]
+);
+extension_sql_file!(
+    "../sql/ensure/grants.sql",
+    name = "ensure_grants",
+    requires = ["ensure_policy"]
+);
+extension_sql_file!(
+    "../sql/ensure/increments.sql",
+    name = "ensure_increments",
+    requires = ["ensure_grants"]
+);
+extension_sql_file!(
+    "../sql/ensure/reservation_flags.sql",
+    name = "ensure_reservation_flags",
+    requires = ["ensure_increments"]
+);
+extension_sql_file!(
+    "../sql/ensure/locks.sql",
+    name = "ensure_locks",
+    requires = ["ensure_reservation_flags"]
+);
+extension_sql_file!(
+    "../sql/functions/feature_usage_setup.sql",
+    name = "functions_feature_usage_setup",
+    requires = ["ensure_locks"]
+);
+extension_sql_file!(
+    "../sql/functions/add_feature.sql",
+    name = "functions_add_feature",
+    requires = ["functions_feature_usage_setup"]
+);
+extension_sql_file!(
+    "../sql/functions/migrate_image_generation_log.sql",
+    name = "functions_migrate_image_generation_log",
+    requires = ["functions_add_feature"]
+);
+extension_sql_file!(
+    "../sql/functions/prune_feature_usage.sql",
+    name = "functions_prune_feature_usage",
+    requires = ["functions_migrate_image_generation_log"]
+);
+extension_sql_file!(
+    "../sql/functions/set_user_plan.sql",
+    name = "functions_set_user_plan",
+    requires = ["functions_prune_feature_usage"]
+);
+extension_sql_file!(
+    "../sql/functions/grants.sql",
+    name = "functions_grants",
+    requires = ["functions_set_user_plan"]
+);
+extension_sql_file!(
+    "../sql/functions/comments.sql",
+    name = "functions_comments",
     requires = [
         api::increments::increment_voice_seconds,
         api::increments::increment_insights_count,
@@ -107,30 +137,12 @@ extension_sql_file!(
         api::commit_reservation::commit_reservation,
         api::release_reservation::release_reservation,
         api::expire_reservations::expire_reservations,
-        "setup_parts",
-        "setup_features",
-        "setup_table",
-        "setup_column",
-        "setup_counter",
-        "setup_key",
-        "setup_user_reference",
-        "setup_feature_usage",
-        "setup_plan_limits",
-        "setup_user_plans",
-        "setup_trusted_owner",
-        "setup_schema_rights",
-        "setup_overloads",
-        "setup_feature_reservations",
-        "setup_feature_idempotency_keys",
-        "setup_index",
-        "prune_feature_usage",
-        "setup_increments",
-        "setup_policy",
-        "setup_function_rights",
-        "setup_table_rights",
-        "setup",
-        "add_feature",
-        "migrate_image_generation_log",
+        api::usage_features_changed::usage_features_changed,
+        "functions_grants",
     ]
 );
-extension_sql_file!("../sql/install.sql", name = "install", finalize);
+extension_sql_file!(
+    "../sql/end_of_create_extension.sql",
+    name = "end_of_create_extension",
+    finalize
+);

@@ -46,7 +46,8 @@ $$;
 -- The functions of the extension, and those that it has made for custom features.
 CREATE VIEW test.functions AS
     SELECT p.oid, p.proname AS name, p.oid IN (SELECT objid FROM pg_depend WHERE deptype = 'e'
-                                                  AND classid = 'pg_proc'::regclass) AS is_member
+                                                  AND classid = 'pg_proc'::regclass) AS is_member,
+           p.pronamespace <> e.extnamespace AS is_internal
       FROM pg_proc AS p
       JOIN pg_extension AS e ON e.extname = 'feature_usage'
      WHERE EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
@@ -64,9 +65,9 @@ CREATE VIEW test.relations AS
 -- PUBLIC, and the roles. Rights are asked by oid: another test may drop its role meanwhile.
 CREATE VIEW test.roles AS SELECT 0::oid AS oid, 'public' AS name UNION ALL SELECT oid, rolname FROM pg_roles;
 
--- Who may execute what: x. The parts of feature_usage_setup() are one entry.
+-- Who may execute what: x. The functions of the private schema are one entry.
 CREATE VIEW test.function_rights AS
-    SELECT CASE WHEN f.name LIKE 'feature\_usage\_setup\_%' THEN 'feature_usage_setup_…' ELSE f.name END AS name, r.name AS role,
+    SELECT CASE WHEN f.is_internal THEN 'feature_usage_internal.…' ELSE f.name END AS name, r.name AS role,
            CASE WHEN has_function_privilege(r.oid, f.oid, 'EXECUTE') THEN 'x' ELSE '-' END AS rights
       FROM test.functions AS f
      CROSS JOIN test.roles AS r;
@@ -80,6 +81,20 @@ CREATE VIEW test.table_rights AS
                           ARRAY['r', 'a', 'w', 'd', 'D', 'x', 't']) WITH ORDINALITY AS p (privilege, letter, n)) AS rights
       FROM test.relations AS t
      CROSS JOIN test.roles AS r;
+
+-- Who may do anything in the private schema: what of it, and with how many of its objects.
+CREATE VIEW test.internal_rights AS
+    SELECT r.name AS role,
+           has_schema_privilege(r.oid, 'feature_usage_internal', 'USAGE') AS uses,
+           has_schema_privilege(r.oid, 'feature_usage_internal', 'CREATE') AS creates,
+           count(*) FILTER (WHERE has_table_privilege(r.oid, c.oid, 'SELECT')) = count(*) AS reads_all,
+           count(*) FILTER (WHERE has_any_column_privilege(r.oid, c.oid, 'SELECT, REFERENCES')) AS reads,
+           count(*) FILTER (WHERE has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+                               OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')) AS writes
+      FROM test.roles AS r
+     CROSS JOIN pg_class AS c
+     WHERE c.relnamespace = to_regnamespace('feature_usage_internal') AND c.relkind = 'r'
+     GROUP BY r.name, r.oid;
 
 -- Whatever of ours has no comment: the extension, its members, the tables that the setup creates
 -- with their columns and policies, and the functions of custom features.
@@ -97,6 +112,12 @@ CREATE VIEW test.without_comment AS
     UNION ALL
     SELECT 'trigger ' || g.tgname FROM test.relations AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid
      WHERE NOT g.tgisinternal AND obj_description(g.oid, 'pg_trigger') IS NULL
+    UNION ALL
+    SELECT 'schema ' || nspname FROM pg_namespace
+     WHERE nspname = 'feature_usage_internal' AND obj_description(oid, 'pg_namespace') IS NULL
+    UNION ALL
+    SELECT 'internal table ' || relname FROM pg_class
+     WHERE relnamespace = to_regnamespace('feature_usage_internal') AND relkind = 'r' AND obj_description(oid, 'pg_class') IS NULL
     UNION ALL
     SELECT 'policy ' || p.polname FROM test.relations AS t JOIN pg_policy AS p ON p.polrelid = t.oid
      WHERE obj_description(p.oid, 'pg_policy') IS NULL;

@@ -55,6 +55,11 @@ impl Cluster {
         }
     }
 
+    /// Stops the server and starts it again, with settings that need that.
+    pub fn restart(&self) {
+        server(&["restart", &self.name], None);
+    }
+
     /// A database that exists already.
     pub fn existing(&self, name: &str) -> Database {
         Database { name: name.to_owned(), socket: self.socket.clone(), port: self.port }
@@ -96,9 +101,9 @@ impl Database {
     }
 
     /// How another server connects to it.
-    pub fn connection_string(&self) -> String {
-        let (socket, port, name) = (self.socket.display(), self.port, &self.name);
-        format!("host={socket} port={port} user=postgres dbname={name}")
+    pub fn conninfo(&self) -> String {
+        let (socket, port) = (self.socket.display(), self.port);
+        format!("host={socket} port={port} user=postgres dbname={}", self.name)
     }
 
     /// Executes statements in a session of their own.

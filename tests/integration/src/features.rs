@@ -1,6 +1,6 @@
 //! The five features, and calls of the functions.
 
-use postgres::{Client, Error};
+use postgres::{Client, Error, Row};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -46,6 +46,14 @@ pub fn increment(
 ) -> Result<(), Error> {
     let call = format!("SELECT {function}($1, $2, $3)");
     client.execute(&call, &[&user, &amount, &period]).map(drop)
+}
+
+/// A counter of a row: those of add_feature() are bigint, the built-in ones integer.
+pub fn counted(row: &Row, column: &str) -> i64 {
+    match row.try_get::<_, i32>(column) {
+        Ok(count) => count.into(),
+        Err(_) => row.get(column),
+    }
 }
 
 /// Checks a feature in its current period.

@@ -16,7 +16,7 @@ pub use caller::{Caller, FUNCTIONS, Functions, reservation_id};
 pub use cluster::{Cluster, Database, Settings, program};
 pub use contest::{Contest, Tally};
 pub use counters::{Counter, Counts, counts, counts_of};
-pub use features::{FEATURES, Feature, check, increment, limits, user};
+pub use features::{FEATURES, Feature, check, counted, increment, limits, user};
 pub use random::{Random, seed};
 pub use sessions::{
     at_once, backend_pid, is_to_be_retried, poll, refusal, sqlstate, together, wait_until_blocked,

@@ -35,6 +35,8 @@ fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
          CREATE EXTENSION feature_usage SCHEMA {schema};
          SET search_path = {schema};
          SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit');
+         -- A column that is there keeps its type: this one can be full.
+         ALTER TABLE feature_usage ADD COLUMN exports integer;
          SELECT add_feature('exports', 'day');
          INSERT INTO auth.users SELECT lpad(n::text, 32, '0')::uuid FROM generate_series(1, 9) AS n;
          INSERT INTO plan_limits (plan_id, plan_name, chat_messages_daily_limit, video_minutes_limit, exports_limit, has_voice_mode)
@@ -74,11 +76,13 @@ fn app_with_view(name: &str) -> Database {
 /// Everything that has to be the same afterwards, one line each: what the catalogs say of every
 /// object of the app and the extension, and the rows.
 const CATALOGS: &[&str] = &[
-    // The extension, its configuration tables and its members.
+    // The extension, its configuration tables, its members and what goes with it.
     "SELECT extname, extnamespace::regnamespace, extversion, pg_get_userbyid(extowner),
             extconfig::regclass[], extcondition FROM pg_extension",
     "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
       WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'",
+    "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
+      WHERE refclassid = 'pg_extension'::regclass AND deptype = 'x'",
     "SELECT objoid::regclass, objsubid, privtype,
             ARRAY(SELECT acl::text FROM unnest(initprivs) AS acl ORDER BY 1)
        FROM pg_init_privs WHERE classoid = 'pg_class'::regclass AND objoid >= 16384",
@@ -253,16 +257,16 @@ fn a_second_create_extension_leaves_a_database_that_can_be_dumped() {
 }
 
 #[test]
-fn the_tables_are_the_apps_and_the_registry_is_the_extensions() {
+fn the_tables_are_the_apps_and_only_internal_ones_are_the_extensions() {
     let from = app("app_members", "public");
     let to = copy(&from, "app_members_copy", Way::Plain);
     for database in [from, to] {
         let members = lines(
             &mut database.connect(),
-            "SELECT c.oid::regclass FROM pg_class AS c JOIN pg_depend AS d ON d.objid = c.oid
+            "SELECT DISTINCT c.relnamespace::regnamespace FROM pg_class AS c JOIN pg_depend AS d ON d.objid = c.oid
               WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND c.relkind = 'r'",
         );
-        assert_eq!(members, ["(usage_features)"]);
+        assert_eq!(members, ["(feature_usage_internal)"]);
     }
 }
 
@@ -273,11 +277,19 @@ fn a_dump_of_the_schema_alone_restores_and_denies_until_there_are_plans() {
     expect_same(&contents(&from, false), &contents(&to, false), "the schema");
     to.execute("INSERT INTO auth.users VALUES ('00000000-0000-0000-0000-000000000001')");
     let mut client = to.connect();
+    // The rows of the registry are data: without them, no feature is known.
+    let refused = increment(&mut client, "increment_images_generated", user(1), 1, DAY);
+    assert_eq!(integration::sqlstate(refused), "22023", "an unknown feature");
+    to.execute("SELECT feature_usage_setup()");
     increment(&mut client, "increment_images_generated", user(1), 1, DAY).expect("a count");
     let answer = integration::check(&mut client, "image_generation", user(1), 0);
     assert_eq!(answer["error_code"], "UNKNOWN_PLAN");
-    // The rows of the registry are data; the setup finds its features again in the tables.
-    to.execute("SELECT feature_usage_setup()");
+    // The setup knows the built-in features; whoever added others adds them again.
+    let refused = increment(&mut client, "increment_video_minutes", user(1), 5, "2024-01");
+    assert_eq!(integration::sqlstate(refused), "22023", "an unknown feature");
+    to.execute(
+        "SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit'), add_feature('exports', 'day')",
+    );
     increment(&mut client, "increment_video_minutes", user(1), 5, "2024-01").expect("a count");
     expect_same(&contents(&from, false), &contents(&to, false), "the schema after the setup");
 }

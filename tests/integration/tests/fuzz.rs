@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use integration::{Cluster, FEATURES, Feature, Random, backend_pid, refusal, seed, user};
+use integration::{Cluster, FEATURES, Feature, Random, backend_pid, counted, refusal, seed, user};
 use postgres::Client;
 use serde_json::Value;
 use uuid::Uuid;
@@ -204,7 +204,7 @@ impl Run {
         let mut counts = Counts::new();
         for row in rows.expect("rows") {
             for feature in features {
-                let count = row.get(feature.column);
+                let count = counted(&row, feature.column) as i32;
                 if count != 0 {
                     let column = feature.column.to_owned();
                     counts.insert((row.get("user_id"), row.get("period"), column), count);

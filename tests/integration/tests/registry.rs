@@ -2,12 +2,20 @@
 
 use std::sync::LazyLock;
 
-use integration::{Cluster, Database, FEATURES, check, increment, limits, refusal, user};
+use integration::{Cluster, Database, FEATURES, check, increment, limits, poll, refusal, user};
 use postgres::Client;
 
 const DAY: &str = "2024-01-31";
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_registry"));
+
+/// One that can publish changes.
+static LOGICAL: LazyLock<Cluster> = LazyLock::new(|| {
+    let cluster = Cluster::create("it_logical");
+    cluster.existing("postgres").execute("ALTER SYSTEM SET wal_level = logical");
+    cluster.restart();
+    cluster
+});
 
 /// A session that has its copy of the registry, and its kept plans.
 fn used_session(database: &Database) -> Client {
@@ -52,7 +60,7 @@ fn a_new_feature_is_known_to_open_sessions_as_soon_as_it_is_committed() {
     assert!(knows(&mut other, "exports") && knows(&mut admin, "exports"));
     increment(&mut other, "increment_exports", user(1), 7, "2024-01").expect("a count");
     let row = other.query_one("SELECT exports FROM feature_usage WHERE period = '2024-01'", &[]);
-    assert_eq!(row.expect("a row").get::<_, i32>(0), 7);
+    assert_eq!(row.expect("a row").get::<_, i64>(0), 7);
     assert_eq!(limits(&mut other, user(1))["usage"]["exports"], 0);
 }
 
@@ -149,6 +157,41 @@ fn a_row_that_replication_brings_is_seen() {
          VALUES ('exports', 'exports', 'exports_limit', 'month')",
     );
     assert!(knows(&mut session, "exports"));
+    // An apply worker fires the triggers of rows only, and of a statement for TRUNCATE.
+    database.execute(
+        "SET session_replication_role = replica;
+         UPDATE usage_features SET feature_type = 'export' WHERE feature_type = 'exports'",
+    );
+    assert!(knows(&mut session, "export") && !knows(&mut session, "exports"));
+    database.execute("SET session_replication_role = replica; TRUNCATE usage_features");
+    assert!(!knows(&mut session, "chat"));
+    database.execute("SELECT feature_usage_setup()");
+    use_functions(&mut session);
+    assert!(!knows(&mut session, "export"));
+}
+
+#[test]
+fn rows_that_logical_replication_brings_are_seen() {
+    // Both ends in one cluster: that needs a slot that is made beforehand.
+    let (from, to) = (LOGICAL.database("publisher"), LOGICAL.database("subscriber"));
+    from.execute("CREATE PUBLICATION features FOR TABLE usage_features");
+    from.execute("SELECT pg_create_logical_replication_slot('features', 'pgoutput')");
+    to.execute("DELETE FROM usage_features");
+    let mut session = to.connect();
+    let mut wait_until = |feature: &str, is_known: bool| {
+        poll(feature, || (knows(&mut session, feature) == is_known).then_some(()));
+    };
+    to.execute(&format!(
+        "CREATE SUBSCRIPTION features CONNECTION '{}' PUBLICATION features
+             WITH (create_slot = false, slot_name = 'features', copy_data = true)",
+        from.conninfo()
+    ));
+    wait_until("chat", true);
+    from.execute("SELECT add_feature('exports', 'month')");
+    wait_until("exports", true);
+    from.execute("DELETE FROM usage_features WHERE feature_type = 'exports'");
+    wait_until("exports", false);
+    to.execute("ALTER SUBSCRIPTION features DISABLE; DROP SUBSCRIPTION features");
 }
 
 #[test]

@@ -16,7 +16,15 @@ SELECT t.name AS table, a.attname AS column, format_type(a.atttypid, NULL) AS ty
        col_description(t.oid, a.attnum) IS NOT NULL AS has_comment
   FROM test.relations AS t JOIN pg_attribute AS a ON a.attrelid = t.oid LEFT JOIN pg_attrdef AS d ON d.adrelid = t.oid AND d.adnum = a.attnum
  WHERE a.attname ~ '^(video|export)' ORDER BY t.name COLLATE "C", a.attname COLLATE "C";
-SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conname ~ '_(video|export)' ORDER BY conname COLLATE "C";
+-- The CHECK constraint of the counters includes them, without a scan of the table: the old one held for
+-- the old counters. The next setup validates it.
+CREATE VIEW counter_check AS
+    SELECT conname AS constraint, convalidated AS is_valid, pg_get_constraintdef(oid) AS definition
+      FROM pg_constraint WHERE conrelid = 'feature_usage'::regclass AND contype = 'c' ORDER BY conname COLLATE "C";
+TABLE counter_check;
+SELECT test.sqlstate(format($$INSERT INTO feature_usage (user_id, period, exports) VALUES (%L, '2025-01', -1)$$, :user));
+SELECT feature_usage_setup();
+SELECT is_valid FROM counter_check;
 -- It has an increment like those of the built-in features, for any language. That function is the
 -- app's, and is dumped like any other; it runs as its caller, with a path that nobody can set.
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
@@ -109,6 +117,87 @@ SELECT add_feature('stamps', 'day');
 -- Whatever failed has left nothing behind.
 SELECT feature_type FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
 SELECT attname FROM pg_attribute WHERE attrelid = 'feature_usage'::regclass AND attname IN ('stickers', 'video') AND NOT attisdropped;
+
+-- Counters hold more than an integer does; an increment takes an integer, as its siblings do.
+UPDATE feature_usage SET exports = 9000000000 WHERE period = '2025-02-10';
+UPDATE plan_limits SET exports_a_day = 9000000001;
+SELECT check_feature_limit(:user, 'export', 1, '2025-02-10') ->> 'remaining' AS remaining;
+UPDATE feature_usage SET exports = 3 WHERE period = '2025-02-10';
+-- A column that exists already is kept as it is, integer or bigint, and becomes a counter.
+ALTER TABLE feature_usage ADD tokens bigint, ADD pages integer, ADD minutes smallint, ADD bytes bigint;
+ALTER TABLE plan_limits ADD tokens_limit integer;
+UPDATE feature_usage SET tokens = 5000000000, bytes = -1 WHERE period = '2025-02-10';
+SELECT add_feature('tokens', 'day');
+SELECT add_feature('pages', 'day');
+SELECT add_feature('minutes', 'month');
+SELECT a.attname AS column, format_type(a.atttypid, NULL) AS type, a.attnotnull AS not_null, pg_get_expr(d.adbin, d.adrelid) AS default
+  FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE a.attrelid IN ('feature_usage'::regclass, 'plan_limits'::regclass) AND a.attname ~ '^(tokens|pages|minutes)' ORDER BY a.attname COLLATE "C", a.attrelid;
+SELECT period, tokens, pages, minutes FROM feature_usage ORDER BY period;
+TABLE counter_check;
+-- Its negative counts are found and refused: they would allow more than the limit.
+SELECT add_feature('bytes', 'day');
+\echo :LAST_ERROR_SQLSTATE
+SELECT feature_type FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
+
+-- A counter that is dropped takes the CHECK constraint of all with it; a setup brings both back, and
+-- finds what was written without it.
+ALTER TABLE feature_usage DROP bytes, DROP pages;
+TABLE counter_check;
+UPDATE feature_usage SET tokens = -7, minutes = -8 WHERE period = '2025-02-10';
+SELECT feature_usage_setup();
+\echo :LAST_ERROR_SQLSTATE
+SELECT add_feature('bytes', 'day');
+\echo :LAST_ERROR_SQLSTATE
+UPDATE feature_usage SET tokens = 7, minutes = 8 WHERE period = '2025-02-10';
+SELECT feature_usage_setup();
+TABLE counter_check;
+-- So it is with one that is not valid, if rows came in before it.
+ALTER TABLE feature_usage DROP CONSTRAINT feature_usage_counters_not_negative;
+UPDATE feature_usage SET pages = -1 WHERE period = '2025-02-10';
+ALTER TABLE feature_usage ADD CONSTRAINT feature_usage_counters_not_negative
+    CHECK (LEAST(chat_messages, images_generated, insights_count, therai_calls, voice_seconds, exports, minutes, pages, tokens, video_minutes) >= 0) NOT VALID;
+SELECT feature_usage_setup();
+UPDATE feature_usage SET pages = 1 WHERE period = '2025-02-10';
+SELECT feature_usage_setup();
+SELECT is_valid FROM counter_check;
+-- One of the name that says something else does not vouch.
+ALTER TABLE feature_usage DROP CONSTRAINT feature_usage_counters_not_negative;
+ALTER TABLE feature_usage ADD CONSTRAINT feature_usage_counters_not_negative
+    CHECK (LEAST(chat_messages, images_generated, insights_count, therai_calls, voice_seconds, exports, minutes, pages, tokens + 100, video_minutes) >= 0);
+UPDATE feature_usage SET tokens = -7 WHERE period = '2025-02-10';
+SELECT feature_usage_setup();
+UPDATE feature_usage SET tokens = 7 WHERE period = '2025-02-10';
+SELECT feature_usage_setup();
+TABLE counter_check;
+
+-- A feature that is deleted from the registry does not come back; its counts are kept, and found again.
+DELETE FROM usage_features WHERE feature_type = 'tokens';
+SELECT feature_usage_setup();
+SELECT feature_type FROM usage_features WHERE feature_type = 'tokens';
+SELECT add_feature('tokens', 'day');
+SELECT tokens FROM feature_usage WHERE period = '2025-02-10';
+-- A built-in one does.
+DELETE FROM usage_features WHERE feature_type = 'chat';
+SELECT feature_usage_setup();
+SELECT usage_column, limit_column, period, is_builtin FROM usage_features WHERE feature_type = 'chat';
+-- Without its tables, add_feature() says what to do.
+BEGIN;
+DROP TABLE plan_limits;
+SELECT add_feature('more', 'day');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+-- A function like the increment, but with other rights or of an untrusted owner, is not the increment.
+ALTER FUNCTION increment_exports(uuid, integer, text) SECURITY DEFINER;
+SELECT add_feature('export', 'day', 'exports', 'exports_a_day');
+\echo :LAST_ERROR_SQLSTATE
+ALTER FUNCTION increment_exports(uuid, integer, text) SECURITY INVOKER;
+CREATE ROLE regress_add_stranger;
+ALTER FUNCTION increment_exports(uuid, integer, text) OWNER TO regress_add_stranger;
+SELECT test.sqlstate($$SELECT add_feature('export', 'day', 'exports', 'exports_a_day')$$);
+SELECT test.sqlstate($$SELECT feature_usage_setup()$$);
+ALTER FUNCTION increment_exports(uuid, integer, text) OWNER TO CURRENT_USER;
+DROP ROLE regress_add_stranger;
 
 -- An increment that was dropped, or a column, comes back with the setup.
 DROP FUNCTION increment_exports(uuid, integer, text);

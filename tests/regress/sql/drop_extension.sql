@@ -1,5 +1,5 @@
--- DROP EXTENSION takes the functions and the registry, and no count. Creating it again goes on
--- where it was, custom features included.
+-- DROP EXTENSION takes the functions, and no table. Creating it again goes on where it was, custom
+-- features included.
 \getenv dir PG_ABS_SRCDIR
 \set home :DBNAME
 CREATE DATABASE feature_usage_drop;
@@ -20,8 +20,13 @@ DROP EXTENSION feature_usage;
 SELECT test.fingerprint() = :'before' AS is_unchanged;
 SELECT to_regproc('check_feature_limit') AS check_feature_limit, to_regproc('increment_images_generated') AS increment_images_generated,
        to_regclass('usage_features') AS usage_features;
+-- The registry's triggers went with the function that they called; writing to it still works.
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'usage_features'::regclass;
+INSERT INTO usage_features VALUES ('later', 'later', 'later_limit', 'day');
+DELETE FROM usage_features WHERE feature_type = 'later';
+SELECT to_regnamespace('feature_usage_internal') AS feature_usage_internal;
 -- Row-level security stays as it was: the tables do not open when the extension goes.
-SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('feature_usage', 'plan_limits', 'user_plans', 'feature_reservations', 'feature_idempotency_keys') ORDER BY relname;
+SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('feature_usage', 'plan_limits', 'user_plans', 'feature_reservations', 'feature_idempotency_keys', 'usage_features') ORDER BY relname;
 
 CREATE EXTENSION feature_usage;
 SELECT test.fingerprint() = :'before' AS is_unchanged;
@@ -44,6 +49,12 @@ SELECT add_feature('stickers', 'day');
 DROP EXTENSION feature_usage;
 CREATE EXTENSION feature_usage;
 SELECT feature_type FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
+-- One that was deleted meanwhile stays deleted.
+DROP EXTENSION feature_usage;
+DELETE FROM usage_features WHERE feature_type = 'stickers';
+CREATE EXTENSION feature_usage;
+SELECT feature_type FROM usage_features WHERE NOT is_builtin ORDER BY feature_type;
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'usage_features'::regclass;
 -- Nothing but the extension's own objects depends on it, so no CASCADE is ever needed.
 DROP EXTENSION feature_usage RESTRICT;
 SELECT count(*) AS rows FROM feature_usage;

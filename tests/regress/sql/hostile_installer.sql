@@ -16,6 +16,20 @@ CREATE TABLE ran_as (role name);
 CREATE SEQUENCE ran_as_superuser;
 GRANT INSERT ON ran_as TO PUBLIC;
 GRANT USAGE ON ran_as_superuser TO PUBLIC;
+-- Drops the extension, and whatever has a name of its tables.
+CREATE PROCEDURE test.start_again() LANGUAGE plpgsql SET client_min_messages = error AS $$
+DECLARE
+    left_over text;
+BEGIN
+    DROP EXTENSION IF EXISTS feature_usage CASCADE;
+    FOR left_over IN
+        SELECT CASE relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || oid::regclass FROM pg_class
+         WHERE relkind IN ('r', 'v') AND relnamespace = 'public'::regnamespace AND relname <> 'ran_as'
+         ORDER BY relkind DESC
+    LOOP
+        EXECUTE 'DROP ' || left_over || ' CASCADE';
+    END LOOP;
+END $$;
 SET ROLE regress_attacker;
 CREATE FUNCTION note_role() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -41,8 +55,7 @@ CREATE EXTENSION feature_usage;
 RESET ROLE;
 SELECT DISTINCT role FROM ran_as;
 SELECT is_called FROM ran_as_superuser;
-DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+CALL test.start_again();
 TRUNCATE ran_as;
 
 -- A trigger that, in the middle of the setup, puts a view of the attacker's in the place of the
@@ -63,10 +76,7 @@ CREATE TRIGGER replace_registry BEFORE UPDATE ON feature_usage FOR EACH ROW EXEC
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
 RESET ROLE;
 SELECT is_called FROM ran_as_superuser;
-SET client_min_messages = error;
-DROP EXTENSION IF EXISTS feature_usage CASCADE;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
-RESET client_min_messages;
+CALL test.start_again();
 
 -- A trigger that replaces the setup itself, while the attacker owns it: the function must not
 -- end up as one that the extension offers.
@@ -86,10 +96,7 @@ CREATE TRIGGER replace_setup BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
 RESET ROLE;
 SELECT proname FROM pg_proc WHERE proname = 'feature_usage_setup' AND prosrc LIKE '%note_role%';
-SET client_min_messages = error;
-DROP EXTENSION IF EXISTS feature_usage CASCADE;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
-RESET client_min_messages;
+CALL test.start_again();
 
 -- A trigger that leaves a search path of the attacker's behind, for what a superuser does next.
 CREATE SCHEMA evil;
@@ -110,18 +117,35 @@ SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
 RESET ROLE;
 RESET search_path;
 SELECT is_called FROM ran_as_superuser;
-SET client_min_messages = error;
-DROP EXTENSION IF EXISTS feature_usage CASCADE;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
-RESET client_min_messages;
+CALL test.start_again();
 
--- A trigger of the schema's owner that replaces a function of the extension in the middle.
+-- A trigger of the schema's owner that replaces functions of the extension in the middle: those of
+-- the private schema are out of reach, and no superuser calls the others.
 ALTER SCHEMA evil OWNER TO regress_attacker;
 SET ROLE regress_attacker;
 CREATE FUNCTION evil.replace_member() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    attempt text;
 BEGIN
-    DROP FUNCTION evil.feature_usage_setup_table_rights(text[]);
-    CREATE FUNCTION evil.feature_usage_setup_table_rights(text[]) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+    FOREACH attempt IN ARRAY ARRAY[
+        'DROP FUNCTION feature_usage_internal.ensure_grants()',
+        'CREATE FUNCTION feature_usage_internal.ensure_grants(integer DEFAULT 1) RETURNS void LANGUAGE sql AS ''SELECT public.note_role()''',
+        'CREATE OR REPLACE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void LANGUAGE sql AS ''SELECT public.note_role()''',
+        'ALTER FUNCTION feature_usage_internal.setup_as_owner() SECURITY INVOKER',
+        'INSERT INTO feature_usage_internal.indexes VALUES (''user_plans'', ''evil'', ''(public.note_role())'')',
+        'CREATE TRIGGER evil AFTER INSERT ON feature_usage_internal.rows EXECUTE FUNCTION public.note_role_trigger()',
+        'DROP FUNCTION evil.usage_features_changed() CASCADE',
+        'CREATE FUNCTION evil.usage_features_changed() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN PERFORM public.note_role(); RETURN NULL; END''',
+        'DROP FUNCTION evil.feature_usage_setup()',
+        'CREATE FUNCTION evil.feature_usage_setup() RETURNS void LANGUAGE sql AS ''SELECT public.note_role()'''
+    ] LOOP
+        BEGIN
+            EXECUTE attempt;
+            RAISE WARNING 'done: %', attempt;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING '%: %', sqlstate, attempt;
+        END;
+    END LOOP;
     RETURN NEW;
 END $$;
 CREATE TABLE evil.feature_usage (user_id uuid, period text, voice_seconds integer);
@@ -130,27 +154,92 @@ CREATE TRIGGER replace_member BEFORE UPDATE ON evil.feature_usage FOR EACH ROW E
 SELECT test.sqlstate('CREATE EXTENSION feature_usage SCHEMA evil') IS NOT NULL AS tried;
 RESET ROLE;
 SELECT is_called FROM ran_as_superuser;
+SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('feature_usage_internal') AND prosrc LIKE '%note_role%';
+CALL test.start_again();
+
+-- A private schema that is there already is not ours: nothing is created in it or read from it.
+SET ROLE regress_attacker;
+CREATE SCHEMA feature_usage_internal;
+CREATE TABLE feature_usage_internal.rows (table_name text, is_for_new_table boolean, content jsonb DEFAULT to_jsonb(public.note_role()));
+CREATE FUNCTION feature_usage_internal.ensure_member_grants() RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+SELECT is_called FROM ran_as_superuser;
 SET client_min_messages = error;
-DROP EXTENSION IF EXISTS feature_usage CASCADE;
+DROP SCHEMA feature_usage_internal CASCADE;
 RESET client_min_messages;
 
--- Functions that fit the calls of the setup better than its own, of somebody who may only create in the
--- schema: neither an install nor a later setup runs them.
+-- A registry that is there already: a view that runs code when it is read, and a table with a trigger,
+-- an index, a policy and a default that do. The installer's setup reads it, no superuser does.
 SET ROLE regress_attacker;
-CREATE FUNCTION feature_usage_setup_user_reference(oid) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
-CREATE FUNCTION feature_usage_setup_parts(integer DEFAULT 1) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE VIEW usage_features AS SELECT 'video'::text AS feature_type, 'video'::text AS usage_column, 'video_limit'::text AS limit_column,
+    'day'::text AS period, note_role() AS is_builtin;
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+-- A pretended restore does not read it either.
+SET row_security = off;
+SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
+RESET row_security;
+RESET ROLE;
+SELECT is_called FROM ran_as_superuser;
+CALL test.start_again();
+TRUNCATE ran_as;
+SET ROLE regress_attacker;
+CREATE TABLE usage_features (feature_type text, usage_column text, limit_column text, period text DEFAULT note_role()::text, is_builtin boolean);
+INSERT INTO usage_features VALUES ('video', 'video', 'video_limit', 'day', false);
+CREATE FUNCTION note_text(name text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.note_role(); RETURN name; END';
+CREATE INDEX noting ON usage_features (note_text(feature_type));
+CREATE POLICY noting ON usage_features USING (note_role());
+ALTER TABLE usage_features ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE TRIGGER noting BEFORE INSERT ON usage_features FOR EACH ROW EXECUTE FUNCTION note_role_trigger();
+SELECT test.sqlstate('CREATE EXTENSION feature_usage') AS installed;
+RESET ROLE;
+SELECT DISTINCT role FROM ran_as;
+SELECT is_called FROM ran_as_superuser;
+CALL test.start_again();
+
+-- Functions that fit calls of ours better than our own, of somebody who may only create in the
+-- schema: neither an install nor a later setup runs them. The setup warns of them.
+SET ROLE regress_attacker;
+CREATE FUNCTION feature_usage_setup(integer DEFAULT 1) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE FUNCTION add_feature(text, text) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE FUNCTION usage_features_changed(text DEFAULT '') RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE FUNCTION increment_feature_usage(uuid, varchar, integer, text) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE FUNCTION to_regclass(varchar) RETURNS regclass LANGUAGE sql AS 'SELECT public.note_role(); SELECT NULL::regclass';
 RESET ROLE;
 CREATE EXTENSION feature_usage;
-DROP FUNCTION feature_usage_setup_user_reference(oid), feature_usage_setup_parts(integer);
-CREATE EXTENSION feature_usage;
-SET ROLE regress_attacker;
-CREATE FUNCTION feature_usage_setup_user_reference(oid) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
-RESET ROLE;
+-- (An increment that the attacker left behind, whose body is ours, could be replaced later.)
+SELECT add_feature('video', 'month', 'video', 'video_limit');
+SELECT add_feature('movies', 'month', 'movies', 'movies_limit');
+SELECT increment_movies('00000000-0000-0000-0000-000000000001', 1, '2025-02');
+SELECT test.sqlstate('SELECT feature_usage_setup()') IS NOT NULL AS tried;
+DROP FUNCTION feature_usage_setup(integer);
 SELECT feature_usage_setup();
 SELECT is_called FROM ran_as_superuser;
-DROP FUNCTION feature_usage_setup_user_reference(oid);
-DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+DROP FUNCTION add_feature(text, text), usage_features_changed(text), increment_feature_usage(uuid, varchar, integer, text), to_regclass(varchar);
+-- Nobody but a superuser can put anything into the private schema, or change what the setup does there.
+CREATE TABLE attempts (n integer, statement text);
+GRANT SELECT ON attempts TO PUBLIC;
+INSERT INTO attempts VALUES
+    (1, $$SELECT feature_usage_internal.setup()$$),
+    (2, $$SELECT count(*) FROM feature_usage_internal.columns$$),
+    (3, $$CREATE FUNCTION feature_usage_internal.ensure_column(regclass, text, text, text[], varchar) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()'$$),
+    (4, $$INSERT INTO feature_usage_internal.columns VALUES ('user_plans', 9, 'note', 'boolean DEFAULT public.note_role()', NULL, false, '')$$),
+    (5, $$CREATE TABLE feature_usage_internal.evil ()$$);
+SET ROLE regress_attacker;
+SELECT statement, test.sqlstate(statement) FROM attempts ORDER BY n;
+RESET ROLE;
+ALTER TABLE attempts SET SCHEMA test;
+CALL test.start_again();
+-- Not even the owner of the extension, if they are no superuser.
+SET ROLE regress_attacker;
+CREATE EXTENSION feature_usage;
+SELECT statement, test.sqlstate(statement) FROM test.attempts ORDER BY n;
+RESET ROLE;
+CALL test.start_again();
 
 -- A superuser who installs over tables of somebody else's is refused; what somebody else calls
 -- auth.users is not looked at. (An index runs code of its owner's whenever a query is planned.)

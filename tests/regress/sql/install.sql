@@ -15,7 +15,7 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_genera
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
        p.provolatile AS volatility, p.prosecdef AS is_definer
   FROM pg_proc AS p JOIN test.functions USING (oid)
- WHERE p.proname ~ '^(increment_|check_|get_|consume_|reserve_|commit_|release_|expire_|record_|prune_)' ORDER BY p.proname COLLATE "C";
+ WHERE p.proname ~ '^(increment_|check_|get_|consume_|reserve_|commit_|release_|expire_|record_|prune_|set_)' ORDER BY p.proname COLLATE "C";
 SELECT name FROM test.functions GROUP BY name HAVING count(*) > 1;
 SELECT name, p.prosecdef FROM pg_proc AS p JOIN test.functions USING (oid) WHERE p.prosecdef;
 
@@ -32,7 +32,7 @@ SELECT t.name AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod
   LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  ORDER BY t.name COLLATE "C", a.attnum;
 
--- One key a table, checks on every counter, and no foreign key where there is no auth.users.
+-- One key per table, one CHECK constraint for all counters, and no foreign key without auth.users.
 SELECT t.name AS table, c.conname AS constraint, pg_get_constraintdef(c.oid) AS definition
   FROM test.relations AS t JOIN pg_constraint AS c ON c.conrelid = t.oid
  WHERE c.contype <> 'n' ORDER BY t.name COLLATE "C", c.conname COLLATE "C";
@@ -51,14 +51,23 @@ SELECT plan_id, plan_name, image_generation_daily_limit AS images, chat_messages
 SELECT * FROM user_plans;
 SELECT * FROM usage_features ORDER BY feature_type COLLATE "C";
 
--- A dump carries the rows of the registry that are the app's own.
+-- The extension has no rows of its own to dump: the registry is dumped as the other tables are.
 SELECT extconfig::regclass[] AS tables, extcondition AS condition, extrelocatable AS is_relocatable
   FROM pg_extension WHERE extname = 'feature_usage';
 SELECT superuser, trusted, relocatable, schema FROM pg_available_extension_versions
  WHERE name = 'feature_usage' AND installed;
 
--- Everything is explained in the database itself.
+-- Everything is explained in the database itself, beginning with a sentence of at most 100 characters.
 SELECT * FROM test.without_comment;
+SELECT f.name, length(first_sentence) FROM test.functions AS f, substring(obj_description(f.oid, 'pg_proc') FROM '^.*?[.](?= |$)') AS first_sentence
+ WHERE NOT f.is_internal AND coalesce(length(first_sentence) > 100, true);
+-- The public functions are those that the documentation names; all others are in a schema that is a member.
+SELECT string_agg(DISTINCT p.pronamespace::regnamespace || ' ' || f.is_internal, ', ') AS schemas FROM test.functions AS f JOIN pg_proc AS p USING (oid);
+SELECT extname FROM pg_depend JOIN pg_extension AS e ON e.oid = refobjid WHERE objid = 'feature_usage_internal'::regnamespace AND deptype = 'e';
+-- The registry's triggers run in apply workers of logical replication too, and go with the extension.
+SELECT tgname AS trigger, tgenabled AS enabled, tgtype & 1 = 1 AS for_each_row,
+       EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'x') AS depends_on_extension
+  FROM pg_trigger AS t WHERE tgrelid = 'usage_features'::regclass ORDER BY tgname;
 
 -- Setting up what is set up already changes nothing.
 SELECT test.fingerprint() AS before \gset

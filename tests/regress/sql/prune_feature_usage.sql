@@ -74,8 +74,17 @@ SELECT prune_feature_usage('-1 day');
 SELECT prune_feature_usage('1 day', '-1 second');
 \echo :LAST_ERROR_SQLSTATE
 SELECT test.sqlstate($$SELECT prune_feature_usage('long')$$);
--- One that reaches back before all time is an error of Postgres', and deletes nothing.
-SELECT test.sqlstate($$SELECT prune_feature_usage('178000000 years')$$);
+-- One that reaches back before the year 1 deletes nothing: a period key has no era.
+SELECT prune_feature_usage('7 days', '4052 years');
+\echo :LAST_ERROR_SQLSTATE
+SELECT prune_feature_usage('4052 years');
+\echo :LAST_ERROR_SQLSTATE
+SELECT prune_feature_usage('178000000 years');
+\echo :LAST_ERROR_SQLSTATE
+SELECT input, test.sqlstate(format('SELECT prune_feature_usage(%L)', input)) AS older_than,
+       test.sqlstate(format('SELECT prune_feature_usage(%L, %L)', '1000 years', input)) AS periods_older_than
+  FROM unnest(ARRAY['1000 years', '2100 years', '6700 years', '7000 years', '178000000 years', '99999999 days']) AS input;
+SELECT sum(chat_messages) FROM feature_usage;
 BEGIN READ ONLY;
 SELECT prune_feature_usage();
 \echo :LAST_ERROR_SQLSTATE

@@ -35,6 +35,8 @@ SELECT name AS function, max(rights) FILTER (WHERE role = 'regress_installer') A
 SELECT name AS table, max(rights) FILTER (WHERE role = 'regress_installer') AS owner,
        max(rights) FILTER (WHERE role = 'regress_stranger') AS stranger, max(rights) FILTER (WHERE role = 'public') AS public
   FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
+-- The private schema: its owner, who is a superuser, lets the owner of the extension read it.
+SELECT * FROM test.internal_rights WHERE role IN ('regress_installer', 'regress_stranger', 'public') ORDER BY role COLLATE "C";
 -- The same said by trying.
 SET ROLE regress_stranger;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
@@ -49,7 +51,9 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (3, $$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$),
     (4, $$SELECT release_reservation('00000000-0000-0000-0000-000000000001')$$),
     (5, $$SELECT expire_reservations()$$), (6, $$SELECT record_usage('[]')$$), (7, $$SELECT prune_feature_usage()$$),
-    (8, $$SELECT * FROM feature_reservations$$), (9, $$SELECT * FROM feature_idempotency_keys$$)) AS attempts (n, statement) ORDER BY n;
+    (8, $$SELECT * FROM feature_reservations$$), (9, $$SELECT * FROM feature_idempotency_keys$$),
+    (10, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$), (11, $$SELECT feature_usage_internal.setup()$$),
+    (12, $$SELECT * FROM feature_usage_internal.tables$$)) AS attempts (n, statement) ORDER BY n;
 SET ROLE regress_installer;
 SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 1, '2025-02');

@@ -21,6 +21,7 @@ SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner
        max(rights) FILTER (WHERE role = 'authenticated') AS authenticated, max(rights) FILTER (WHERE role = 'anon') AS anon,
        max(rights) FILTER (WHERE role = 'public') AS public
   FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
+SELECT * FROM test.internal_rights WHERE role IN ('app_owner', 'service_role', 'authenticated', 'anon', 'public') ORDER BY role COLLATE "C";
 -- Row-level security is on, and these policies say who sees what.
 SELECT t.name AS table, c.relrowsecurity AS row_security FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name COLLATE "C";
 SELECT tablename AS table, policyname AS policy, cmd AS command, roles, qual AS condition FROM pg_policies ORDER BY tablename COLLATE "C", policyname COLLATE "C";
@@ -42,6 +43,25 @@ SELECT name, role, rights FROM test.table_rights WHERE role IN ('anon', 'authent
 SELECT count(*) AS columns FROM pg_attribute AS a JOIN test.relations AS t ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL;
 SELECT relname, relrowsecurity FROM pg_class WHERE oid IN ('feature_usage'::regclass, 'feature_idempotency_keys'::regclass) ORDER BY relname;
 SELECT policyname FROM pg_policies WHERE tablename IN ('user_plans', 'feature_reservations') ORDER BY policyname COLLATE "C";
+-- service_role reads and writes rows. A trigger that it created would run its code with the rights of
+-- whoever writes next, the owner too; TRUNCATE and REFERENCES it does not need.
+GRANT ALL ON feature_usage, user_plans, plan_limits, feature_reservations, feature_idempotency_keys, usage_features TO service_role WITH GRANT OPTION;
+GRANT REFERENCES (user_id) ON user_plans TO service_role;
+SET ROLE service_role;
+GRANT TRIGGER ON feature_usage TO authenticator;
+RESET ROLE;
+SELECT feature_usage_setup();
+SELECT name, rights FROM test.table_rights WHERE role = 'service_role' ORDER BY name COLLATE "C";
+SELECT has_table_privilege('service_role', 'feature_usage', 'SELECT WITH GRANT OPTION') AS may_grant,
+       has_table_privilege('authenticator', 'feature_usage', 'TRIGGER') AS was_granted,
+       has_column_privilege('service_role', 'user_plans', 'user_id', 'REFERENCES') AS may_reference;
+SET ROLE service_role;
+CREATE FUNCTION pg_temp.ran_as() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''ran as %'', current_user; RETURN NEW; END';
+SELECT name, test.sqlstate(format('CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION pg_temp.ran_as()', name)) AS trigger,
+       test.sqlstate(format('TRUNCATE %I', name)) AS truncate
+  FROM test.relations ORDER BY name COLLATE "C";
+RESET ROLE;
+UPDATE plan_limits SET display_order = 0;
 -- A policy of the app's own is kept, and named: it may let in more than ours.
 CREATE POLICY all_of_them ON feature_usage FOR SELECT TO authenticated USING (true);
 SELECT feature_usage_setup();

@@ -23,6 +23,7 @@ SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner
 -- Row-level security is on, and these policies say who sees what.
 SELECT t.name AS table, c.relrowsecurity AS row_security FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name COLLATE "C";
 SELECT tablename AS table, policyname AS policy, cmd AS command, roles, qual AS condition FROM pg_policies ORDER BY tablename COLLATE "C", policyname COLLATE "C";
+SELECT * FROM test.internal_rights WHERE role IN ('app_owner', 'service_role', 'authenticated', 'anon', 'public') ORDER BY role COLLATE "C";
 SELECT * FROM test.without_comment;
 SELECT t.name AS table, pg_get_userbyid(c.relowner) AS owner FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name;
 -- Nobody got more on the schema than before.

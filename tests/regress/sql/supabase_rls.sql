@@ -58,7 +58,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (15, $$SELECT add_feature('mine', 'day')$$),
     (16, $$SELECT feature_usage_setup()$$),
     (17, $$SELECT migrate_image_generation_log(true)$$),
-    (18, $$SELECT images_generated FROM feature_usage FOR UPDATE$$)) AS attempts (n, statement) ORDER BY n;
+    (18, $$SELECT images_generated FROM feature_usage FOR UPDATE$$),
+    (19, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$)) AS attempts (n, statement) ORDER BY n;
 
 -- Claims without a user, and none at all, are nobody.
 CREATE FUNCTION pg_temp.rows_with(claims text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -80,7 +81,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (4, $$SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat')$$),
     (5, $$SELECT get_user_limits('00000000-0000-0000-0000-000000000001')$$),
     (6, $$SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$),
-    (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$), (8, $$SELECT add_feature('mine', 'day')$$)) AS attempts (n, statement) ORDER BY n;
+    (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$), (8, $$SELECT add_feature('mine', 'day')$$),
+    (9, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'pro')$$)) AS attempts (n, statement) ORDER BY n;
 -- The server can't administer either.
 SET ROLE service_role;
 SELECT statement, test.sqlstate(statement) FROM (VALUES

@@ -47,7 +47,7 @@ SELECT insights_count FROM feature_usage WHERE user_id = '00000000-0000-0000-000
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-02') ->> 'remaining' AS remaining;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'voice_seconds', 1, '2025-02') ->> 'is_unlimited' AS is_unlimited;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 
 -- A table keeps its own key, as long as it is unique on the user and the period, in either order.
 CREATE TABLE feature_usage (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id uuid NOT NULL, period text NOT NULL, UNIQUE (period, user_id));
@@ -58,7 +58,7 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '20
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT images_generated FROM feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 -- Keys that are not enough: a partial one, and one with another column.
 CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, kind text NOT NULL DEFAULT '', PRIMARY KEY (user_id, period, kind));
 CREATE UNIQUE INDEX partial ON feature_usage (user_id, period) WHERE kind = '';
@@ -67,14 +67,14 @@ SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
  WHERE conrelid = 'feature_usage'::regclass AND contype IN ('p', 'u') ORDER BY 1;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 -- Next to a deferrable key, Postgres can't upsert at all. Either the setup refuses it, or it works.
 CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, UNIQUE (user_id, period) DEFERRABLE);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') <> '00000'
     OR test.sqlstate($$SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$) = '00000' AS is_refused_or_works;
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 RESET client_min_messages;
 
 -- Duplicates have to be merged by someone who knows what they mean. At most ten are listed.
@@ -103,7 +103,7 @@ ALTER TABLE feature_usage ADD CONSTRAINT voice_seconds_not_negative CHECK (voice
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys;
+DROP TABLE IF EXISTS plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
 RESET client_min_messages;
 -- A counter starts at 0, whatever its default was.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer NOT NULL DEFAULT 5);
@@ -111,7 +111,7 @@ CREATE EXTENSION feature_usage;
 SELECT increment_insights_count('00000000-0000-0000-0000-000000000001', 1, '2025-02');
 SELECT voice_seconds, insights_count FROM feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys;
+DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
 -- Rows without a user or a period belong to nobody.
 TRUNCATE feature_usage;
@@ -123,15 +123,28 @@ ALTER TABLE feature_usage ADD UNIQUE (user_id, period);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 RESET client_min_messages;
 
--- A count that does not fit into an integer is not cut off.
+-- A count that does not fit into an integer is kept as it is.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint);
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-01', 2147483648);
 CREATE EXTENSION feature_usage;
-\echo :LAST_ERROR_SQLSTATE
+SELECT voice_seconds FROM feature_usage;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-01') ->> 'current_usage' AS current_usage;
+DROP EXTENSION feature_usage;
+DROP TABLE plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, feature_usage;
+-- Reservations whose key is the id alone get the key that we need beside it.
+CREATE TABLE feature_reservations (reservation_id uuid PRIMARY KEY, user_id uuid, feature_type text, period text, amount integer, status text, expires_at timestamptz);
+CREATE EXTENSION feature_usage;
+SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+ WHERE conrelid = 'feature_reservations'::regclass AND contype IN ('p', 'u') ORDER BY conname COLLATE "C";
+SELECT feature_usage_setup();
+SELECT count(*) AS keys FROM pg_constraint WHERE conrelid = 'feature_reservations'::regclass AND contype IN ('p', 'u');
+DROP EXTENSION feature_usage;
+DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
 -- Columns of another type.
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint);
 ALTER TABLE feature_usage ALTER voice_seconds TYPE text;
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE

@@ -1,0 +1,83 @@
+-- Columns, except the counters: added if they are missing, checked and otherwise left alone if not.
+
+CREATE FUNCTION feature_usage_internal.missing_columns()
+RETURNS TABLE (relation regclass, is_table boolean, lock_order smallint, number bigint, name text, definition text,
+               types text[], is_to_be_filled boolean, description text, current_type text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.is_table, r.lock_order, w.number, w.name, w.definition,
+           w.types, w.is_to_be_filled, w.description, format_type(a.atttypid, NULL)
+      FROM feature_usage_internal.wanted_columns(false) AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name
+      LEFT JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE NOT w.is_counter
+       AND (a.attnum IS NULL OR format_type(a.atttypid, NULL) <> ALL (w.types)
+            OR r.is_table AND col_description(r.relation, a.attnum) IS NULL)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_columns() IS
+'Returns the columns, except counters, that are missing, of another type or without a comment.';
+
+CREATE FUNCTION feature_usage_internal.ensure_columns(p_tables text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+    is_in_use boolean;
+BEGIN
+    FOR missing IN
+        SELECT m.relation, string_agg(m.name, ', ' ORDER BY m.number) AS columns
+          FROM feature_usage_internal.missing_columns() AS m
+         WHERE m.is_table AND m.is_to_be_filled AND m.current_type IS NULL
+           AND m.relation IN (SELECT r.relation FROM feature_usage_internal.relations() AS r WHERE r.name = ANY (p_tables))
+         GROUP BY m.relation
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', missing.relation) INTO is_in_use;
+        IF is_in_use THEN
+            RAISE WARNING '% had no column %: its rows are NULL there', missing.relation, missing.columns
+                USING HINT = 'Fill the new columns, or replace the table by a view over your own table.';
+        END IF;
+    END LOOP;
+
+    FOR missing IN
+        SELECT m.* FROM feature_usage_internal.missing_columns() AS m
+         WHERE m.relation IN (SELECT r.relation FROM feature_usage_internal.relations() AS r WHERE r.name = ANY (p_tables))
+         ORDER BY m.lock_order, m.number
+    LOOP
+        PERFORM feature_usage_internal.ensure_column(
+            missing.relation, missing.name, missing.definition, missing.types, missing.description);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_columns(text[]) IS
+'Adds the missing columns of these tables, except counters, and describes those without a comment.';
+
+CREATE FUNCTION feature_usage_internal.ensure_column(
+    p_table regclass, p_column text, p_definition text, p_types text[], p_description text
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    is_table constant boolean := (SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = p_table);
+    existing record;
+BEGIN
+    SELECT a.attnum, format_type(a.atttypid, NULL) AS type INTO existing
+      FROM pg_attribute AS a
+     WHERE a.attrelid = p_table AND a.attname = p_column AND a.attnum > 0 AND NOT a.attisdropped;
+
+    IF NOT FOUND AND NOT is_table THEN
+        RAISE EXCEPTION 'view % has no column %', p_table, quote_ident(p_column)
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Add the column to the view%s; it may be NULL.', ', as ' || array_to_string(p_types, ' or '));
+    ELSIF NOT FOUND THEN
+        EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', p_table, p_column, p_definition);
+    ELSIF existing.type <> ALL (p_types) THEN
+        RAISE EXCEPTION 'column % of % is of type %, not %',
+                quote_ident(p_column), p_table, existing.type, array_to_string(p_types, ' or ')
+            USING ERRCODE = 'datatype_mismatch',
+                  HINT = 'Change the type of the column, or rename the column, then retry.';
+    END IF;
+
+    IF is_table AND (existing.attnum IS NULL OR col_description(p_table, existing.attnum) IS NULL) THEN
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', p_table, p_column, p_description);
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_column(regclass, text, text, text[], text) IS
+'Adds a column if it is missing, checks its type if not, and describes it if it has no comment.';

@@ -1,0 +1,64 @@
+-- Row-level security: policies say which rows a role sees, grants say which tables.
+
+CREATE FUNCTION feature_usage_internal.knows_caller() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                    WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0 AND p.prorettype = 'uuid'::regtype
+                      AND feature_usage_internal.is_trusted(p.proowner))
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.knows_caller() IS
+'Returns whether Supabase''s auth.uid() says who is signed in. Without it, signed-in users see no rows.';
+
+CREATE FUNCTION feature_usage_internal.missing_policies()
+RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text, description text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description
+      FROM feature_usage_internal.policies AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+     WHERE (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
+       AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
+       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = r.relation AND p.polname = w.name)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_policies() IS
+'Returns the policies that are missing and can be created.';
+
+CREATE FUNCTION feature_usage_internal.unprotected_tables() RETURNS TABLE (relation regclass, lock_order smallint)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order
+      FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
+     WHERE r.is_table AND NOT c.relrowsecurity
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.unprotected_tables() IS
+'Returns the tables without row-level security.';
+
+CREATE FUNCTION feature_usage_internal.ensure_policies() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+BEGIN
+    IF feature_usage_internal.knows_caller() AND NOT has_schema_privilege('auth', 'USAGE') THEN
+        RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
+            USING HINT = 'Grant USAGE on the schema, then run feature_usage_setup() again.';
+    END IF;
+    FOR missing IN SELECT * FROM feature_usage_internal.unprotected_tables() ORDER BY lock_order LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', missing.relation);
+    END LOOP;
+    -- A policy that exists is left as its owner has it.
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_policies() ORDER BY lock_order, name LOOP
+        EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s USING (%s)',
+                       missing.name, missing.relation, missing.command, missing.role_name, missing.condition);
+        EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', missing.name, missing.relation, missing.description);
+    END LOOP;
+    FOR missing IN
+        SELECT r.relation, p.polname FROM pg_policy AS p
+          JOIN feature_usage_internal.relations() AS r ON r.relation = p.polrelid AND r.is_table
+         WHERE p.polpermissive AND p.polname NOT IN (SELECT w.name FROM feature_usage_internal.policies AS w)
+         ORDER BY r.lock_order, p.polname
+    LOOP
+        RAISE WARNING 'policy "%" on % is kept; it may show more than a user''s own rows', missing.polname, missing.relation
+            USING HINT = 'Drop the policies that the ones of feature_usage replace.';
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_policies() IS
+'Enables row-level security, creates missing policies, and warns of others that may show more rows.';

@@ -1,0 +1,54 @@
+-- Foreign keys to auth.users, if there is such a table: a user's rows go when the user goes.
+
+CREATE FUNCTION feature_usage_internal.auth_users() RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT c.oid FROM pg_class AS c
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id'
+     WHERE n.nspname = 'auth' AND c.relname = 'users' AND c.relkind IN ('r', 'p')
+       AND a.atttypid = 'uuid'::regtype AND feature_usage_internal.is_trusted(c.relowner)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.auth_users() IS
+'Returns Supabase''s table of users, if there is one that can be trusted.';
+
+CREATE FUNCTION feature_usage_internal.missing_user_references()
+RETURNS TABLE (relation regclass, lock_order smallint, users oid, is_permitted boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, u.users,
+           has_schema_privilege('auth', 'USAGE') AND has_column_privilege(u.users, 'id', 'REFERENCES')
+           AND has_column_privilege(u.users, 'id', 'SELECT')
+      FROM feature_usage_internal.relations() AS r, feature_usage_internal.auth_users() AS u (users)
+     WHERE r.references_users AND r.is_table AND u.users IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_constraint AS f
+                         JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attname = 'user_id'
+                        WHERE f.conrelid = r.relation AND f.contype = 'f' AND f.confrelid = u.users
+                          AND f.conkey = ARRAY[a.attnum])
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_user_references() IS
+'Returns the tables that do not reference auth.users but should, and whether the caller may add it.';
+
+CREATE FUNCTION feature_usage_internal.ensure_user_references() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+    orphans bigint;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY lock_order LOOP
+        IF NOT missing.is_permitted THEN
+            RAISE WARNING '% does not reference auth.users: % lacks the privileges', missing.relation, current_user
+                USING HINT = 'Grant USAGE on the schema and SELECT, REFERENCES on the table, then run feature_usage_setup() again.';
+            CONTINUE;
+        END IF;
+        EXECUTE format('SELECT count(*) FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
+                       missing.relation) INTO orphans;
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE %s',
+                       missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
+        IF orphans > 0 THEN
+            RAISE WARNING '% rows of % belong to users that are not in auth.users; they are kept', orphans, missing.relation
+                USING HINT = 'Delete them, then validate the foreign key with ALTER TABLE ... VALIDATE CONSTRAINT.';
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_user_references() IS
+'Adds the missing foreign keys to auth.users, on delete cascade.';

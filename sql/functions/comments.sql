@@ -1,0 +1,50 @@
+-- What \df+ says of the functions in Rust, and what Supabase's API docs show: a first sentence of at
+-- most 100 characters, then arguments, result and errors.
+
+COMMENT ON FUNCTION @extschema@.increment_voice_seconds(uuid, integer, text) IS
+'Adds p_seconds seconds of voice to the usage of a user in the month p_period (YYYY-MM). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_insights_count(uuid, integer, text) IS
+'Adds p_count insights to the usage of a user in the month p_period (YYYY-MM). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_therai_calls(uuid, integer, text) IS
+'Adds p_calls @therai calls to the usage of a user on the day p_period (YYYY-MM-DD). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_chat_messages(uuid, integer, text) IS
+'Adds p_count chat messages to the usage of a user on the day p_period (YYYY-MM-DD). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_images_generated(uuid, integer, text) IS
+'Adds p_count images to the usage of a user on the day p_period (YYYY-MM-DD). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, text) IS
+'Adds p_amount to the usage of any registered feature, as the increment of that feature does. '
+'Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
+COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
+'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
+'p_period is a period key of the feature; NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
+COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
+'Returns the limits of a user''s plan and the usage of every feature in its current period. '
+'Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
+COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text) IS
+'Checks the limit and counts p_amount, in one atomic step: never more than the limit is admitted. '
+'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
+COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text) IS
+'Counts p_amount as consume_feature() does, for work that is slow or may fail. '
+'Result: that of consume_feature(), with reservation_id, expires_at, and reserved: how much of current_usage is reserved. If it is neither committed nor released within p_ttl (1 second to 24 hours), its amount is given back. Errors: those of consume_feature(), 22004 for a NULL p_ttl, 22023 for one out of range.';
+COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
+'Gives back the amounts of at most p_limit expired reservations, and returns their number. '
+'For a scheduler: a user''s expired reservations are given back on their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
+COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
+'Counts a batch of events that have happened, whatever the limits; all or nothing. '
+'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
+
+-- The two that settle a reservation.
+COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
+'Ends a reservation after success, and counts p_actual; by default, what was reserved. '
+'If p_actual is less than reserved, the rest is given back; if it is more, all of it is counted and the next call is denied. It counts in the period of the reservation, even if that is over, or the reservation has expired ("late": true). The same commit again returns the same answer, a different one "committed": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, 22023 for a negative amount, P0002 for an unknown reservation.';
+COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
+'Ends a reservation after failure, and gives its whole amount back. '
+'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
+
+COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
+'Trigger function of usage_features: makes every session read the registry again.';

@@ -1,0 +1,2036 @@
+-- The private schema: what the tables should look like, as data, and the steps that bring them there.
+--
+-- Nobody but a superuser can create anything in it, so no function planted there can be called in
+-- the place of a step. CREATE SCHEMA fails if somebody has made the schema before.
+
+DO $encoding$
+BEGIN
+    IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN
+        RAISE EXCEPTION 'feature_usage needs a database in the encoding UTF8'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
+    END IF;
+END
+$encoding$;
+
+CREATE SCHEMA feature_usage_internal;
+COMMENT ON SCHEMA feature_usage_internal IS
+'Internals of the extension feature_usage: descriptions of its tables, and the steps of feature_usage_setup().';
+
+CREATE TABLE feature_usage_internal.tables (
+    name             text NOT NULL PRIMARY KEY,
+    lock_order       smallint NOT NULL UNIQUE,
+    key              text[] NOT NULL,
+    may_be_view      boolean NOT NULL,
+    references_users boolean NOT NULL,
+    fill_factor      smallint,
+    description      text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.tables IS
+'The tables that outlive the extension. Everybody locks them in the order of lock_order.';
+
+CREATE TABLE feature_usage_internal.columns (
+    table_name      text NOT NULL,
+    position        smallint NOT NULL,
+    name            text NOT NULL,
+    definition      text NOT NULL,
+    types           text[],
+    is_to_be_filled boolean NOT NULL DEFAULT false,
+    description     text NOT NULL,
+    PRIMARY KEY (table_name, name)
+);
+COMMENT ON TABLE feature_usage_internal.columns IS
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value.';
+
+CREATE TABLE feature_usage_internal.feature_columns (
+    table_name         text NOT NULL,
+    position           smallint NOT NULL,
+    registry_column    text NOT NULL,
+    builtin_definition text NOT NULL,
+    custom_definition  text NOT NULL,
+    types              text[] NOT NULL,
+    description        text NOT NULL,
+    PRIMARY KEY (table_name, registry_column)
+);
+COMMENT ON TABLE feature_usage_internal.feature_columns IS
+'The columns that a table has once per feature; the registry''s column registry_column names them.';
+
+CREATE TABLE feature_usage_internal.indexes (
+    table_name text NOT NULL,
+    name       text NOT NULL PRIMARY KEY,
+    definition text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.indexes IS
+'The indexes of the tables, except those of their keys.';
+
+CREATE TABLE feature_usage_internal.triggers (
+    table_name  text NOT NULL,
+    name        text NOT NULL PRIMARY KEY,
+    events      text NOT NULL,
+    level       text NOT NULL,
+    description text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.triggers IS
+'The triggers of the tables; all of them call usage_features_changed().';
+
+CREATE TABLE feature_usage_internal.policies (
+    table_name     text NOT NULL,
+    name           text NOT NULL PRIMARY KEY,
+    command        text NOT NULL,
+    role_name      text NOT NULL,
+    condition      text NOT NULL,
+    needs_auth_uid boolean NOT NULL,
+    description    text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.policies IS
+'The row-level security policies of the tables.';
+
+CREATE TABLE feature_usage_internal.grants (
+    table_name text NOT NULL,
+    role_name  text NOT NULL,
+    privileges text[] NOT NULL,
+    PRIMARY KEY (table_name, role_name)
+);
+COMMENT ON TABLE feature_usage_internal.grants IS
+'All privileges on the tables that PUBLIC and the roles of Supabase''s API have. Others are revoked.';
+
+CREATE TABLE feature_usage_internal.rows (
+    table_name       text NOT NULL,
+    is_for_new_table boolean NOT NULL,
+    content          jsonb NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.rows IS
+'Rows that a table has from the beginning, or, unless is_for_new_table, after every setup.';
+
+CREATE TABLE feature_usage_internal.function_grants (
+    function_name text NOT NULL,
+    role_name     text NOT NULL,
+    PRIMARY KEY (function_name, role_name)
+);
+COMMENT ON TABLE feature_usage_internal.function_grants IS
+'Which roles of Supabase''s API may execute which functions. Other privileges are revoked.';
+
+-- feature_usage: the counters.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, fill_factor, description)
+VALUES ('feature_usage', 1, '{user_id,period}', false, true,
+        -- Leaves room on every page for the next version of a row: an update then touches no index (HOT).
+        50,
+        'How much of each feature a user has used: one row per user and period.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('feature_usage', 1, 'id', 'uuid NOT NULL DEFAULT gen_random_uuid()', NULL,
+     'Identifies the row, for clients and for the reservations that it counts.'),
+    ('feature_usage', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The user whose usage this is.'),
+    ('feature_usage', 3, 'period', 'text NOT NULL', '{text,character varying}',
+     'The period key, in UTC: a day (YYYY-MM-DD) or a month (YYYY-MM).'),
+    ('feature_usage', 5, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether anything was ever reserved in the period; false saves looking for reservations.'),
+    ('feature_usage', 6, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the first count of the period arrived.'),
+    ('feature_usage', 7, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the last count of the period arrived.');
+
+-- A counter: never NULL, never negative, 0 by default. Those of add_feature() are bigint, so that
+-- bytes or tokens fit; an existing bigint counter is never narrowed.
+INSERT INTO feature_usage_internal.feature_columns
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+VALUES ('feature_usage', 4, 'usage_column', 'integer NOT NULL DEFAULT 0', 'bigint NOT NULL DEFAULT 0',
+        '{integer,bigint,smallint}', 'How much of feature %1$s was used in the period.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('feature_usage', 'feature_usage_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('feature_usage', 'feature_usage_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('feature_usage', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('feature_usage', 'authenticated', '{SELECT}');
+
+-- user_plans: who has which plan. May be a view over an existing table.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('user_plans', 2, '{user_id}', true, true,
+        'Which user has which plan. A user without a row has the plan free. May be a view.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, description)
+VALUES
+    ('user_plans', 1, 'user_id', 'uuid NOT NULL', '{uuid}', false,
+     'The user whose plan this is.'),
+    ('user_plans', 2, 'plan_id', 'text', NULL, true,
+     'The plan. NULL is the plan free.'),
+    ('user_plans', 3, 'is_active', 'boolean', '{boolean}', true,
+     'Whether the subscription is active. NULL means no.'),
+    ('user_plans', 4, 'status', 'text', NULL, true,
+     'The state of the subscription. Only active and trialing allow anything.'),
+    ('user_plans', 5, 'trial_end_date', 'timestamptz',
+     '{timestamp with time zone,timestamp without time zone,date}', false,
+     'When the trial of a user on the plan free ends. NULL means never.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('user_plans', 'user_plans_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('user_plans', 'user_plans_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('user_plans', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('user_plans', 'authenticated', '{SELECT}');
+
+-- plan_limits: the plans and their limits.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('plan_limits', 3, '{plan_id}', true, false,
+        'The plans: how much of each feature a plan allows per period, and what else it includes.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('plan_limits', 1, 'plan_id', 'text NOT NULL', '{text,character varying}',
+     'The plan, as user_plans names it.'),
+    ('plan_limits', 2, 'plan_name', 'text', NULL,
+     'The plan, as people name it.'),
+    ('plan_limits', 4, 'has_together_mode', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has together mode.'),
+    ('plan_limits', 5, 'has_voice_mode', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has voice mode.'),
+    ('plan_limits', 6, 'has_image_generation', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has image generation.'),
+    ('plan_limits', 7, 'has_priority_support', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has priority support.'),
+    ('plan_limits', 8, 'has_early_access', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has early access.'),
+    ('plan_limits', 9, 'is_active', 'boolean NOT NULL DEFAULT true', '{boolean}',
+     'Whether the plan can be used; its users are denied otherwise.'),
+    ('plan_limits', 10, 'display_order', 'integer NOT NULL DEFAULT 0', NULL,
+     'Where a price list shows the plan.'),
+    ('plan_limits', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the plan was created.'),
+    ('plan_limits', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the plan was last changed.');
+
+-- A limit you have not set is 0: the feature is blocked on that plan.
+INSERT INTO feature_usage_internal.feature_columns
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+VALUES ('plan_limits', 3, 'limit_column', 'integer DEFAULT 0', 'bigint DEFAULT 0', '{integer,bigint,smallint}',
+        'How much of feature %1$s the plan allows per %2$s. NULL means unlimited, 0 blocks it.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('plan_limits', 'plan_limits_readable_rows', 'SELECT', 'public', 'is_active', false,
+     'Lets everybody with SELECT on the table read these rows.'),
+    ('plan_limits', 'plan_limits_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('plan_limits', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('plan_limits', 'authenticated', '{SELECT}'),
+    ('plan_limits', 'anon', '{SELECT}');
+
+INSERT INTO feature_usage_internal.rows (table_name, is_for_new_table, content)
+VALUES ('plan_limits', true,
+        '{"plan_id": "free", "plan_name": "Free", "image_generation_daily_limit": 3, "chat_messages_daily_limit": 3,
+          "therai_calls_limit": 3, "voice_seconds_limit": 120, "insights_limit": 0}');
+
+-- feature_reservations: amounts that are counted before the work is done.
+
+-- The key begins with reservation_id, so that a reservation is found by its id alone.
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('feature_reservations', 4, '{reservation_id,user_id}', false, true,
+        'Reservations: amounts that are counted until they are committed, released or expired.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('feature_reservations', 1, 'reservation_id', 'uuid NOT NULL DEFAULT gen_random_uuid()', '{uuid}',
+     'Identifies the reservation.'),
+    ('feature_reservations', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The user whose usage includes it.'),
+    ('feature_reservations', 3, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature.'),
+    ('feature_reservations', 4, 'period', 'text NOT NULL', '{text}',
+     'The period key, in UTC, of the period in which it counts, even if it is settled later.'),
+    ('feature_reservations', 5, 'counter_id', 'uuid', '{uuid}',
+     'The id of the row of feature_usage in which it is counted.'),
+    ('feature_reservations', 6, 'amount', 'integer NOT NULL', '{integer}',
+     'The reserved amount.'),
+    ('feature_reservations', 7, 'status',
+     -- One CHECK constraint for both columns: each is prepared anew in every statement.
+     'text NOT NULL CHECK (amount >= 0 AND status = ANY (''{reserved,committed,released,expired}''::text[]))', '{text}',
+     'reserved until it is committed or released, or until its amount is given back: expired.'),
+    ('feature_reservations', 8, 'expires_at', 'timestamptz NOT NULL', '{timestamp with time zone}',
+     'When the reservation expires.'),
+    ('feature_reservations', 9, 'actual', 'integer', '{integer}',
+     'The amount that its commit counted.'),
+    ('feature_reservations', 10, 'late', 'boolean', '{boolean}',
+     'Whether it was settled after it had expired.'),
+    ('feature_reservations', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When it was made.'),
+    ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When its status last changed.');
+
+-- Only open reservations are ever searched for, and they are few. One index: if two knew what is
+-- open, the planner might choose the wrong one while the table has no statistics.
+INSERT INTO feature_usage_internal.indexes (table_name, name, definition)
+VALUES ('feature_reservations', 'feature_reservations_open', '(user_id) WHERE status = ''reserved''');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('feature_reservations', 'feature_reservations_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('feature_reservations', 'feature_reservations_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('feature_reservations', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('feature_reservations', 'authenticated', '{SELECT}');
+
+-- feature_idempotency_keys: the calls that have been made once.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('feature_idempotency_keys', 5, '{user_id,operation,key}', false, true,
+        'Idempotency keys of calls that have had their effect, so that a retry has none.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('feature_idempotency_keys', 1, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The user of the call.'),
+    ('feature_idempotency_keys', 2, 'operation', 'text NOT NULL', '{text}',
+     'The operation: consume, reserve or record.'),
+    ('feature_idempotency_keys', 3, 'key', 'text NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 255)', '{text}',
+     'The idempotency key that the caller chose.'),
+    ('feature_idempotency_keys', 4, 'arguments', 'jsonb NOT NULL', '{jsonb}',
+     'The arguments of the call; a retry must have the same.'),
+    ('feature_idempotency_keys', 5, 'result', 'jsonb', '{jsonb}',
+     'The answer, which a retry replays.'),
+    ('feature_idempotency_keys', 6, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the call was made.');
+
+INSERT INTO feature_usage_internal.indexes (table_name, name, definition)
+VALUES ('feature_idempotency_keys', 'feature_idempotency_keys_by_age', '(created_at)');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES ('feature_idempotency_keys', 'feature_idempotency_keys_service_role', 'ALL', 'service_role', 'true', false,
+        'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES ('feature_idempotency_keys', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}');
+
+-- usage_features: the registry. Which features there are, where each is counted and what limits it.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('usage_features', 6, '{feature_type}', false, false,
+        'The registry of features. add_feature() writes the rows of user-defined features.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_features', 1, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature type, as callers name it.'),
+    ('usage_features', 2, 'usage_column', 'text NOT NULL UNIQUE', '{text}',
+     'The column of feature_usage that counts the feature.'),
+    ('usage_features', 3, 'limit_column', 'text NOT NULL UNIQUE', '{text}',
+     'The column of plan_limits that limits the feature.'),
+    ('usage_features', 4, 'period', 'text NOT NULL CHECK (period IN (''day'', ''month''))', '{text}',
+     'After which period a count starts again: day or month, in UTC.'),
+    ('usage_features', 5, 'is_builtin', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the feature comes with the extension.');
+
+-- An apply worker of logical replication fires no statement triggers, and fires triggers for rows
+-- only if they are ENABLE ALWAYS. TRUNCATE has statement triggers only.
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, description)
+VALUES
+    ('usage_features', 'usage_features_changed', 'INSERT OR UPDATE OR DELETE', 'ROW',
+     'Makes every session read the registry again.'),
+    ('usage_features', 'usage_features_truncated', 'TRUNCATE', 'STATEMENT',
+     'Makes every session read the registry again.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES ('usage_features', 'usage_features_readable_rows', 'SELECT', 'public', 'true', false,
+        'Lets everybody with SELECT on the table read these rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('usage_features', 'service_role', '{SELECT}'),
+    ('usage_features', 'authenticated', '{SELECT}');
+
+INSERT INTO feature_usage_internal.rows (table_name, is_for_new_table, content)
+VALUES
+    ('usage_features', false, '{"feature_type": "voice_seconds", "usage_column": "voice_seconds",
+      "limit_column": "voice_seconds_limit", "period": "month", "is_builtin": true}'),
+    ('usage_features', false, '{"feature_type": "insights", "usage_column": "insights_count",
+      "limit_column": "insights_limit", "period": "month", "is_builtin": true}'),
+    ('usage_features', false, '{"feature_type": "therai_calls", "usage_column": "therai_calls",
+      "limit_column": "therai_calls_limit", "period": "day", "is_builtin": true}'),
+    ('usage_features', false, '{"feature_type": "chat", "usage_column": "chat_messages",
+      "limit_column": "chat_messages_daily_limit", "period": "day", "is_builtin": true}'),
+    ('usage_features', false, '{"feature_type": "image_generation", "usage_column": "images_generated",
+      "limit_column": "image_generation_daily_limit", "period": "day", "is_builtin": true}');
+
+-- What the setup wants, and what is there: the data of the private schema joined to the catalogs.
+
+CREATE FUNCTION feature_usage_internal.features(p_builtin_only boolean)
+RETURNS TABLE (feature_type text, usage_column text, limit_column text, period text, is_builtin boolean)
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    registry constant oid := to_regclass('@extschema@.usage_features');
+BEGIN
+    -- A registry that has not been set up yet has no rows to read. One that another role has made
+    -- may run that role's code: whoever is not to run it asks for the built-in features only.
+    IF NOT p_builtin_only AND NOT EXISTS (
+           SELECT FROM feature_usage_internal.columns AS c
+            WHERE c.table_name = 'usage_features'
+              AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                               WHERE a.attrelid = registry AND a.attname = c.name AND NOT a.attisdropped)) THEN
+        RETURN QUERY SELECT f.feature_type, f.usage_column, f.limit_column, f.period, f.is_builtin
+                       FROM @extschema@.usage_features AS f;
+        RETURN QUERY SELECT b.* FROM feature_usage_internal.features(true) AS b
+                      WHERE NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
+                                         WHERE f.feature_type = b.feature_type OR f.usage_column = b.usage_column
+                                            OR f.limit_column = b.limit_column);
+    ELSE
+        RETURN QUERY SELECT r.content ->> 'feature_type', r.content ->> 'usage_column',
+                            r.content ->> 'limit_column', r.content ->> 'period', true
+                       FROM feature_usage_internal.rows AS r WHERE r.table_name = 'usage_features';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.features(boolean) IS
+'Returns the registered features, and the built-in ones even if they are not registered yet.';
+
+CREATE FUNCTION feature_usage_internal.wanted_columns(p_builtin_only boolean)
+RETURNS TABLE (table_name text, number bigint, name text, definition text, types text[],
+               is_to_be_filled boolean, is_counter boolean, description text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT table_name, row_number() OVER (ORDER BY table_name, position, is_custom, feature_type COLLATE "C"),
+           name, definition, types, is_to_be_filled, is_counter, description
+      FROM (SELECT c.table_name, c.position, false AS is_custom, '' AS feature_type,
+                   c.name, c.definition, c.types, c.is_to_be_filled, false AS is_counter, c.description
+              FROM feature_usage_internal.columns AS c
+             UNION ALL
+            SELECT c.table_name, c.position, NOT f.is_builtin, f.feature_type,
+                   CASE c.registry_column WHEN 'usage_column' THEN f.usage_column ELSE f.limit_column END,
+                   CASE WHEN f.is_builtin THEN c.builtin_definition ELSE c.custom_definition END,
+                   c.types, false, c.registry_column = 'usage_column', format(c.description, f.feature_type, f.period)
+              FROM feature_usage_internal.feature_columns AS c
+             CROSS JOIN feature_usage_internal.features(p_builtin_only) AS f) AS wanted
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.wanted_columns(boolean) IS
+'Returns the columns that the tables should have, numbered in the order of a new table.';
+
+CREATE FUNCTION feature_usage_internal.relations()
+RETURNS TABLE (relation regclass, is_table boolean, name text, lock_order smallint, key text[],
+               may_be_view boolean, references_users boolean, fill_factor smallint, description text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT c.oid::regclass, c.relkind IN ('r', 'p'), t.name, t.lock_order, t.key,
+           t.may_be_view, t.references_users, t.fill_factor, t.description
+      FROM feature_usage_internal.tables AS t
+      JOIN pg_class AS c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = t.name
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.relations() IS
+'Returns the tables of feature_usage that exist, or the views in their place.';
+
+CREATE FUNCTION feature_usage_internal.is_trusted(p_owner oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT coalesce(bool_or(r.rolsuper
+               OR r.rolname = 'supabase_auth_admin'
+               OR r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())
+               OR r.oid = (SELECT nspowner FROM pg_namespace WHERE oid = '@extschema@'::regnamespace)
+               OR r.oid = (SELECT extowner FROM pg_extension WHERE extname = 'feature_usage')
+               OR NOT me.rolsuper AND pg_has_role(me.oid, r.oid, 'USAGE')), false)
+      FROM pg_roles AS r, pg_roles AS me
+     WHERE r.oid = p_owner AND me.rolname = current_user
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.is_trusted(oid) IS
+'Returns whether the setup may touch what this role owns. A superuser may touch anything, but an index or a trigger of an untrusted table would run its owner''s code with a superuser''s rights.';
+
+-- One table: created as a whole if it is missing, refused if it can't be used.
+
+CREATE FUNCTION feature_usage_internal.refuse_unusable_tables() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    unusable record;
+BEGIN
+    SELECT r.relation, pg_get_userbyid(c.relowner) AS owner INTO unusable
+      FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
+     WHERE NOT feature_usage_internal.is_trusted(c.relowner)
+     ORDER BY r.lock_order LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% belongs to %', unusable.relation, quote_ident(unusable.owner)
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'Install as the owner of the table, or change its owner to one that you trust.';
+    END IF;
+
+    SELECT r.relation INTO unusable FROM feature_usage_internal.relations() AS r
+     WHERE NOT r.is_table AND NOT r.may_be_view ORDER BY r.lock_order LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% is not a table', unusable.relation
+            USING ERRCODE = 'wrong_object_type',
+                  HINT = 'Only user_plans and plan_limits may be views. Rename what has this name, then retry.';
+    END IF;
+
+    -- A rule would turn the statements of the extension into others.
+    SELECT r.relation, w.rulename INTO unusable
+      FROM feature_usage_internal.relations() AS r JOIN pg_rewrite AS w ON w.ev_class = r.relation
+     WHERE r.is_table ORDER BY r.lock_order, w.rulename LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% has a rule, %', unusable.relation, quote_ident(unusable.rulename)
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = format('Run DROP RULE %I ON %s; a trigger may do what the rule does.', unusable.rulename, unusable.relation);
+    END IF;
+
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        EXECUTE 'SELECT r.relation FROM feature_usage_internal.relations() AS r
+                   JOIN pg_catalog.pg_dist_partition AS d ON d.logicalrelid = r.relation
+                  ORDER BY r.lock_order LIMIT 1' INTO unusable;
+        IF unusable.relation IS NOT NULL THEN
+            RAISE EXCEPTION '% is distributed by Citus, which feature_usage does not support', unusable.relation
+                USING ERRCODE = 'feature_not_supported',
+                      HINT = 'Run SELECT undistribute_table(''' || unusable.relation || '''); or install the extension on every worker, with local tables.';
+        END IF;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.refuse_unusable_tables() IS
+'Raises an error if a table belongs to an untrusted role, is a view, has a rule or is distributed.';
+
+CREATE FUNCTION feature_usage_internal.create_table(p_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    qualified constant text := '@extschema@.' || quote_ident(p_name);
+    wanted feature_usage_internal.tables;
+    index record;
+BEGIN
+    -- User-defined features get their columns afterwards: the registry is not read here, since a
+    -- superuser runs this during CREATE EXTENSION.
+    SELECT * INTO wanted FROM feature_usage_internal.tables AS t WHERE t.name = p_name;
+    EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))%s', qualified,
+        (SELECT string_agg(format('%I %s', c.name, c.definition), ', ' ORDER BY c.number)
+           FROM feature_usage_internal.wanted_columns(true) AS c WHERE c.table_name = p_name),
+        (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number)
+           FROM unnest(wanted.key) WITH ORDINALITY AS k (name, number)),
+        ' WITH (fillfactor = ' || wanted.fill_factor || ')');
+    FOR index IN SELECT i.name, i.definition FROM feature_usage_internal.indexes AS i WHERE i.table_name = p_name LOOP
+        EXECUTE format('CREATE INDEX %I ON %s %s', index.name, qualified, index.definition);
+    END LOOP;
+    PERFORM feature_usage_internal.ensure_rows(p_name, true);
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.create_table(text) IS
+'Creates a table with its columns, key and indexes, and inserts the rows that a new one has.';
+
+CREATE FUNCTION feature_usage_internal.ensure_rows(p_name text, p_is_new boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT r.content, (SELECT string_agg(quote_ident(k), ', ') FROM jsonb_object_keys(r.content) AS k) AS columns
+          FROM feature_usage_internal.rows AS r
+         WHERE r.table_name = p_name AND (p_is_new OR NOT r.is_for_new_table)
+    LOOP
+        EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1) ON CONFLICT DO NOTHING',
+                       '@extschema@.' || quote_ident(p_name), wanted.columns)
+          USING wanted.content;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_rows(text, boolean) IS
+'Inserts the rows that a table should have, unless they are there.';
+
+CREATE FUNCTION feature_usage_internal.ensure_table_comments() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT r.relation, r.description FROM feature_usage_internal.relations() AS r
+         WHERE r.is_table AND obj_description(r.relation, 'pg_class') IS NULL ORDER BY r.lock_order
+    LOOP
+        EXECUTE format('COMMENT ON TABLE %s IS %L', wanted.relation, wanted.description);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_table_comments() IS
+'Describes the tables that have no comment.';
+
+-- Columns, except the counters: added if they are missing, checked and otherwise left alone if not.
+
+CREATE FUNCTION feature_usage_internal.missing_columns()
+RETURNS TABLE (relation regclass, is_table boolean, lock_order smallint, number bigint, name text, definition text,
+               types text[], is_to_be_filled boolean, description text, current_type text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.is_table, r.lock_order, w.number, w.name, w.definition,
+           w.types, w.is_to_be_filled, w.description, format_type(a.atttypid, NULL)
+      FROM feature_usage_internal.wanted_columns(false) AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name
+      LEFT JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE NOT w.is_counter
+       AND (a.attnum IS NULL OR format_type(a.atttypid, NULL) <> ALL (w.types)
+            OR r.is_table AND col_description(r.relation, a.attnum) IS NULL)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_columns() IS
+'Returns the columns, except counters, that are missing, of another type or without a comment.';
+
+CREATE FUNCTION feature_usage_internal.ensure_columns(p_tables text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+    is_in_use boolean;
+BEGIN
+    FOR missing IN
+        SELECT m.relation, string_agg(m.name, ', ' ORDER BY m.number) AS columns
+          FROM feature_usage_internal.missing_columns() AS m
+         WHERE m.is_table AND m.is_to_be_filled AND m.current_type IS NULL
+           AND m.relation IN (SELECT r.relation FROM feature_usage_internal.relations() AS r WHERE r.name = ANY (p_tables))
+         GROUP BY m.relation
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', missing.relation) INTO is_in_use;
+        IF is_in_use THEN
+            RAISE WARNING '% had no column %: its rows are NULL there', missing.relation, missing.columns
+                USING HINT = 'Fill the new columns, or replace the table by a view over your own table.';
+        END IF;
+    END LOOP;
+
+    FOR missing IN
+        SELECT m.* FROM feature_usage_internal.missing_columns() AS m
+         WHERE m.relation IN (SELECT r.relation FROM feature_usage_internal.relations() AS r WHERE r.name = ANY (p_tables))
+         ORDER BY m.lock_order, m.number
+    LOOP
+        PERFORM feature_usage_internal.ensure_column(
+            missing.relation, missing.name, missing.definition, missing.types, missing.description);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_columns(text[]) IS
+'Adds the missing columns of these tables, except counters, and describes those without a comment.';
+
+CREATE FUNCTION feature_usage_internal.ensure_column(
+    p_table regclass, p_column text, p_definition text, p_types text[], p_description text
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    is_table constant boolean := (SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = p_table);
+    existing record;
+BEGIN
+    SELECT a.attnum, format_type(a.atttypid, NULL) AS type INTO existing
+      FROM pg_attribute AS a
+     WHERE a.attrelid = p_table AND a.attname = p_column AND a.attnum > 0 AND NOT a.attisdropped;
+
+    IF NOT FOUND AND NOT is_table THEN
+        RAISE EXCEPTION 'view % has no column %', p_table, quote_ident(p_column)
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Add the column to the view%s; it may be NULL.', ', as ' || array_to_string(p_types, ' or '));
+    ELSIF NOT FOUND THEN
+        EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', p_table, p_column, p_definition);
+    ELSIF existing.type <> ALL (p_types) THEN
+        RAISE EXCEPTION 'column % of % is of type %, not %',
+                quote_ident(p_column), p_table, existing.type, array_to_string(p_types, ' or ')
+            USING ERRCODE = 'datatype_mismatch',
+                  HINT = 'Change the type of the column, or rename the column, then retry.';
+    END IF;
+
+    IF is_table AND (existing.attnum IS NULL OR col_description(p_table, existing.attnum) IS NULL) THEN
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', p_table, p_column, p_description);
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_column(regclass, text, text, text[], text) IS
+'Adds a column if it is missing, checks its type if not, and describes it if it has no comment.';
+
+-- The counters of feature_usage: integer or bigint, never NULL, never negative, 0 by default.
+--
+-- One CHECK constraint covers all of them, because the executor prepares every CHECK constraint of
+-- a table anew in every statement.
+
+CREATE FUNCTION feature_usage_internal.counters()
+RETURNS TABLE (name text, definition text, types text[], description text, number smallint, type text,
+               is_not_null boolean, starts_at_0 boolean, has_comment boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT w.name, w.definition, w.types, w.description, a.attnum, format_type(a.atttypid, NULL),
+           a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid) IN ('0', '''0''::bigint'), false),
+           col_description(a.attrelid, a.attnum) IS NOT NULL
+      FROM feature_usage_internal.wanted_columns(false) AS w
+      LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass('@extschema@.feature_usage')
+                                 AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+      LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE w.is_counter
+     ORDER BY w.number
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.counters() IS
+'Returns the counters that feature_usage should have, and what their columns are like now.';
+
+CREATE FUNCTION feature_usage_internal.counter_check()
+RETURNS TABLE (is_there boolean, is_valid boolean, is_complete boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    -- is_there: a constraint of this form covers every counter that has a column. is_complete:
+    -- every counter has one. The arguments of LEAST are plain columns, perhaps cast to bigint.
+    SELECT coalesce(bool_or(c.oid IS NOT NULL), false), coalesce(bool_or(c.convalidated), false),
+           coalesce(bool_or(c.oid IS NOT NULL), false) AND NOT EXISTS (SELECT FROM feature_usage_internal.counters() WHERE number IS NULL)
+      FROM pg_constraint AS c
+     WHERE c.conrelid = to_regclass('@extschema@.feature_usage') AND c.contype = 'c'
+       AND c.conname = 'feature_usage_counters_not_negative'
+       AND regexp_replace(pg_get_constraintdef(c.oid), '\(([^()]+)\)::bigint', '\1', 'g') ~ '^CHECK \(\(LEAST\([^()]*\) >= 0\)\)( NOT VALID)?$'
+       AND c.conkey @> ARRAY(SELECT n.number FROM feature_usage_internal.counters() AS n WHERE n.number IS NOT NULL)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.counter_check() IS
+'Returns whether the CHECK constraint of the counters is there, is validated and covers all of them.';
+
+CREATE FUNCTION feature_usage_internal.counters_need_change() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT NOT (SELECT is_complete FROM feature_usage_internal.counter_check())
+        OR EXISTS (SELECT FROM feature_usage_internal.counters()
+                    WHERE number IS NULL OR type <> ALL ('{integer,bigint}') OR NOT is_not_null OR NOT starts_at_0)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.counters_need_change() IS
+'Returns whether ensure_counters() would change feature_usage.';
+
+CREATE FUNCTION feature_usage_internal.ensure_counters() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    counters constant regclass := '@extschema@.feature_usage';
+    checked record;
+    counter record;
+    changes text[];
+    nullable text[];
+BEGIN
+    IF feature_usage_internal.counters_need_change() THEN
+        SELECT * INTO checked FROM feature_usage_internal.counter_check();
+        FOR counter IN SELECT * FROM feature_usage_internal.counters() LOOP
+            IF counter.number IS NULL THEN
+                changes := changes || format('ADD COLUMN %I %s', counter.name, counter.definition);
+                CONTINUE;
+            ELSIF counter.type <> ALL (counter.types) THEN
+                RAISE EXCEPTION 'column % of % is of type %, not integer or bigint', quote_ident(counter.name), counters, counter.type
+                    USING ERRCODE = 'datatype_mismatch',
+                          HINT = 'Change the type of the column, or rename the column, then retry.';
+            ELSIF counter.type = 'smallint' THEN
+                changes := changes || format('ALTER COLUMN %I TYPE integer', counter.name);
+            END IF;
+            IF NOT counter.starts_at_0 THEN
+                changes := changes || format('ALTER COLUMN %I SET DEFAULT 0', counter.name);
+            END IF;
+            IF NOT counter.is_not_null THEN
+                nullable := nullable || quote_ident(counter.name);
+                changes := changes || format('ALTER COLUMN %I SET NOT NULL', counter.name);
+            END IF;
+        END LOOP;
+
+        IF NOT checked.is_complete THEN
+            IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = counters AND conname = 'feature_usage_counters_not_negative') THEN
+                changes := changes || 'DROP CONSTRAINT feature_usage_counters_not_negative'::text;
+            END IF;
+            -- If the constraint held for the counters that were there, it holds for the new ones,
+            -- which are 0: nothing has to be read.
+            changes := changes || format('ADD CONSTRAINT feature_usage_counters_not_negative CHECK (LEAST(%s) >= 0)%s',
+                (SELECT string_agg(quote_ident(name), ', ') FROM feature_usage_internal.counters()),
+                CASE WHEN checked.is_there THEN ' NOT VALID' ELSE '' END);
+        END IF;
+
+        IF nullable IS NOT NULL THEN
+            EXECUTE format('UPDATE %s SET %s WHERE num_nulls(%s) > 0', counters,
+                (SELECT string_agg(format('%1$s = coalesce(%1$s, 0)', name), ', ') FROM unnest(nullable) AS name),
+                array_to_string(nullable, ', '));
+        END IF;
+        BEGIN
+            EXECUTE format('ALTER TABLE %s %s', counters, array_to_string(changes, ', '));
+        EXCEPTION WHEN check_violation THEN
+            PERFORM feature_usage_internal.refuse_negative_counts();
+            RAISE;
+        END;
+    END IF;
+
+    FOR counter IN SELECT * FROM feature_usage_internal.counters() WHERE NOT has_comment LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', counters, counter.name, counter.description);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_counters() IS
+'Adds missing counters and their CHECK constraint in one ALTER TABLE; turns NULL counts into 0.';
+
+CREATE FUNCTION feature_usage_internal.validate_counters() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM feature_usage_internal.counter_check() WHERE is_there AND NOT is_valid) THEN
+        BEGIN
+            ALTER TABLE @extschema@.feature_usage VALIDATE CONSTRAINT feature_usage_counters_not_negative;
+        EXCEPTION WHEN check_violation THEN
+            PERFORM feature_usage_internal.refuse_negative_counts();
+            RAISE;
+        END;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.validate_counters() IS
+'Validates the CHECK constraint that add_feature() has left unvalidated; readers and writers go on.';
+
+CREATE FUNCTION feature_usage_internal.refuse_negative_counts() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    present constant text[] := ARRAY(SELECT n.name FROM feature_usage_internal.counters() AS n WHERE n.number IS NOT NULL);
+    negative text;
+BEGIN
+    EXECUTE format(
+        $$SELECT string_agg(format('user_id=%%s, period=%%s: %%s', user_id, period,
+                                   (SELECT string_agg(c.name || '=' || c.value, ', ' ORDER BY c.number)
+                                      FROM unnest($1, ARRAY[%2$s]::bigint[]) WITH ORDINALITY AS c (name, value, number)
+                                     WHERE c.value < 0)), E'\n' ORDER BY user_id, period)
+            FROM (SELECT * FROM %1$s WHERE LEAST(%2$s) < 0 ORDER BY user_id, period LIMIT 10) AS negative$$,
+        '@extschema@.feature_usage', (SELECT string_agg(quote_ident(name), ', ') FROM unnest(present) AS name))
+       INTO negative USING present;
+    IF negative IS NOT NULL THEN
+        RAISE EXCEPTION 'feature_usage has negative counts'
+            USING ERRCODE = 'check_violation', DETAIL = negative,
+                  HINT = 'A negative count allows more than the limit. Correct these rows, then retry. At most 10 are listed.';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.refuse_negative_counts() IS
+'Raises an error that lists rows with negative counts, if there are any.';
+
+-- Keys: an upsert, and a join that must find one row, need them to be unique and not NULL.
+
+CREATE FUNCTION feature_usage_internal.missing_keys()
+RETURNS TABLE (relation regclass, lock_order smallint, columns text, nullable text[], is_unique boolean, is_immediate boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT * FROM (
+        SELECT r.relation, r.lock_order,
+               (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number) FROM unnest(r.key) WITH ORDINALITY AS k (name, number)),
+               ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                      WHERE a.attrelid = r.relation AND a.attname = ANY (r.key) AND NOT a.attnotnull AND NOT a.attisdropped),
+               existing.is_unique, existing.is_immediate
+          FROM feature_usage_internal.relations() AS r
+         CROSS JOIN LATERAL (
+               -- An existing table keeps its own key, as long as it has one on exactly these columns.
+               SELECT count(*) > 0 AS is_unique, coalesce(bool_and(i.indimmediate), true) AS is_immediate
+                 FROM pg_index AS i
+                WHERE i.indrelid = r.relation AND i.indisunique AND i.indisvalid
+                  AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = cardinality(r.key)
+                  AND r.key <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                                      WHERE a.attrelid = r.relation AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))
+               ) AS existing
+         WHERE r.is_table) AS keys (relation, lock_order, columns, nullable, is_unique, is_immediate)
+     WHERE nullable <> '{}' OR NOT is_unique OR NOT is_immediate
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_keys() IS
+'Returns the tables whose key is missing, deferrable or may be NULL.';
+
+CREATE FUNCTION feature_usage_internal.ensure_keys() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+    offending text;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_keys() ORDER BY lock_order LOOP
+        IF missing.nullable <> '{}' THEN
+            BEGIN
+                EXECUTE format('ALTER TABLE %s %s', missing.relation,
+                    (SELECT string_agg(format('ALTER COLUMN %I SET NOT NULL', name), ', ') FROM unnest(missing.nullable) AS name));
+            EXCEPTION WHEN not_null_violation THEN
+                EXECUTE format('SELECT count(*) FROM %s WHERE num_nulls(%s) > 0', missing.relation, missing.columns) INTO offending;
+                RAISE EXCEPTION '% has % rows without (%)', missing.relation, offending, missing.columns
+                    USING ERRCODE = 'not_null_violation',
+                          HINT = 'Complete or delete the rows that have a NULL there, then retry.';
+            END;
+        END IF;
+
+        IF NOT missing.is_immediate THEN
+            RAISE EXCEPTION 'the unique key (%) of % is deferrable', missing.columns, missing.relation
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'INSERT ... ON CONFLICT does not work with a deferrable key. Make it NOT DEFERRABLE, then retry.';
+        ELSIF NOT missing.is_unique THEN
+            BEGIN
+                EXECUTE format('ALTER TABLE %s ADD %s (%s)', missing.relation,
+                    CASE WHEN EXISTS (SELECT FROM pg_index WHERE indrelid = missing.relation AND indisprimary)
+                         THEN 'UNIQUE' ELSE 'PRIMARY KEY' END,
+                    missing.columns);
+            EXCEPTION WHEN unique_violation THEN
+                EXECUTE format(
+                    $$SELECT string_agg(format('(%%s): %%s rows', concat_ws(', ', %2$s), rows), E'\n' ORDER BY %2$s)
+                        FROM (SELECT %2$s, count(*) AS rows FROM %1$s GROUP BY %2$s HAVING count(*) > 1
+                               ORDER BY %2$s LIMIT 10) AS duplicates$$,
+                    missing.relation, missing.columns) INTO offending;
+                RAISE EXCEPTION '% has more than one row for the same (%)', missing.relation, missing.columns
+                    USING ERRCODE = 'unique_violation', DETAIL = offending,
+                          HINT = 'Merge the duplicate rows into one each, then retry. At most 10 are listed.';
+            END;
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_keys() IS
+'Makes the keys of the tables unique and not NULL; duplicates are an error that lists them.';
+
+-- Indexes, and room on the pages.
+
+CREATE FUNCTION feature_usage_internal.missing_indexes()
+RETURNS TABLE (relation regclass, lock_order smallint, name text, definition text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, w.name, w.definition
+      FROM feature_usage_internal.indexes AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+     WHERE NOT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+                        WHERE i.indrelid = r.relation AND c.relname = w.name)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_indexes() IS
+'Returns the indexes that are missing.';
+
+CREATE FUNCTION feature_usage_internal.ensure_indexes() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_indexes() ORDER BY lock_order, name LOOP
+        EXECUTE format('CREATE INDEX %I ON %s %s', missing.name, missing.relation, missing.definition);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_indexes() IS
+'Creates the indexes that are missing.';
+
+CREATE FUNCTION feature_usage_internal.missing_fill_factors()
+RETURNS TABLE (relation regclass, lock_order smallint, fill_factor smallint)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, r.fill_factor
+      FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
+     WHERE r.fill_factor IS NOT NULL AND c.relkind = 'r' AND coalesce(c.reloptions::text, '') NOT LIKE '%fillfactor=%'
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_fill_factors() IS
+'Returns the tables that should have a fillfactor and have none, of whatever value.';
+
+CREATE FUNCTION feature_usage_internal.ensure_fill_factors() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_fill_factors() ORDER BY lock_order LOOP
+        EXECUTE format('ALTER TABLE %s SET (fillfactor = %s)', missing.relation, missing.fill_factor);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_fill_factors() IS
+'Sets the fillfactor of the tables that should have one.';
+
+-- Foreign keys to auth.users, if there is such a table: a user's rows go when the user goes.
+
+CREATE FUNCTION feature_usage_internal.auth_users() RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT c.oid FROM pg_class AS c
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id'
+     WHERE n.nspname = 'auth' AND c.relname = 'users' AND c.relkind IN ('r', 'p')
+       AND a.atttypid = 'uuid'::regtype AND feature_usage_internal.is_trusted(c.relowner)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.auth_users() IS
+'Returns Supabase''s table of users, if there is one that can be trusted.';
+
+CREATE FUNCTION feature_usage_internal.missing_user_references()
+RETURNS TABLE (relation regclass, lock_order smallint, users oid, is_permitted boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, u.users,
+           has_schema_privilege('auth', 'USAGE') AND has_column_privilege(u.users, 'id', 'REFERENCES')
+           AND has_column_privilege(u.users, 'id', 'SELECT')
+      FROM feature_usage_internal.relations() AS r, feature_usage_internal.auth_users() AS u (users)
+     WHERE r.references_users AND r.is_table AND u.users IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_constraint AS f
+                         JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attname = 'user_id'
+                        WHERE f.conrelid = r.relation AND f.contype = 'f' AND f.confrelid = u.users
+                          AND f.conkey = ARRAY[a.attnum])
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_user_references() IS
+'Returns the tables that do not reference auth.users but should, and whether the caller may add it.';
+
+CREATE FUNCTION feature_usage_internal.ensure_user_references() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+    orphans bigint;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY lock_order LOOP
+        IF NOT missing.is_permitted THEN
+            RAISE WARNING '% does not reference auth.users: % lacks the privileges', missing.relation, current_user
+                USING HINT = 'Grant USAGE on the schema and SELECT, REFERENCES on the table, then run feature_usage_setup() again.';
+            CONTINUE;
+        END IF;
+        EXECUTE format('SELECT count(*) FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
+                       missing.relation) INTO orphans;
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE %s',
+                       missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
+        IF orphans > 0 THEN
+            RAISE WARNING '% rows of % belong to users that are not in auth.users; they are kept', orphans, missing.relation
+                USING HINT = 'Delete them, then validate the foreign key with ALTER TABLE ... VALIDATE CONSTRAINT.';
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_user_references() IS
+'Adds the missing foreign keys to auth.users, on delete cascade.';
+
+-- Triggers of tables that outlive the extension: they call a function of it, and go when it goes.
+
+CREATE FUNCTION feature_usage_internal.missing_triggers()
+RETURNS TABLE (relation regclass, lock_order smallint, name text, events text, level text, description text, is_other boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, w.name, w.events, w.level, w.description, g.oid IS NOT NULL
+      FROM feature_usage_internal.triggers AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+      LEFT JOIN pg_trigger AS g ON g.tgrelid = r.relation AND g.tgname = w.name
+     WHERE g.oid IS NULL
+        OR g.tgenabled <> 'A'
+        OR g.tgfoid <> coalesce(to_regprocedure('@extschema@.usage_features_changed()'), 0)
+        OR (g.tgtype & 1 = 1) <> (w.level = 'ROW')
+        OR NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'feature_usage'
+                        WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid
+                          AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'x')
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_triggers() IS
+'Returns the triggers that are missing, or exist in another form.';
+
+CREATE FUNCTION feature_usage_internal.ensure_triggers() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_triggers() ORDER BY lock_order, name LOOP
+        IF missing.is_other THEN
+            EXECUTE format('DROP TRIGGER %I ON %s', missing.name, missing.relation);
+        END IF;
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()',
+                       missing.name, missing.events, missing.relation, missing.level, '@extschema@.usage_features_changed');
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', missing.relation, missing.name);
+        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION feature_usage', missing.name, missing.relation);
+        EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', missing.name, missing.relation, missing.description);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_triggers() IS
+'Creates the triggers that are missing, so that they also run in apply workers of replication.';
+
+-- Row-level security: policies say which rows a role sees, grants say which tables.
+
+CREATE FUNCTION feature_usage_internal.knows_caller() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                    WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0 AND p.prorettype = 'uuid'::regtype
+                      AND feature_usage_internal.is_trusted(p.proowner))
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.knows_caller() IS
+'Returns whether Supabase''s auth.uid() says who is signed in. Without it, signed-in users see no rows.';
+
+CREATE FUNCTION feature_usage_internal.missing_policies()
+RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text, description text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description
+      FROM feature_usage_internal.policies AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+     WHERE (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
+       AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
+       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = r.relation AND p.polname = w.name)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_policies() IS
+'Returns the policies that are missing and can be created.';
+
+CREATE FUNCTION feature_usage_internal.unprotected_tables() RETURNS TABLE (relation regclass, lock_order smallint)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order
+      FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
+     WHERE r.is_table AND NOT c.relrowsecurity
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.unprotected_tables() IS
+'Returns the tables without row-level security.';
+
+CREATE FUNCTION feature_usage_internal.ensure_policies() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+BEGIN
+    IF feature_usage_internal.knows_caller() AND NOT has_schema_privilege('auth', 'USAGE') THEN
+        RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
+            USING HINT = 'Grant USAGE on the schema, then run feature_usage_setup() again.';
+    END IF;
+    FOR missing IN SELECT * FROM feature_usage_internal.unprotected_tables() ORDER BY lock_order LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', missing.relation);
+    END LOOP;
+    -- A policy that exists is left as its owner has it.
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_policies() ORDER BY lock_order, name LOOP
+        EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s USING (%s)',
+                       missing.name, missing.relation, missing.command, missing.role_name, missing.condition);
+        EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', missing.name, missing.relation, missing.description);
+    END LOOP;
+    FOR missing IN
+        SELECT r.relation, p.polname FROM pg_policy AS p
+          JOIN feature_usage_internal.relations() AS r ON r.relation = p.polrelid AND r.is_table
+         WHERE p.polpermissive AND p.polname NOT IN (SELECT w.name FROM feature_usage_internal.policies AS w)
+         ORDER BY r.lock_order, p.polname
+    LOOP
+        RAISE WARNING 'policy "%" on % is kept; it may show more than a user''s own rows', missing.polname, missing.relation
+            USING HINT = 'Drop the policies that the ones of feature_usage replace.';
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_policies() IS
+'Enables row-level security, creates missing policies, and warns of others that may show more rows.';
+
+-- Privileges. Supabase's default privileges hand every new table and function to the roles of its
+-- API, so REVOKE ... FROM PUBLIC is not enough: whatever differs from the data is revoked, then granted.
+
+CREATE FUNCTION feature_usage_internal.ensure_grants() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    role record;
+    hides_rows boolean;
+    wanted text[];
+BEGIN
+    FOR role IN
+        SELECT r.relation, r.is_table, c.relacl, c.relowner, c.reloptions,
+               g.grantee, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.name) END AS name,
+               w.privileges
+          FROM feature_usage_internal.relations() AS r
+          JOIN pg_class AS c ON c.oid = r.relation
+         CROSS JOIN (SELECT 0::oid AS grantee, 'public'::text AS name
+                      UNION ALL
+                     SELECT oid, rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated', 'service_role')) AS g
+          LEFT JOIN feature_usage_internal.grants AS w ON w.table_name = r.name AND w.role_name = g.name
+         WHERE g.grantee <> c.relowner
+         ORDER BY r.lock_order, g.grantee = 0 DESC, g.name
+    LOOP
+        wanted := coalesce(role.privileges, '{}');
+        -- A view that runs as its owner would show every row to whoever may select from it.
+        IF wanted <> '{}' AND role.name <> 'service_role' AND NOT role.is_table THEN
+            SELECT NOT coalesce(bool_or(option_value::boolean), false) INTO hides_rows
+              FROM pg_options_to_table(role.reloptions) WHERE option_name = 'security_invoker';
+            IF hides_rows THEN
+                wanted := '{}';
+                RAISE WARNING 'view % is not granted to %: it would show every row', role.relation, role.name
+                    USING HINT = format('ALTER VIEW %s SET (security_invoker = on), then run feature_usage_setup() again.', role.relation);
+            END IF;
+        END IF;
+
+        IF EXISTS (SELECT FROM aclexplode(coalesce(role.relacl, acldefault('r', role.relowner))) AS a
+                    WHERE a.grantee = role.grantee AND (a.is_grantable OR a.privilege_type <> ALL (wanted)))
+           OR EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
+                       WHERE c.attrelid = role.relation AND a.grantee = role.grantee) THEN
+            EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', role.relation, role.name);
+        END IF;
+        IF EXISTS (SELECT FROM unnest(wanted) AS privilege
+                    WHERE NOT EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
+                                       WHERE c.oid = role.relation AND a.grantee = role.grantee AND a.privilege_type = privilege)) THEN
+            EXECUTE format('GRANT %s ON %s TO %s', array_to_string(wanted, ', '), role.relation, role.name);
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_grants() IS
+'Gives the roles of the API exactly the privileges on the tables that they should have.';
+
+CREATE FUNCTION feature_usage_internal.ensure_function_grants(p_function regprocedure, p_roles text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    extension_owner constant oid := (SELECT extowner FROM pg_extension WHERE extname = 'feature_usage');
+    existing record;
+    grantee text;
+BEGIN
+    SELECT proowner, proacl INTO existing FROM pg_proc WHERE oid = p_function;
+    -- Only the owner of a function can revoke what its owner has granted.
+    IF pg_has_role(existing.proowner, 'USAGE') THEN
+        FOR grantee IN
+            SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+              FROM aclexplode(coalesce(existing.proacl, acldefault('f', existing.proowner))) AS acl
+             WHERE acl.grantee NOT IN (existing.proowner, extension_owner)
+               AND NOT (acl.grantee <> 0 AND pg_get_userbyid(acl.grantee) = ANY (p_roles) AND NOT acl.is_grantable)
+        LOOP
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s CASCADE', p_function, grantee);
+        END LOOP;
+        IF NOT has_function_privilege(extension_owner, p_function, 'EXECUTE WITH GRANT OPTION') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I WITH GRANT OPTION', p_function, pg_get_userbyid(extension_owner));
+        END IF;
+    END IF;
+    FOR grantee IN
+        SELECT rolname FROM pg_roles
+         WHERE rolname = ANY (p_roles) AND NOT has_function_privilege(oid, p_function, 'EXECUTE')
+         ORDER BY rolname
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', p_function, grantee);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_function_grants(regprocedure, text[]) IS
+'Lets these roles and the owner of the extension execute a function, and nobody else.';
+
+CREATE FUNCTION feature_usage_internal.ensure_member_grants() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    extension record;
+    member record;
+    grantee text;
+BEGIN
+    SELECT oid, extowner INTO extension FROM pg_extension WHERE extname = 'feature_usage';
+    PERFORM feature_usage_internal.ensure_function_grants(p.oid,
+                ARRAY(SELECT g.role_name FROM feature_usage_internal.function_grants AS g
+                       WHERE g.function_name = p.proname AND p.pronamespace = '@extschema@'::regnamespace))
+       FROM pg_proc AS p
+       JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                          AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension.oid AND d.deptype = 'e';
+
+    -- The private schema and its tables: the owner of the extension reads them, nobody else does.
+    FOR member IN
+        SELECT 'SCHEMA ' || n.oid::regnamespace AS object, 'USAGE' AS privilege, n.nspowner AS owner,
+               coalesce(n.nspacl, acldefault('n', n.nspowner)) AS acl
+          FROM pg_namespace AS n WHERE n.nspname = 'feature_usage_internal'
+         UNION ALL
+        SELECT 'TABLE ' || c.oid::regclass, 'SELECT', c.relowner, coalesce(c.relacl, acldefault('r', c.relowner))
+          FROM pg_class AS c WHERE c.relnamespace = 'feature_usage_internal'::regnamespace AND c.relkind = 'r'
+    LOOP
+        CONTINUE WHEN NOT pg_has_role(member.owner, 'USAGE');
+        FOR grantee IN
+            SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+              FROM aclexplode(member.acl) AS acl
+             WHERE acl.grantee <> member.owner
+               AND NOT (acl.grantee = extension.extowner AND acl.privilege_type = member.privilege)
+        LOOP
+            EXECUTE format('REVOKE ALL ON %s FROM %s', member.object, grantee);
+        END LOOP;
+        IF NOT EXISTS (SELECT FROM aclexplode(member.acl) AS acl
+                        WHERE acl.grantee = extension.extowner AND acl.privilege_type = member.privilege) THEN
+            EXECUTE format('GRANT %s ON %s TO %I', member.privilege, member.object, pg_get_userbyid(extension.extowner));
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_member_grants() IS
+'Gives the members of the extension exactly the privileges that they should have.';
+
+CREATE FUNCTION feature_usage_internal.ensure_schema_usage() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    ext_schema constant regnamespace := '@extschema@'::regnamespace;
+    api_role record;
+BEGIN
+    FOR api_role IN
+        SELECT rolname FROM pg_roles
+         WHERE rolname IN ('anon', 'authenticated', 'service_role')
+           AND NOT has_schema_privilege(oid, ext_schema, 'USAGE')
+         ORDER BY rolname
+    LOOP
+        IF has_schema_privilege(ext_schema, 'USAGE WITH GRANT OPTION') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', ext_schema, api_role.rolname);
+        ELSE
+            RAISE WARNING 'role % can''t use schema %', api_role.rolname, ext_schema
+                USING HINT = format('Ask the owner of the schema to GRANT USAGE ON SCHEMA %s TO %I.', ext_schema, api_role.rolname);
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_schema_usage() IS
+'Lets the roles of the API use the schema of the extension.';
+
+-- The increments of user-defined features: ordinary functions, which outlive the extension and are dumped.
+
+CREATE FUNCTION feature_usage_internal.ensure_increments() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    wanted record;
+    existing record;
+BEGIN
+    FOR wanted IN
+        SELECT f.feature_type, f.usage_column,
+               '@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || f.usage_column) AS signature,
+               '@extschema@.' || format('%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || f.usage_column) AS declaration,
+               'SELECT @extschema@.' || format('increment_feature_usage(p_user_id, %L::pg_catalog.text, p_count, p_period)', f.feature_type) AS body
+          FROM feature_usage_internal.features(false) AS f
+         WHERE NOT f.is_builtin
+         ORDER BY f.feature_type COLLATE "C"
+    LOOP
+        SELECT pg_get_userbyid(p.proowner) AS owner,
+               p.prosrc = wanted.body AND NOT p.prosecdef AND p.proconfig = '{"search_path=\"\""}'
+               AND feature_usage_internal.is_trusted(p.proowner) AS is_ours
+          INTO existing
+          FROM pg_proc AS p WHERE p.oid = to_regprocedure(wanted.signature);
+        IF NOT FOUND THEN
+            -- search_path is empty, so that no caller's path decides what the body calls.
+            EXECUTE format('CREATE FUNCTION %s RETURNS void LANGUAGE sql SET search_path = '''' AS %L',
+                           wanted.declaration, wanted.body);
+            EXECUTE format('COMMENT ON FUNCTION %s IS %L', wanted.signature, format(
+                'Adds p_count to the usage of feature %s, as increment_feature_usage() does.', wanted.feature_type));
+        ELSIF existing.is_ours IS NOT TRUE THEN
+            RAISE EXCEPTION 'function % (owner %) conflicts with the increment of feature %',
+                    wanted.signature, quote_ident(existing.owner), wanted.feature_type
+                USING ERRCODE = 'duplicate_function', HINT = 'Drop or rename it, then retry.';
+        END IF;
+        PERFORM feature_usage_internal.ensure_function_grants(wanted.signature::regprocedure, '{service_role}');
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_increments() IS
+'Creates the increment of every user-defined feature, with the rights of the built-in ones.';
+
+CREATE FUNCTION feature_usage_internal.warn_of_overloads() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    other record;
+BEGIN
+    FOR other IN
+        SELECT p.oid::regprocedure AS signature FROM pg_proc AS p
+         WHERE p.pronamespace = '@extschema@'::regnamespace
+           AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
+           AND p.proname IN (SELECT m.proname FROM pg_proc AS m
+                               JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = m.oid AND d.deptype = 'e'
+                               JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                              WHERE e.extname = 'feature_usage' AND m.pronamespace = '@extschema@'::regnamespace)
+         ORDER BY 1
+    LOOP
+        RAISE WARNING 'function % is kept beside the one of feature_usage', other.signature
+            USING HINT = 'Calls may be ambiguous: drop it if it is the one that feature_usage replaces.';
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_overloads() IS
+'Warns of functions that have the names of ours: with them, a call may be ambiguous.';
+
+-- feature_usage.has_reservations of counts that were restored, or inserted in place of deleted ones.
+
+CREATE FUNCTION feature_usage_internal.lacks_reservation_flags() RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    lacks_flags boolean;
+BEGIN
+    IF 7 > (SELECT count(*) FROM feature_usage_internal.relations() AS r
+              JOIN pg_attribute AS a ON a.attrelid = r.relation AND NOT a.attisdropped
+             WHERE r.name = 'feature_usage' AND a.attname IN ('user_id', 'period', 'has_reservations')
+                OR r.name = 'feature_reservations' AND a.attname IN ('user_id', 'period', 'status', 'reservation_id')) THEN
+        RETURN false;
+    END IF;
+    SELECT EXISTS (SELECT FROM @extschema@.feature_reservations AS fr
+                     JOIN @extschema@.feature_usage AS fu ON fu.user_id = fr.user_id AND fu.period = fr.period
+                    WHERE fr.status = 'reserved' AND NOT fu.has_reservations) INTO lacks_flags;
+    RETURN lacks_flags;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.lacks_reservation_flags() IS
+'Returns whether a count has open reservations and does not know it.';
+
+CREATE FUNCTION feature_usage_internal.ensure_reservation_flags() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF feature_usage_internal.lacks_reservation_flags() THEN
+        -- Rows are locked in the order in which batches lock them.
+        WITH counted AS MATERIALIZED (
+            SELECT fu.user_id, fu.period FROM @extschema@.feature_usage AS fu
+             WHERE NOT fu.has_reservations
+               AND (fu.user_id, fu.period) IN (SELECT fr.user_id, fr.period FROM @extschema@.feature_reservations AS fr
+                                                WHERE fr.status = 'reserved')
+             ORDER BY fu.user_id, fu.period COLLATE "C"
+               FOR NO KEY UPDATE
+        )
+        UPDATE @extschema@.feature_usage AS fu SET has_reservations = true
+          FROM counted WHERE fu.user_id = counted.user_id AND fu.period = counted.period;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_reservation_flags() IS
+'Makes every count with open reservations know it.';
+
+-- Locks: taken before anything is changed, in the order in which everybody locks the tables.
+
+CREATE FUNCTION feature_usage_internal.lock_out_other_setups() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    first regclass;
+BEGIN
+    SELECT r.relation INTO first FROM feature_usage_internal.relations() AS r WHERE r.is_table ORDER BY r.lock_order LIMIT 1;
+    -- Conflicts with itself, and with no lock of a reader or writer. It is the first lock of the
+    -- common order, and nobody else who holds it waits for another.
+    IF FOUND THEN
+        EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', first);
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.lock_out_other_setups() IS
+'Waits until no other setup or add_feature() is running; readers and writers go on.';
+
+CREATE FUNCTION feature_usage_internal.needed_locks()
+RETURNS TABLE (relation regclass, lock_order smallint, mode text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT relation, lock_order, CASE WHEN bool_or(is_change) THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE UPDATE EXCLUSIVE' END
+      FROM (SELECT relation, lock_order, current_type IS NULL FROM feature_usage_internal.missing_columns() WHERE is_table
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.relations()
+             WHERE name = 'feature_usage' AND feature_usage_internal.counters_need_change()
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_indexes()
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_fill_factors()
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_user_references() WHERE is_permitted
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_triggers()
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.unprotected_tables()
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_policies()
+             UNION ALL
+            SELECT relation, lock_order, false FROM feature_usage_internal.relations()
+             WHERE is_table AND obj_description(relation, 'pg_class') IS NULL
+           ) AS needs (relation, lock_order, is_change)
+     GROUP BY relation, lock_order
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.needed_locks() IS
+'Returns the tables that a setup would change, and the lock that it needs on each; comments need less.';
+
+CREATE FUNCTION feature_usage_internal.lock_tables_to_change() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    users constant oid := (SELECT m.users FROM feature_usage_internal.missing_user_references() AS m WHERE m.is_permitted LIMIT 1);
+    needed record;
+BEGIN
+    -- A foreign key locks the table of users, whose deletions lock ours: it comes first.
+    IF users IS NOT NULL AND (has_table_privilege(users, 'UPDATE') OR has_table_privilege(users, 'DELETE')
+                              OR has_table_privilege(users, 'TRUNCATE')) THEN
+        LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+    FOR needed IN
+        WITH locks AS MATERIALIZED (SELECT * FROM feature_usage_internal.needed_locks())
+        SELECT relation, lock_order, mode FROM locks
+         UNION
+        -- Nobody may hold a row of feature_usage and wait for a table that is locked after it.
+        SELECT r.relation, r.lock_order, 'ACCESS EXCLUSIVE' FROM feature_usage_internal.relations() AS r
+         WHERE r.name = 'feature_usage' AND EXISTS (SELECT FROM locks WHERE mode = 'ACCESS EXCLUSIVE')
+           AND feature_usage_internal.lacks_reservation_flags()
+         ORDER BY lock_order, mode
+    LOOP
+        EXECUTE format('LOCK TABLE %s IN %s MODE', needed.relation, needed.mode);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.lock_tables_to_change() IS
+'Locks the tables that a setup would change, all at once and in the common order.';
+
+-- The setup: everything that outlives the extension, created or brought up to date.
+
+CREATE FUNCTION feature_usage_internal.setup() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $function$
+DECLARE
+    all_tables constant text[] := ARRAY(SELECT t.name FROM feature_usage_internal.tables AS t);
+    missing record;
+BEGIN
+    PERFORM feature_usage_internal.refuse_unusable_tables();
+    PERFORM feature_usage_internal.lock_out_other_setups();
+    PERFORM feature_usage_internal.lock_tables_to_change();
+    FOR missing IN
+        SELECT t.name FROM feature_usage_internal.tables AS t
+         WHERE t.name NOT IN (SELECT r.name FROM feature_usage_internal.relations() AS r) ORDER BY t.lock_order
+    LOOP
+        PERFORM feature_usage_internal.create_table(missing.name);
+    END LOOP;
+
+    PERFORM feature_usage_internal.ensure_table_comments();
+    PERFORM feature_usage_internal.ensure_columns(all_tables);
+    PERFORM feature_usage_internal.validate_counters();
+    PERFORM feature_usage_internal.ensure_counters();
+    PERFORM feature_usage_internal.ensure_keys();
+    PERFORM feature_usage_internal.ensure_indexes();
+    PERFORM feature_usage_internal.ensure_fill_factors();
+    PERFORM feature_usage_internal.ensure_user_references();
+    PERFORM feature_usage_internal.ensure_reservation_flags();
+    PERFORM feature_usage_internal.ensure_rows('usage_features', false);
+    PERFORM feature_usage_internal.ensure_triggers();
+    PERFORM feature_usage_internal.ensure_increments();
+    PERFORM feature_usage_internal.ensure_member_grants();
+    PERFORM feature_usage_internal.ensure_schema_usage();
+    PERFORM feature_usage_internal.ensure_grants();
+    PERFORM feature_usage_internal.ensure_policies();
+    PERFORM feature_usage_internal.warn_of_overloads();
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.setup() IS
+'Does what feature_usage_setup() does.';
+
+CREATE FUNCTION @extschema@.feature_usage_setup() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT feature_usage_internal.setup()
+$function$;
+COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
+'Creates the tables of feature_usage, or brings existing ones up to date. '
+'It adds missing columns, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks only the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
+
+-- Registering a user-defined feature.
+
+CREATE FUNCTION @extschema@.add_feature(
+    p_feature_type text, p_period text, p_usage_column text DEFAULT NULL, p_limit_column text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $function$
+DECLARE
+    usage_name constant text := coalesce(p_usage_column, p_feature_type);
+    limit_name constant text := coalesce(p_limit_column, coalesce(p_usage_column, p_feature_type) || '_limit');
+    checked record;
+    existing record;
+    locked record;
+BEGIN
+    IF p_feature_type IS NULL OR p_period IS NULL THEN
+        RAISE EXCEPTION '% must not be null', CASE WHEN p_feature_type IS NULL THEN 'p_feature_type' ELSE 'p_period' END
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass the feature type, and day or month as its period.';
+    ELSIF p_period NOT IN ('day', 'month') THEN
+        RAISE EXCEPTION 'unknown kind of period "%"', left(p_period, 64)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The kinds of period are day and month.';
+    END IF;
+
+    -- 50 bytes leave room for what is made of the name: increment_...
+    FOR checked IN
+        SELECT * FROM (VALUES ('p_feature_type', p_feature_type, ARRAY[]::text[]),
+                              ('p_usage_column', usage_name,
+                               ARRAY['id', 'user_id', 'period', 'has_reservations', 'created_at', 'updated_at', 'feature_usage']),
+                              ('p_limit_column', limit_name,
+                               ARRAY['plan_id', 'plan_name', 'is_active', 'display_order', 'created_at', 'updated_at',
+                                     'features', 'plan_id_limit', 'plan_name_limit', 'features_limit'])
+                      ) AS arguments (argument, name, reserved)
+    LOOP
+        IF checked.name !~ '^[a-z][a-z0-9_]{0,49}$' THEN
+            RAISE EXCEPTION '% "%" is not a name', checked.argument, left(checked.name, 64)
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Write it in lower case, with a-z, 0-9 and _, a letter first, and at most 50 characters.';
+        ELSIF checked.name = ANY (checked.reserved) OR checked.argument = 'p_limit_column' AND checked.name LIKE 'has\_%' THEN
+            RAISE EXCEPTION '% "%" is reserved', checked.argument, checked.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose another name.';
+        END IF;
+    END LOOP;
+
+    IF 3 > (SELECT count(*) FROM feature_usage_internal.relations() AS r
+             WHERE r.name IN ('feature_usage', 'plan_limits', 'usage_features')) THEN
+        RAISE EXCEPTION 'a table of feature_usage is missing'
+            USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
+    END IF;
+    PERFORM feature_usage_internal.refuse_unusable_tables();
+    PERFORM feature_usage_internal.lock_out_other_setups();
+
+    SELECT * INTO existing FROM @extschema@.usage_features AS f
+     WHERE f.feature_type = p_feature_type OR f.usage_column = usage_name
+        -- get_user_limits() names a limit without its suffix.
+        OR regexp_replace(f.limit_column, '_limit$', '') = regexp_replace(limit_name, '_limit$', '')
+     ORDER BY f.feature_type = p_feature_type DESC LIMIT 1;
+    IF (existing.feature_type, existing.usage_column, existing.limit_column, existing.period)
+       <> (p_feature_type, usage_name, limit_name, p_period) THEN
+        RAISE EXCEPTION 'feature % is registered with another definition', existing.feature_type
+            USING ERRCODE = 'duplicate_object',
+                  DETAIL = format('Its usage column is %s, its limit column %s and its period %s.',
+                                  existing.usage_column, existing.limit_column, existing.period),
+                  HINT = 'Choose another name, or pass the same definition.';
+    END IF;
+
+    -- All locks come first, in the common order. A feature that is complete needs none.
+    FOR locked IN
+        SELECT r.relation FROM feature_usage_internal.relations() AS r
+         WHERE r.is_table AND r.name IN ('feature_usage', 'plan_limits')
+           AND (existing.feature_type IS NULL OR r.relation IN (
+                SELECT n.relation FROM feature_usage_internal.needed_locks() AS n WHERE n.mode = 'ACCESS EXCLUSIVE'))
+         ORDER BY r.lock_order
+    LOOP
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', locked.relation);
+    END LOOP;
+    IF existing.feature_type IS NULL THEN
+        INSERT INTO @extschema@.usage_features (feature_type, usage_column, limit_column, period)
+        VALUES (p_feature_type, usage_name, limit_name, p_period);
+    END IF;
+    PERFORM feature_usage_internal.ensure_counters();
+    PERFORM feature_usage_internal.ensure_columns('{plan_limits}');
+    PERFORM feature_usage_internal.ensure_increments();
+END
+$function$;
+COMMENT ON FUNCTION @extschema@.add_feature(text, text, text, text) IS
+'Registers a feature and creates its counter, its limit and its increment function. '
+'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
+
+-- Taking over from a log with one row per image: each becomes one count in its UTC day.
+
+CREATE FUNCTION @extschema@.migrate_image_generation_log(p_drop boolean DEFAULT false) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    -- An app's tables are in public, wherever the extension is.
+    log constant regclass := coalesce(to_regclass('@extschema@.image_generation_log'),
+                                      to_regclass('public.image_generation_log'));
+    utc_day text;
+    is_countable text;
+    counted bigint;
+    left_over bigint;
+BEGIN
+    IF p_drop IS NULL THEN
+        RAISE EXCEPTION 'p_drop must not be null'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass true to drop the log afterwards, false to keep it.';
+    ELSIF log IS NULL THEN
+        RAISE NOTICE 'there is no image_generation_log: nothing to migrate';
+        RETURN 0;
+    ELSIF (SELECT relkind NOT IN ('r', 'p') FROM pg_class WHERE oid = log) THEN
+        RAISE EXCEPTION '% is not a table', log
+            USING ERRCODE = 'wrong_object_type', HINT = 'Only a table can be marked as counted and dropped.';
+    END IF;
+
+    -- A row that arrives while we count would be dropped without being counted.
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', log);
+    PERFORM feature_usage_internal.ensure_column(log, name, definition, types, description)
+       FROM (VALUES
+        ('user_id', 'uuid', '{uuid}'::text[], 'Who made the image.'),
+        ('created_at', 'timestamptz', '{timestamp with time zone,timestamp without time zone,date}', 'When the image was made.'),
+        ('counted_in_feature_usage', 'boolean NOT NULL DEFAULT false', '{boolean}',
+         'Whether migrate_image_generation_log() has counted the image; it counts each once.')
+       ) AS wanted (name, definition, types, description);
+
+    -- A timestamp without a zone is taken as UTC, whatever the session's zone.
+    SELECT CASE WHEN atttypid = 'timestamptz'::regtype THEN '(l.created_at AT TIME ZONE ''UTC'')' ELSE 'l.created_at' END
+      INTO utc_day FROM pg_attribute WHERE attrelid = log AND attname = 'created_at';
+    is_countable := format('l.user_id IS NOT NULL AND %1$s >= ''0001-01-01'' AND %1$s < ''10000-01-01''', utc_day);
+    -- A deleted user's usage is deleted as well.
+    IF EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conrelid = '@extschema@.feature_usage'::regclass
+                  AND confrelid = to_regclass('auth.users')) THEN
+        is_countable := is_countable || ' AND EXISTS (SELECT FROM auth.users AS u WHERE u.id = l.user_id)';
+    END IF;
+
+    EXECUTE format(
+        $$WITH counted AS (
+              UPDATE %1$s AS l SET counted_in_feature_usage = true
+               WHERE NOT l.counted_in_feature_usage AND %2$s
+           RETURNING l.user_id, to_char(%3$s, 'YYYY-MM-DD') AS period
+          ), added AS (
+              INSERT INTO @extschema@.feature_usage AS fu (user_id, period, images_generated)
+              SELECT user_id, period, count(*)::integer FROM counted GROUP BY user_id, period
+               -- Rows are locked in the order in which batches lock them.
+               ORDER BY user_id, period COLLATE "C"
+                  ON CONFLICT (user_id, period) DO UPDATE
+                 SET images_generated = fu.images_generated + excluded.images_generated, updated_at = now()
+          )
+          SELECT count(*) FROM counted$$, log, is_countable, utc_day) INTO counted;
+
+    EXECUTE format('SELECT count(*) FROM %s WHERE NOT counted_in_feature_usage', log) INTO left_over;
+    IF left_over > 0 THEN
+        RAISE WARNING '% rows of % could not be counted', left_over, log
+            USING HINT = 'They have no user, a user that is no longer in auth.users, or no usable created_at.';
+    END IF;
+    IF p_drop THEN
+        EXECUTE format('DROP TABLE %s', log);
+    END IF;
+    RETURN counted;
+END
+$function$;
+COMMENT ON FUNCTION @extschema@.migrate_image_generation_log(boolean) IS
+'Adds the rows of image_generation_log to images_generated of their UTC days, each row once. '
+'The log must have the columns user_id and created_at, and may have others. A second call adds only what is new. p_drop says whether to drop the log afterwards. Returns the number of rows counted, 0 if there is no such table. For the owner of the extension.';
+
+-- Deleting what nobody needs any more.
+
+CREATE FUNCTION @extschema@.prune_feature_usage(
+    p_older_than interval DEFAULT '7 days', p_periods_older_than interval DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    age record;
+    cutoff timestamptz;
+    keys bigint;
+    reservations bigint;
+    periods bigint := 0;
+BEGIN
+    IF p_older_than IS NULL THEN
+        RAISE EXCEPTION 'p_older_than must not be null'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass an interval such as ''7 days''.';
+    END IF;
+    FOR age IN
+        SELECT * FROM (VALUES ('p_older_than', p_older_than), ('p_periods_older_than', p_periods_older_than)) AS ages (name, value)
+         WHERE value IS NOT NULL
+    LOOP
+        IF age.value < interval '0' THEN
+            RAISE EXCEPTION '% must not be negative', age.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass an interval such as ''7 days''.';
+        END IF;
+        -- Periods have years from 1 to 9999. to_char() would write a year before that without its era.
+        BEGIN
+            cutoff := now() - age.value;
+        EXCEPTION WHEN datetime_field_overflow THEN
+            cutoff := '-infinity';
+        END;
+        IF cutoff < '0001-01-02 00:00:00+00' OR cutoff >= '9999-12-31 00:00:00+00' THEN
+            RAISE EXCEPTION '% reaches back beyond the year 1', age.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass a shorter interval, such as ''7 days''.';
+        END IF;
+    END LOOP;
+
+    IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
+       OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL THEN
+        RAISE EXCEPTION 'a table of feature_usage is missing'
+            USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
+    END IF;
+
+    -- Everybody locks the tables in this order.
+    IF p_periods_older_than IS NOT NULL THEN
+        LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
+    END IF;
+    LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
+    LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
+
+    DELETE FROM @extschema@.feature_idempotency_keys WHERE created_at < now() - p_older_than;
+    GET DIAGNOSTICS keys = ROW_COUNT;
+    -- An open reservation is part of a count, however old it is.
+    DELETE FROM @extschema@.feature_reservations WHERE status <> 'reserved' AND updated_at < now() - p_older_than;
+    GET DIAGNOSTICS reservations = ROW_COUNT;
+    IF p_periods_older_than IS NOT NULL THEN
+        -- A month is over when its last day is; period keys sort by time in "C". Rows that others have
+        -- locked are left for the next time: waiting for many rows could deadlock with a batch.
+        DELETE FROM @extschema@.feature_usage WHERE (user_id, period) IN (
+            SELECT fu.user_id, fu.period FROM @extschema@.feature_usage AS fu
+             WHERE fu.period COLLATE "C" < to_char((now() - p_periods_older_than) AT TIME ZONE 'UTC',
+                                                   CASE length(fu.period) WHEN 7 THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)
+               AND NOT EXISTS (SELECT FROM @extschema@.feature_reservations AS fr
+                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = 'reserved')
+               FOR UPDATE SKIP LOCKED);
+        GET DIAGNOSTICS periods = ROW_COUNT;
+    END IF;
+    RETURN jsonb_build_object('idempotency_keys', keys, 'reservations', reservations, 'periods', periods);
+END
+$function$;
+COMMENT ON FUNCTION @extschema@.prune_feature_usage(interval, interval) IS
+'Deletes old idempotency keys and settled reservations and, if asked, counts of old periods. '
+'Idempotency keys and settled reservations go if they are older than p_older_than. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';
+
+-- Writing who has which plan, for webhooks of payment providers.
+
+CREATE FUNCTION @extschema@.set_user_plan(
+    p_user_id uuid, p_plan_id text, p_is_active boolean DEFAULT true,
+    p_status text DEFAULT 'active', p_trial_end_date timestamptz DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plans constant regclass := to_regclass('@extschema@.user_plans');
+    -- NULL is the plan free.
+    plan constant text := coalesce(p_plan_id, 'free');
+    known text[];
+    types jsonb;
+    stored jsonb;
+BEGIN
+    IF p_user_id IS NULL THEN
+        RAISE EXCEPTION 'p_user_id must not be null'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass the id of the user.';
+    ELSIF plans IS NULL OR to_regclass('@extschema@.plan_limits') IS NULL THEN
+        RAISE EXCEPTION 'a table of feature_usage is missing'
+            USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
+    ELSIF (SELECT relkind NOT IN ('r', 'p') FROM pg_class WHERE oid = plans) THEN
+        RAISE EXCEPTION '% is not a table', plans
+            USING ERRCODE = 'feature_not_supported', HINT = 'Write to the table that the view user_plans reads.';
+    END IF;
+
+    -- Everybody locks the tables in this order: user_plans, then plan_limits.
+    LOCK TABLE @extschema@.user_plans IN ROW EXCLUSIVE MODE;
+    SELECT array_agg(pl.plan_id::text ORDER BY pl.plan_id::text COLLATE "C") INTO known FROM @extschema@.plan_limits AS pl;
+    IF (plan = ANY (known)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'unknown plan "%"', left(plan, 64)
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = coalesce('The plans are: ' || array_to_string(known, ', ') || '.', 'Insert the plan into plan_limits first.');
+    END IF;
+
+    -- The columns of an existing table may be of other types. A cast without a length does not cut
+    -- a text off; a time without a zone is in UTC.
+    SELECT jsonb_object_agg(a.attname, format_type(a.atttypid, -1)) INTO types
+      FROM pg_attribute AS a
+     WHERE a.attrelid = plans AND a.attname IN ('plan_id', 'status', 'trial_end_date') AND NOT a.attisdropped;
+    IF NOT coalesce(types, '{}') ?& '{plan_id,status,trial_end_date}' THEN
+        RAISE EXCEPTION 'a column of % is missing', plans
+            USING ERRCODE = 'undefined_column', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
+    END IF;
+    EXECUTE format(
+        $$INSERT INTO %s AS up (user_id, plan_id, is_active, status, trial_end_date)
+          VALUES ($1, $2::%s, $3, $4::%s, ($5 %s)::%s)
+              ON CONFLICT (user_id) DO UPDATE
+             SET plan_id = excluded.plan_id, is_active = excluded.is_active, status = excluded.status,
+                 trial_end_date = excluded.trial_end_date
+       RETURNING jsonb_build_object(
+                 'user_id', up.user_id, 'plan_id', up.plan_id, 'is_active', up.is_active, 'status', up.status,
+                 'trial_end_date', CASE WHEN isfinite(up.trial_end_date)
+                                        THEN to_char(up.trial_end_date %s, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                                        ELSE up.trial_end_date::text END)$$,
+        plans, types ->> 'plan_id', types ->> 'status',
+        CASE WHEN types ->> 'trial_end_date' <> 'timestamp with time zone' THEN 'AT TIME ZONE ''UTC''' END, types ->> 'trial_end_date',
+        CASE WHEN types ->> 'trial_end_date' = 'timestamp with time zone' THEN 'AT TIME ZONE ''UTC''' END)
+       INTO stored USING p_user_id, plan, p_is_active, p_status, p_trial_end_date;
+    RETURN stored;
+END
+$function$;
+COMMENT ON FUNCTION @extschema@.set_user_plan(uuid, text, boolean, text, timestamptz) IS
+'Sets the plan of a user, in one atomic step; inserts the row of user_plans if there is none. '
+'A NULL p_plan_id is the plan free. p_is_active and p_status describe the subscription; only active and trialing allow anything on a paid plan. p_trial_end_date is when the trial of a user on the plan free ends, NULL means never. Returns what is stored: {"user_id", "plan_id", "is_active", "status", "trial_end_date"}. Errors: 22004 for a NULL user, 22023 for a plan that is not in plan_limits (the hint lists those that are), 0A000 if user_plans is a view, 42P01 if a table is missing.';
+
+-- Who may execute what. A function that is not listed is for the owner of the extension.
+
+INSERT INTO feature_usage_internal.function_grants (function_name, role_name)
+VALUES
+    ('check_feature_limit', 'service_role'),
+    ('check_feature_limit', 'authenticated'),
+    ('get_user_limits', 'service_role'),
+    ('get_user_limits', 'authenticated'),
+    ('increment_voice_seconds', 'service_role'),
+    ('increment_insights_count', 'service_role'),
+    ('increment_therai_calls', 'service_role'),
+    ('increment_chat_messages', 'service_role'),
+    ('increment_images_generated', 'service_role'),
+    ('increment_feature_usage', 'service_role'),
+    ('consume_feature', 'service_role'),
+    ('reserve_feature', 'service_role'),
+    ('commit_reservation', 'service_role'),
+    ('release_reservation', 'service_role'),
+    ('expire_reservations', 'service_role'),
+    ('record_usage', 'service_role'),
+    ('prune_feature_usage', 'service_role'),
+    ('set_user_plan', 'service_role');
+
+CREATE  FUNCTION "check_feature_limit"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_requested_amount" INT DEFAULT 1, /* Option < i32 > */
+	"p_period" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS jsonb /* Jsonb < Answer > */
+STABLE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'check_feature_limit_wrapper';
+
+CREATE  FUNCTION "commit_reservation"(
+	"p_reservation_id" uuid, /* Option < Uuid > */
+	"p_actual" INT DEFAULT NULL, /* Option < i32 > */
+	"p_user_id" uuid DEFAULT NULL /* Option < Uuid > */
+) RETURNS jsonb /* Jsonb < Settled > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'commit_reservation_wrapper';
+
+CREATE  FUNCTION "consume_feature"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_amount" INT DEFAULT 1, /* Option < i32 > */
+	"p_idempotency_key" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS jsonb /* Jsonb < Outcome > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'consume_feature_wrapper';
+
+CREATE  FUNCTION "expire_reservations"(
+	"p_limit" INT DEFAULT 1000 /* Option < i32 > */
+) RETURNS INT /* i32 */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'expire_reservations_wrapper';
+
+CREATE  FUNCTION "get_user_limits"(
+	"p_user_id" uuid /* Option < Uuid > */
+) RETURNS jsonb /* Jsonb < Summary > */
+STABLE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'get_user_limits_wrapper';
+
+CREATE  FUNCTION "increment_chat_messages"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_count" INT, /* Option < i32 > */
+	"p_period" TEXT /* Option < & str > */
+) RETURNS void
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'increment_chat_messages_wrapper';
+
+CREATE  FUNCTION "increment_feature_usage"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_amount" INT, /* Option < i32 > */
+	"p_period" TEXT /* Option < & str > */
+) RETURNS void
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'increment_feature_usage_wrapper';
+
+CREATE  FUNCTION "increment_images_generated"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_count" INT, /* Option < i32 > */
+	"p_period" TEXT /* Option < & str > */
+) RETURNS void
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'increment_images_generated_wrapper';
+
+CREATE  FUNCTION "increment_insights_count"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_count" INT, /* Option < i32 > */
+	"p_period" TEXT /* Option < & str > */
+) RETURNS void
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'increment_insights_count_wrapper';
+
+CREATE  FUNCTION "increment_therai_calls"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_calls" INT, /* Option < i32 > */
+	"p_period" TEXT /* Option < & str > */
+) RETURNS void
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'increment_therai_calls_wrapper';
+
+CREATE  FUNCTION "increment_voice_seconds"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_seconds" INT, /* Option < i32 > */
+	"p_period" TEXT /* Option < & str > */
+) RETURNS void
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'increment_voice_seconds_wrapper';
+
+CREATE  FUNCTION "record_usage"(
+	"p_events" jsonb /* Option < JsonbText > */
+) RETURNS INT /* i32 */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'record_usage_wrapper';
+
+CREATE  FUNCTION "release_reservation"(
+	"p_reservation_id" uuid, /* Option < Uuid > */
+	"p_user_id" uuid DEFAULT NULL /* Option < Uuid > */
+) RETURNS jsonb /* Jsonb < Settled > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'release_reservation_wrapper';
+
+CREATE  FUNCTION "reserve_feature"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_amount" INT DEFAULT 1, /* Option < i32 > */
+	"p_ttl" interval DEFAULT '5 minutes', /* Option < Interval > */
+	"p_idempotency_key" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS jsonb /* Jsonb < Outcome > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'reserve_feature_wrapper';
+
+CREATE FUNCTION "usage_features_changed"()
+	RETURNS TRIGGER
+	LANGUAGE c
+	AS 'MODULE_PATHNAME', 'usage_features_changed_wrapper';
+
+-- What \df+ says of the functions in Rust, and what Supabase's API docs show: a first sentence of at
+-- most 100 characters, then arguments, result and errors.
+
+COMMENT ON FUNCTION @extschema@.increment_voice_seconds(uuid, integer, text) IS
+'Adds p_seconds seconds of voice to the usage of a user in the month p_period (YYYY-MM). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_insights_count(uuid, integer, text) IS
+'Adds p_count insights to the usage of a user in the month p_period (YYYY-MM). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_therai_calls(uuid, integer, text) IS
+'Adds p_calls @therai calls to the usage of a user on the day p_period (YYYY-MM-DD). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_chat_messages(uuid, integer, text) IS
+'Adds p_count chat messages to the usage of a user on the day p_period (YYYY-MM-DD). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_images_generated(uuid, integer, text) IS
+'Adds p_count images to the usage of a user on the day p_period (YYYY-MM-DD). '
+'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, text) IS
+'Adds p_amount to the usage of any registered feature, as the increment of that feature does. '
+'Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
+COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
+'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
+'p_period is a period key of the feature; NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
+COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
+'Returns the limits of a user''s plan and the usage of every feature in its current period. '
+'Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
+COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text) IS
+'Checks the limit and counts p_amount, in one atomic step: never more than the limit is admitted. '
+'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
+COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text) IS
+'Counts p_amount as consume_feature() does, for work that is slow or may fail. '
+'Result: that of consume_feature(), with reservation_id, expires_at, and reserved: how much of current_usage is reserved. If it is neither committed nor released within p_ttl (1 second to 24 hours), its amount is given back. Errors: those of consume_feature(), 22004 for a NULL p_ttl, 22023 for one out of range.';
+COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
+'Gives back the amounts of at most p_limit expired reservations, and returns their number. '
+'For a scheduler: a user''s expired reservations are given back on their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
+COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
+'Counts a batch of events that have happened, whatever the limits; all or nothing. '
+'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
+
+-- The two that settle a reservation.
+COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
+'Ends a reservation after success, and counts p_actual; by default, what was reserved. '
+'If p_actual is less than reserved, the rest is given back; if it is more, all of it is counted and the next call is denied. It counts in the period of the reservation, even if that is over, or the reservation has expired ("late": true). The same commit again returns the same answer, a different one "committed": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, 22023 for a negative amount, P0002 for an unknown reservation.';
+COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
+'Ends a reservation after failure, and gives its whole amount back. '
+'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
+
+COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
+'Trigger function of usage_features: makes every session read the registry again.';
+
+-- The end of CREATE EXTENSION: the first setup.
+--
+-- The script of a trusted extension runs as a superuser, whoever installs it, and tables that exist
+-- may run code of their owners: triggers, CHECK constraints, defaults, indexes. Therefore a
+-- superuser only creates what is new; then the setup runs with the rights of the installer; after
+-- that, when code of the installer may have run, the superuser only detaches: it calls no function,
+-- reads no table and trusts no name that the installer could have changed meanwhile.
+
+DO $install$
+DECLARE
+    owner constant text := (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(extowner))
+                              FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
+    tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
+                                    'feature_reservations', 'feature_idempotency_keys', 'usage_features'];
+    part record;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM feature_usage_internal.ensure_member_grants();
+
+    -- A restore turns row_security off, and brings the tables itself, right after this.
+    IF current_setting('row_security') = 'off' THEN
+        RETURN;
+    END IF;
+
+    -- The installer may lack the right to create tables in this schema.
+    FOR part IN SELECT unnest(tables) AS name LOOP
+        IF to_regclass('@extschema@.' || part.name) IS NULL THEN
+            -- Fails if somebody has made one meanwhile: what follows is only for a table of ours.
+            PERFORM feature_usage_internal.create_table(part.name);
+            EXECUTE 'ALTER TABLE @extschema@.' || part.name || ' OWNER TO ' || owner;
+        END IF;
+    END LOOP;
+
+    CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
+        LANGUAGE sql SECURITY DEFINER SET search_path = ''
+        AS 'SELECT feature_usage_internal.setup()';
+    EXECUTE 'ALTER FUNCTION feature_usage_internal.setup_as_owner() OWNER TO ' || owner;
+    PERFORM feature_usage_internal.setup_as_owner();
+
+    -- From here on, nothing of the installer's is trusted.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    DROP FUNCTION feature_usage_internal.setup_as_owner();
+
+    -- The tables, and the increments of user-defined features (the only functions in SQL with these
+    -- arguments), are the app's and outlive the extension. What was there before joins and leaves as
+    -- well: Postgres records the grants that a script makes as the extension's own, even on objects
+    -- that are not members, and a dump leaves out what is recorded. Leaving deletes the record.
+    FOR part IN
+        SELECT object.identity, object.is_member
+          FROM (SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+                                      WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END || ' ' || c.oid::regclass AS identity,
+                       EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') AS is_member
+                  FROM pg_class AS c
+                 WHERE c.relnamespace = '@extschema@'::regnamespace
+                   AND c.relname = ANY (tables)
+                 UNION ALL
+                SELECT 'FUNCTION ' || p.oid::regprocedure,
+                       EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+                  FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+                 WHERE p.pronamespace = '@extschema@'::regnamespace
+                   AND l.lanname = 'sql' AND p.proname LIKE 'increment\_%'
+                   AND p.proargtypes::text = array_to_string(ARRAY['uuid'::regtype, 'int4'::regtype, 'text'::regtype]::oid[], ' ')
+               ) AS object
+    LOOP
+        IF NOT part.is_member THEN
+            EXECUTE 'ALTER EXTENSION feature_usage ADD ' || part.identity;
+        END IF;
+        EXECUTE 'ALTER EXTENSION feature_usage DROP ' || part.identity;
+    END LOOP;
+END
+$install$;

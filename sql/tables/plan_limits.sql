@@ -1,0 +1,54 @@
+-- plan_limits: the plans and their limits.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('plan_limits', 3, '{plan_id}', true, false,
+        'The plans: how much of each feature a plan allows per period, and what else it includes.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('plan_limits', 1, 'plan_id', 'text NOT NULL', '{text,character varying}',
+     'The plan, as user_plans names it.'),
+    ('plan_limits', 2, 'plan_name', 'text', NULL,
+     'The plan, as people name it.'),
+    ('plan_limits', 4, 'has_together_mode', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has together mode.'),
+    ('plan_limits', 5, 'has_voice_mode', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has voice mode.'),
+    ('plan_limits', 6, 'has_image_generation', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has image generation.'),
+    ('plan_limits', 7, 'has_priority_support', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has priority support.'),
+    ('plan_limits', 8, 'has_early_access', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether the plan has early access.'),
+    ('plan_limits', 9, 'is_active', 'boolean NOT NULL DEFAULT true', '{boolean}',
+     'Whether the plan can be used; its users are denied otherwise.'),
+    ('plan_limits', 10, 'display_order', 'integer NOT NULL DEFAULT 0', NULL,
+     'Where a price list shows the plan.'),
+    ('plan_limits', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the plan was created.'),
+    ('plan_limits', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the plan was last changed.');
+
+-- A limit you have not set is 0: the feature is blocked on that plan.
+INSERT INTO feature_usage_internal.feature_columns
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+VALUES ('plan_limits', 3, 'limit_column', 'integer DEFAULT 0', 'bigint DEFAULT 0', '{integer,bigint,smallint}',
+        'How much of feature %1$s the plan allows per %2$s. NULL means unlimited, 0 blocks it.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('plan_limits', 'plan_limits_readable_rows', 'SELECT', 'public', 'is_active', false,
+     'Lets everybody with SELECT on the table read these rows.'),
+    ('plan_limits', 'plan_limits_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('plan_limits', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('plan_limits', 'authenticated', '{SELECT}'),
+    ('plan_limits', 'anon', '{SELECT}');
+
+INSERT INTO feature_usage_internal.rows (table_name, is_for_new_table, content)
+VALUES ('plan_limits', true,
+        '{"plan_id": "free", "plan_name": "Free", "image_generation_daily_limit": 3, "chat_messages_daily_limit": 3,
+          "therai_calls_limit": 3, "voice_seconds_limit": 120, "insights_limit": 0}');

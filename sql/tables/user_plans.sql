@@ -1,0 +1,31 @@
+-- user_plans: who has which plan. May be a view over an existing table.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('user_plans', 2, '{user_id}', true, true,
+        'Which user has which plan. A user without a row has the plan free. May be a view.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, description)
+VALUES
+    ('user_plans', 1, 'user_id', 'uuid NOT NULL', '{uuid}', false,
+     'The user whose plan this is.'),
+    ('user_plans', 2, 'plan_id', 'text', NULL, true,
+     'The plan. NULL is the plan free.'),
+    ('user_plans', 3, 'is_active', 'boolean', '{boolean}', true,
+     'Whether the subscription is active. NULL means no.'),
+    ('user_plans', 4, 'status', 'text', NULL, true,
+     'The state of the subscription. Only active and trialing allow anything.'),
+    ('user_plans', 5, 'trial_end_date', 'timestamptz',
+     '{timestamp with time zone,timestamp without time zone,date}', false,
+     'When the trial of a user on the plan free ends. NULL means never.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('user_plans', 'user_plans_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('user_plans', 'user_plans_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('user_plans', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('user_plans', 'authenticated', '{SELECT}');
