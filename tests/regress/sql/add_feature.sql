@@ -45,7 +45,9 @@ SELECT increment_exports(:user, 1, '2025-02');
 \echo :LAST_ERROR_SQLSTATE
 SELECT increment_exports(NULL, 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
-SELECT increment_exports(:user, 2147483647, '2025-02-10');
+-- A custom counter is a bigint.
+UPDATE feature_usage SET exports = 9223372036854775807 WHERE period = '2025-02-10';
+SELECT increment_exports(:user, 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM test.without_comment;
 
