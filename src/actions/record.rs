@@ -86,11 +86,7 @@ pub fn record(text: &str) -> i32 {
     fresh.len() as i32
 }
 
-fn know<'a>(
-    registry: &Rc<Registry>,
-    index: usize,
-    event: &'a Event,
-) -> Result<Known<'a>, String> {
+fn know<'a>(registry: &Rc<Registry>, index: usize, event: &'a Event) -> Result<Known<'a>, String> {
     let feature_type = &event.feature_type;
     let is_meant = |registered: &Rc<Registered>| registered.feature.feature_type == *feature_type;
     let feature = registry.features.iter().position(is_meant);
@@ -144,8 +140,7 @@ fn store_keys<'a>(
     let mut wanted: BTreeSet<KeyName> = keyed.keys().cloned().collect();
     for _ in 0..ATTEMPTS {
         let (user_ids, names): (Vec<Uuid>, Vec<String>) = wanted.iter().cloned().unzip();
-        let keys =
-            Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
+        let keys = Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
         let used = keys.read();
         for (user_id, key, arguments) in &used {
             let name = (*user_id, key.clone());
@@ -163,8 +158,7 @@ fn store_keys<'a>(
         }
         let (user_ids, names): (Vec<Uuid>, Vec<String>) = wanted.iter().cloned().unzip();
         let arguments: Vec<String> = wanted.iter().map(|name| keyed[name].to_string()).collect();
-        let keys =
-            Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
+        let keys = Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
         for name in keys.insert(&arguments) {
             wanted.remove(&name);
         }

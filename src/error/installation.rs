@@ -43,9 +43,7 @@ impl Report for InstallationError<'_> {
             Self::Rewritten => "a rule has replaced a statement of feature_usage".to_owned(),
             Self::Distributed { table } => format!("table {table} is distributed by Citus"),
             Self::AmbiguousPlan { user_id } => {
-                format!(
-                    "user {user_id} has more than one plan, or more than one count of a period"
-                )
+                format!("user {user_id} has more than one plan, or more than one count of a period")
             }
             Self::NotPrepared { code } => format!("SPI refused a statement (code {code})"),
         }

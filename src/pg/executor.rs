@@ -191,4 +191,3 @@ unsafe fn parameters(arguments: &[Argument]) -> pg_sys::ParamListInfo {
         list
     }
 }
-

@@ -28,9 +28,8 @@ pub fn with_counter(counter: &Counter) -> (Entitlement, Option<Counted>) {
         let has_row = row.get::<bool>(7).is_some();
         (entitlement(row), has_row.then(|| Counted::read(row, 6)))
     };
-    let rows = counter
-        .registry
-        .on_tables(|| statement.rows(&counter.arguments(), Snapshot::Caller, read));
+    let rows =
+        counter.registry.on_tables(|| statement.rows(&counter.arguments(), Snapshot::Caller, read));
     at_most_one(rows, counter.user_id).unwrap_or_default()
 }
 

@@ -79,9 +79,9 @@ impl Keys<'_> {
         let insert = &self.registry.statements.keys.insert_many;
         let [operation, user_ids, keys] = self.arguments();
         let rows = [operation, user_ids, keys, Argument::Texts(arguments)];
-        let inserted = self.registry.on_tables(|| {
-            insert.rows(&rows, Snapshot::Command, |row| row.get(0).zip(row.get(1)))
-        });
+        let inserted = self
+            .registry
+            .on_tables(|| insert.rows(&rows, Snapshot::Command, |row| row.get(0).zip(row.get(1))));
         inserted.into_iter().flatten().collect()
     }
 

@@ -193,9 +193,9 @@ pub fn held(counter: &Counter, row: &Counted, snapshot: Snapshot) -> Held {
     if !row.has_reservations {
         return Held::default();
     }
-    let own = open_of(&counter.registry, counter.user_id, snapshot).into_iter().filter(|open| {
-        counter.is_of(&open.feature_type, &open.period) && open.is_counted_in(row)
-    });
+    let own = open_of(&counter.registry, counter.user_id, snapshot)
+        .into_iter()
+        .filter(|open| counter.is_of(&open.feature_type, &open.period) && open.is_counted_in(row));
     own.fold(Held::default(), |held, open| Open::add_to(held, &open))
 }
 

@@ -35,11 +35,8 @@ pub fn read(
         return (None, vec![0; registry.features.len()]);
     };
     let has_reservations = counters.iter().any(|row| row.has_reservations);
-    let open = if has_reservations {
-        open_of(registry, user_id, Snapshot::Caller)
-    } else {
-        Vec::new()
-    };
+    let open =
+        if has_reservations { open_of(registry, user_id, Snapshot::Caller) } else { Vec::new() };
     let usage = registry.features.iter().zip(&counters).map(|(registered, row)| {
         let feature = &registered.feature;
         let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
@@ -67,9 +64,8 @@ fn plan(registry: &Registry, row: &Row) -> Option<Plan> {
     let limit = |place: usize| row.integer(first + 2 * place);
     let flags = &registry.statements.summary.columns.flags;
     let first_flag = first + 2 * registry.features.len();
-    let flag = |(place, name): (usize, &String)| {
-        (name.clone(), row.get(first_flag + place) == Some(true))
-    };
+    let flag =
+        |(place, name): (usize, &String)| (name.clone(), row.get(first_flag + place) == Some(true));
     Some(Plan {
         plan_id: row.get(0),
         plan_name: row.get(1),

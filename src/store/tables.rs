@@ -144,7 +144,8 @@ impl Tables {
 
     /// The names of the boolean columns of a table.
     pub fn flags(&self, table: &str) -> Vec<&str> {
-        let is_flag = |column: &&Column| column.table == table && column.type_oid == pg_sys::BOOLOID;
+        let is_flag =
+            |column: &&Column| column.table == table && column.type_oid == pg_sys::BOOLOID;
         self.columns.iter().filter(is_flag).map(|column| column.name.as_str()).collect()
     }
 }
@@ -259,4 +260,3 @@ fn references(schema: Oid) -> Vec<Reference> {
         })
     })
 }
-

@@ -95,7 +95,8 @@ impl CounterStatements {
             "INSERT INTO {schema}.feature_usage (user_id, period) VALUES ($1, $2)
                  ON CONFLICT (user_id, period) DO NOTHING"
         );
-        let rows = "ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS e (user_id, period)";
+        let rows =
+            "ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS e (user_id, period)";
         let same = "fu.user_id OPERATOR(pg_catalog.=) e.user_id
                     AND fu.period OPERATOR(pg_catalog.=) e.period";
         let insert_many = format!(
@@ -141,7 +142,9 @@ fn add_many(schema: &str, features: &[&Feature]) -> Rc<Statement> {
     let arrays = of_each(&|index, _, _| format!(", pg_catalog.unnest(${})", index + 3), "");
     let columns = of_each(&|_, column, _| format!(", {column}"), "");
     let sums = of_each(
-        &|_, column, _| format!(", {column} = fu.{column} OPERATOR(pg_catalog.+) excluded.{column}"),
+        &|_, column, _| {
+            format!(", {column} = fu.{column} OPERATOR(pg_catalog.+) excluded.{column}")
+        },
         "",
     );
     let have_room = of_each(

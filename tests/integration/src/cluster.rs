@@ -55,11 +55,6 @@ impl Cluster {
         }
     }
 
-    /// Stops the server and starts it again, with settings that need that.
-    pub fn restart(&self) {
-        server(&["restart", &self.name], None);
-    }
-
     /// A database that exists already.
     pub fn existing(&self, name: &str) -> Database {
         Database { name: name.to_owned(), socket: self.socket.clone(), port: self.port }

@@ -24,7 +24,8 @@ fn a_deletion_and_calls_for_the_same_user_do_not_deadlock() {
     let cluster = Cluster::create("it_deleted_users");
     let database = cluster.empty_database("deleted_users");
     database.execute(USERS);
-    database.execute("CREATE EXTENSION feature_usage; UPDATE plan_limits SET insights_limit = NULL");
+    database
+        .execute("CREATE EXTENSION feature_usage; UPDATE plan_limits SET insights_limit = NULL");
     let mut sessions: Vec<Client> = (0..=CALLS.len()).map(|_| database.connect()).collect();
     let mut owner = database.connect();
     let (mut deleted, mut counted, mut refused) = (0, 0, 0);
@@ -54,7 +55,8 @@ fn a_deletion_and_calls_for_the_same_user_do_not_deadlock() {
     }
     println!("{deleted} deletions, {counted} calls counted, {refused} refused");
     assert_eq!(deleted, ROUNDS);
-    let left = "SELECT (SELECT count(*) FROM feature_usage) + (SELECT count(*) FROM feature_reservations)
+    let left =
+        "SELECT (SELECT count(*) FROM feature_usage) + (SELECT count(*) FROM feature_reservations)
                      + (SELECT count(*) FROM feature_idempotency_keys)";
     assert_eq!(owner.query_one(left, &[]).expect("counts").get::<_, i64>(0), 0);
 }

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use integration::{Cluster, Database, FEATURES, check, increment, limits, poll, refusal, user};
+use integration::{
+    Cluster, Database, FEATURES, Settings, check, increment, limits, poll, refusal, user,
+};
 use postgres::Client;
 
 const DAY: &str = "2024-01-31";
@@ -11,10 +13,8 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_registr
 
 /// One that can publish changes.
 static LOGICAL: LazyLock<Cluster> = LazyLock::new(|| {
-    let cluster = Cluster::create("it_logical");
-    cluster.existing("postgres").execute("ALTER SYSTEM SET wal_level = logical");
-    cluster.restart();
-    cluster
+    let settings = Settings { options: "-c wal_level=logical", ..Settings::default() };
+    Cluster::create_with("it_logical", settings)
 });
 
 /// A session that has its copy of the registry, and its kept plans.
