@@ -43,7 +43,7 @@ COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
 'Ends a reservation after success, and counts p_actual; by default, what was reserved. '
 'If p_actual is less than reserved, the rest is given back; if it is more, all of it is counted and the next call is denied. It counts in the period of the reservation, even if that is over, or the reservation has expired ("late": true). The same commit again returns the same answer, a different one "committed": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, 22023 for a negative amount, P0002 for an unknown reservation.';
 COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
-'Ends a reservation after failure, and gives its whole amount back. '
+'Ends a reservation after failure, and takes its whole amount off the count again. '
 'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
 
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS

@@ -85,6 +85,7 @@ const others: Record<string, Call> = {
     client.rpc("release_reservation", { p_reservation_id: crypto.randomUUID() }),
   expire_reservations: (client) => client.rpc("expire_reservations", { p_limit: 10 }),
   prune_feature_usage: (client) => client.rpc("prune_feature_usage", { p_older_than: "30 days" }),
+  set_user_plan: (client, p_user_id) => client.rpc("set_user_plan", { p_user_id, p_plan_id: "free" }),
 };
 
 const ownersOnly: Record<string, Call> = {

@@ -35,6 +35,7 @@ export type Database = {
         Row: {
           "actual": number | null;
           "amount": number;
+          "counter_id": string | null;
           "created_at": string;
           "expires_at": string;
           "feature_type": string;
@@ -49,6 +50,7 @@ export type Database = {
         Insert: {
           "actual"?: number | null;
           "amount": number;
+          "counter_id"?: string | null;
           "created_at"?: string;
           "expires_at": string;
           "feature_type": string;
@@ -62,6 +64,7 @@ export type Database = {
         Update: {
           "actual"?: number | null;
           "amount"?: number;
+          "counter_id"?: string | null;
           "created_at"?: string;
           "expires_at"?: string;
           "feature_type"?: string;
@@ -295,58 +298,6 @@ export type Database = {
         Returns: boolean;
       };
       "feature_usage_setup": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_column": {
-        Args: {
-          "p_column": string;
-          "p_definition": string;
-          "p_description": string;
-          "p_table": unknown;
-          "p_types": string;
-        };
-        Returns: undefined;
-      };
-      "feature_usage_setup_counter": {
-        Args: { "p_column": string; "p_description": string };
-        Returns: undefined;
-      };
-      "feature_usage_setup_feature_idempotency_keys": {
-        Args: Record<PropertyKey, never>;
-        Returns: undefined;
-      };
-      "feature_usage_setup_feature_reservations": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_feature_usage": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_features": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_function_rights": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_increments": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_index": {
-        Args: { "p_definition": string; "p_name": string; "p_table": unknown };
-        Returns: undefined;
-      };
-      "feature_usage_setup_key": {
-        Args: { "p_columns": (string)[]; "p_table": unknown };
-        Returns: undefined;
-      };
-      "feature_usage_setup_notes": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_overloads": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_parts": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_plan_limits": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_policy": {
-        Args: {
-          "p_command": string;
-          "p_condition": string;
-          "p_description": string;
-          "p_name": string;
-          "p_role": string;
-          "p_table": unknown;
-        };
-        Returns: undefined;
-      };
-      "feature_usage_setup_schema_rights": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_table": { Args: { "p_description": string; "p_name": string }; Returns: unknown };
-      "feature_usage_setup_table_rights": { Args: { "p_tables": (string)[] }; Returns: undefined };
-      "feature_usage_setup_trusts": { Args: { "p_owner": unknown }; Returns: boolean };
-      "feature_usage_setup_user_plans": { Args: Record<PropertyKey, never>; Returns: undefined };
-      "feature_usage_setup_user_reference": { Args: { "p_table": unknown }; Returns: undefined };
       "get_user_limits": { Args: { "p_user_id": string }; Returns: Json };
       "increment_chat_messages": {
         Args: { "p_count": number; "p_period": string; "p_user_id": string };
@@ -387,6 +338,16 @@ export type Database = {
           "p_ttl"?: string;
           "p_user_id": string;
         };
+      "set_user_plan": {
+        Args: {
+          "p_is_active"?: boolean;
+          "p_plan_id": string;
+          "p_status"?: string;
+          "p_trial_end_date"?: string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
         Returns: Json;
       };
     };

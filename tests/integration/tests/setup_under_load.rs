@@ -50,6 +50,7 @@ struct Session<'a> {
     is_owner: bool,
     random: Random,
     slowest: Slowest,
+    /// The kind of call, and what Postgres said.
     errors: Vec<String>,
     /// How many images were counted on [`DAY`].
     counted: i64,
@@ -100,13 +101,11 @@ fn expect_no_error(database: &Database) {
         }
     }
     println!("{}: the slowest call of each kind: {slowest:?}", database.name);
-    let errors: Vec<_> = sessions.iter().flat_map(|session| &session.errors).collect();
-    assert!(
-        errors.is_empty(),
-        "{} errors, such as {:#?}",
-        errors.len(),
-        &errors[..errors.len().min(5)]
-    );
+    let mut errors = BTreeMap::<&String, u64>::new();
+    for error in sessions.iter().flat_map(|session| &session.errors) {
+        *errors.entry(error).or_default() += 1;
+    }
+    assert!(errors.is_empty(), "{errors:#?}");
     let counted: i64 = sessions.iter().map(|session| session.counted).sum();
     let sum = "SELECT sum(images_generated) FROM feature_usage WHERE period = $1";
     let row = database.connect().query_one(sum, &[&DAY]).expect("a sum");
@@ -207,7 +206,10 @@ impl Session<'_> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
-                let said = error.as_db_error().map(|error| format!("{error:?}"));
+                let said = error.as_db_error().map(|error| {
+                    let detail = error.detail().unwrap_or_default();
+                    format!("{} {} {detail}", error.code().code(), error.message())
+                });
                 self.errors.push(format!("{kind}: {}", said.unwrap_or_else(|| error.to_string())));
                 None
             }

@@ -64,11 +64,17 @@ SELECT record_usage('[]');
 SELECT feature_usage_setup();
 DROP EXTENSION feature_usage;
 RESET ROLE;
+-- Default privileges of the role that runs the script, everywhere and not only in one schema.
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO regress_stranger;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO regress_stranger;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO regress_stranger;
 -- Functions that a superuser owns and that run with their caller's rights escalate nothing.
 SET ROLE regress_installer;
 CREATE EXTENSION feature_usage;
 RESET ROLE;
 SELECT f.name FROM test.functions AS f JOIN pg_proc AS p USING (oid) WHERE p.prosecdef;
+SELECT * FROM test.internal_rights WHERE role = 'regress_stranger';
+SELECT DISTINCT rights FROM test.function_rights WHERE role = 'regress_stranger';
 SELECT * FROM test.without_comment;
 \c :home
 DROP DATABASE feature_usage_rights;
