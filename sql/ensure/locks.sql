@@ -62,10 +62,9 @@ BEGIN
         WITH locks AS MATERIALIZED (SELECT * FROM feature_usage_internal.needed_locks())
         SELECT relation, lock_order, mode FROM locks
          UNION
-        -- Nobody may hold a row of feature_usage and wait for a table that is locked after it.
+        -- Every call locks feature_usage first: whoever has it exclusively waits for no call.
         SELECT r.relation, r.lock_order, 'ACCESS EXCLUSIVE' FROM feature_usage_internal.relations() AS r
          WHERE r.name = 'feature_usage' AND EXISTS (SELECT FROM locks WHERE mode = 'ACCESS EXCLUSIVE')
-           AND feature_usage_internal.lacks_reservation_flags()
          ORDER BY lock_order, mode
     LOOP
         EXECUTE format('LOCK TABLE %s IN %s MODE', needed.relation, needed.mode);

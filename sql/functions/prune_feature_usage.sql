@@ -41,10 +41,8 @@ BEGIN
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
 
-    -- Everybody locks the tables in this order.
-    IF p_periods_older_than IS NOT NULL THEN
-        LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
-    END IF;
+    -- Everybody locks feature_usage first.
+    LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
 

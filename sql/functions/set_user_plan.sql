@@ -24,7 +24,10 @@ BEGIN
             USING ERRCODE = 'feature_not_supported', HINT = 'Write to the table that the view user_plans reads.';
     END IF;
 
-    -- Everybody locks the tables in this order: user_plans, then plan_limits.
+    -- Everybody locks feature_usage first, then user_plans, then plan_limits.
+    IF to_regclass('@extschema@.feature_usage') IS NOT NULL THEN
+        LOCK TABLE @extschema@.feature_usage IN ACCESS SHARE MODE;
+    END IF;
     LOCK TABLE @extschema@.user_plans IN ROW EXCLUSIVE MODE;
     SELECT array_agg(pl.plan_id::text ORDER BY pl.plan_id::text COLLATE "C") INTO known FROM @extschema@.plan_limits AS pl;
     IF (plan = ANY (known)) IS NOT TRUE THEN

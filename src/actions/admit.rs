@@ -13,6 +13,7 @@ use super::subject::Subject;
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
+use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counted;
 use crate::store::{entitlement, registry, reservations, users};
 
@@ -70,8 +71,7 @@ fn admit(
     let request =
         key.map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
     if request.is_some() {
-        // The key's table is not the first in the order of locks.
-        registry.tables.lock();
+        registry.tables.lock_first();
     }
     let replay = || {
         let mismatch = || purpose.finish(subject.denied(Denial::IdempotencyMismatch), 0);
@@ -107,7 +107,7 @@ fn admit(
             return answer.into();
         }
     }
-    if subject.counter.exists() {
+    if subject.counter.count(Snapshot::Latest).is_some() {
         CountingError::Contention.raise();
     }
     CountingError::Suppressed { feature: subject.counter.feature() }.raise();

@@ -28,7 +28,7 @@ pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
 /// are in use are skipped: their users give back themselves, or the next call does.
 pub fn of_any(limit: i32) -> i32 {
     let registry = registry::current();
-    registry.tables.lock();
+    registry.tables.lock_first();
     // In the order of the key, as everybody does who locks more than one.
     let counters: BTreeSet<_> = reservations::past_of_any(&registry, limit).into_iter().collect();
     let mut number = 0;
@@ -55,7 +55,7 @@ fn of_counter(
         return reservations::mark_expired_of(registry, names, None, limit).number;
     };
     let Some(row) = counter.lock_if_free() else {
-        if counter.exists() {
+        if counter.count(Snapshot::Latest).is_some() {
             return 0;
         }
         // A row that was deleted has nothing to give back.

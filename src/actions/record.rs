@@ -70,8 +70,7 @@ pub fn record(text: &str) -> i32 {
             .unwrap_or_else(|problem| BatchError::InvalidEvent { index, problem }.raise())
     });
     let (known, keyed) = fold_keys(known.collect());
-    // Otherwise the first statement may be about another table than the first in the order.
-    registry.tables.lock();
+    registry.tables.lock_first();
     users::lock(&registry, &users_of(&known));
     let counted = known.iter().filter(|known| known.event.amount > 0);
     let rows = counted.map(Known::row).collect();

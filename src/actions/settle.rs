@@ -17,7 +17,7 @@ use crate::store::{registry, reservations};
 /// Settles a reservation; if a user is given, only one of that user.
 pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> Settled {
     let registry = registry::current();
-    registry.tables.lock();
+    registry.tables.lock_first();
     let locked = Locked::find(&registry, reservation_id, user_id);
     let subject = Subject {
         reservation_id: reservation_id.to_string(),

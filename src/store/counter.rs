@@ -121,11 +121,13 @@ impl Counter {
         self.registry.on_tables(lock).pop()
     }
 
-    /// Whether there is a row by now, locked or not.
-    pub fn exists(&self) -> bool {
-        let exists = &self.registry.statements.counters.exists;
-        let exist = || exists.rows(&self.arguments(), Snapshot::Latest, |_| ());
-        !self.registry.on_tables(exist).is_empty()
+    /// The count, if there is a row in this snapshot, locked or not.
+    pub fn count(&self, snapshot: Snapshot) -> Option<i64> {
+        let count = || {
+            let read = |row: &Row| row.integer(0).unwrap_or(0);
+            self.statements().count.rows(&self.arguments(), snapshot, read)
+        };
+        self.registry.on_tables(count).pop()
     }
 
     /// Inserts the row unless it exists.

@@ -13,8 +13,8 @@ use crate::pg::snapshot::Snapshot;
 use crate::pg::statement::Statement;
 use crate::pg::table::{self, Use};
 
-/// The tables in the order in which everybody locks them, so that nobody waits in a circle: callers
-/// and whoever changes the tables.
+/// Our tables. Every call locks the first one before the others, and so does whoever changes any of
+/// them: so they wait for one another there, and never in a circle.
 pub const TABLES: [&str; 6] = [
     "feature_usage",
     "user_plans",
@@ -76,9 +76,7 @@ impl Tables {
         refuse_distributed(&found);
         let oid = |name| found.iter().find(|table| table.name == name).map(|table| table.oid);
         let oids = TABLES.map(|name| oid(name).unwrap_or(Oid::INVALID));
-        for oid in oids.into_iter().filter(|oid| *oid != Oid::INVALID) {
-            table::lock(oid, Use::Read);
-        }
+        lock_first(oids, Use::Read);
         Self {
             schema: quote_identifier(schema),
             oids,
@@ -95,17 +93,9 @@ impl Tables {
         (!self.oids.contains(&Oid::INVALID)).then_some(watched)
     }
 
-    /// Locks the tables that a call may use, in the common order. For calls whose first statement
-    /// is not about `feature_usage`.
-    pub fn lock(&self) {
-        for (name, oid) in TABLES.iter().zip(self.oids) {
-            match *name {
-                _ if oid == Oid::INVALID => {}
-                "user_plans" | "plan_limits" => table::lock(oid, Use::Read),
-                "usage_features" => {}
-                _ => table::lock(oid, Use::Write),
-            }
-        }
+    /// Locks the first table. For calls whose first statement is about another one.
+    pub fn lock_first(&self) {
+        lock_first(self.oids, Use::Write);
     }
 
     /// Whether the feature has its counter column.
@@ -147,6 +137,12 @@ impl Tables {
         let is_flag =
             |column: &&Column| column.table == table && column.type_oid == pg_sys::BOOLOID;
         self.columns.iter().filter(is_flag).map(|column| column.name.as_str()).collect()
+    }
+}
+
+fn lock_first([first, ..]: [Oid; TABLES.len()], usage: Use) {
+    if first != Oid::INVALID {
+        table::lock(first, usage);
     }
 }
 

@@ -13,6 +13,8 @@ const ROW: &str = "fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(p
 
 /// The statements of one feature's counter. Those of one row take the user and the period key first.
 pub struct FeatureCounterStatements {
+    /// The count.
+    pub count: Rc<Statement>,
     /// Locks the row; returns its count, whether it has reservations, and its id.
     pub lock: Rc<Statement>,
     /// The same, unless another transaction has locked the row.
@@ -35,6 +37,7 @@ impl FeatureCounterStatements {
         let usage = quote_identifier(&feature.usage_column);
         let count = tables.integer("fu", "feature_usage", &feature.usage_column);
         let max = feature.max_count;
+        let read = format!("SELECT {count} FROM {schema}.feature_usage AS fu WHERE {ROW}");
         let lock = format!(
             "SELECT {count}, fu.has_reservations, fu.id FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
         );
@@ -63,6 +66,7 @@ impl FeatureCounterStatements {
                     ({max} OPERATOR(pg_catalog.-) excluded.{usage})"
         );
         Self {
+            count: Statement::kept(read),
             lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),
             add: Statement::kept(add("")),
@@ -76,8 +80,6 @@ impl FeatureCounterStatements {
 
 /// The statements of whole rows.
 pub struct CounterStatements {
-    /// Returns a row if there is one of user `$1` and period `$2`.
-    pub exists: Rc<Statement>,
     /// Inserts the row of user `$1` and period `$2` unless it exists.
     pub insert: Rc<Statement>,
     /// Inserts the rows of users `$1` and periods `$2` that do not exist, in the order of the key.
@@ -90,7 +92,6 @@ pub struct CounterStatements {
 
 impl CounterStatements {
     pub fn new(schema: &str, features: &[&Feature]) -> Self {
-        let exists = format!("SELECT FROM {schema}.feature_usage AS fu WHERE {ROW}");
         let insert = format!(
             "INSERT INTO {schema}.feature_usage (user_id, period) VALUES ($1, $2)
                  ON CONFLICT (user_id, period) DO NOTHING"
@@ -113,7 +114,6 @@ impl CounterStatements {
             in_order("fu")
         );
         Self {
-            exists: Statement::kept(exists),
             insert: Statement::kept(insert),
             insert_many: Statement::kept(insert_many),
             lock_many: Statement::kept(lock_many),
