@@ -1399,10 +1399,9 @@ BEGIN
         WITH locks AS MATERIALIZED (SELECT * FROM feature_usage_internal.needed_locks())
         SELECT relation, lock_order, mode FROM locks
          UNION
-        -- Nobody may hold a row of feature_usage and wait for a table that is locked after it.
+        -- Every call locks feature_usage first: whoever has it exclusively waits for no call.
         SELECT r.relation, r.lock_order, 'ACCESS EXCLUSIVE' FROM feature_usage_internal.relations() AS r
          WHERE r.name = 'feature_usage' AND EXISTS (SELECT FROM locks WHERE mode = 'ACCESS EXCLUSIVE')
-           AND feature_usage_internal.lacks_reservation_flags()
          ORDER BY lock_order, mode
     LOOP
         EXECUTE format('LOCK TABLE %s IN %s MODE', needed.relation, needed.mode);
@@ -1663,10 +1662,8 @@ BEGIN
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
 
-    -- Everybody locks the tables in this order.
-    IF p_periods_older_than IS NOT NULL THEN
-        LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
-    END IF;
+    -- Everybody locks feature_usage first.
+    LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
 
@@ -1720,7 +1717,10 @@ BEGIN
             USING ERRCODE = 'feature_not_supported', HINT = 'Write to the table that the view user_plans reads.';
     END IF;
 
-    -- Everybody locks the tables in this order: user_plans, then plan_limits.
+    -- Everybody locks feature_usage first, then user_plans, then plan_limits.
+    IF to_regclass('@extschema@.feature_usage') IS NOT NULL THEN
+        LOCK TABLE @extschema@.feature_usage IN ACCESS SHARE MODE;
+    END IF;
     LOCK TABLE @extschema@.user_plans IN ROW EXCLUSIVE MODE;
     SELECT array_agg(pl.plan_id::text ORDER BY pl.plan_id::text COLLATE "C") INTO known FROM @extschema@.plan_limits AS pl;
     IF (plan = ANY (known)) IS NOT TRUE THEN
@@ -1957,7 +1957,7 @@ COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
 'Ends a reservation after success, and counts p_actual; by default, what was reserved. '
 'If p_actual is less than reserved, the rest is given back; if it is more, all of it is counted and the next call is denied. It counts in the period of the reservation, even if that is over, or the reservation has expired ("late": true). The same commit again returns the same answer, a different one "committed": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, 22023 for a negative amount, P0002 for an unknown reservation.';
 COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
-'Ends a reservation after failure, and gives its whole amount back. '
+'Ends a reservation after failure, and takes its whole amount off the count again. '
 'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
 
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
