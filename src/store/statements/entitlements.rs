@@ -1,4 +1,4 @@
-//! What a user's plan says of a feature: `user_plans`, or the view of that name, and `plan_limits`.
+//! A user's plan and its limits: `user_plans`, or the view of that name, and `plan_limits`.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use domain::subscription::FREE_PLAN;
 use crate::pg::statement::Statement;
 use crate::store::tables::Tables;
 
-/// Both read nothing from a user without a row: such a user has the free plan.
+/// Both read NULLs for a user without a row: such a user has the free plan.
 pub struct EntitlementStatements {
     /// The subscription of user `$1`, whether the plan is active, and its limit.
     pub read: Rc<Statement>,
@@ -28,7 +28,7 @@ impl EntitlementStatements {
         );
         let plan = plan_of(schema, "$1");
         let read = format!("SELECT {columns} FROM (VALUES (true)) AS call {plan}");
-        // The tables are in the order in which everybody locks them.
+        // The tables are in the common lock order.
         let read_with_counter = format!(
             "SELECT {columns}, {usage}, fu.has_reservations, fu.id
                FROM (VALUES (true)) AS call

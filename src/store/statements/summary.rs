@@ -10,9 +10,9 @@ use super::entitlements::plan_of;
 use crate::pg::statement::Statement;
 use crate::store::tables::Tables;
 
-/// The statement, and in which order it returns its columns.
+/// The statement, and the layout of its result columns.
 pub struct SummaryStatement {
-    /// For user `$1`, with a period key for each kind in `columns.kinds`, from `$2` on.
+    /// For user `$1`, with a period key per kind in `columns.kinds`, from `$2` on.
     pub read: Rc<Statement>,
     pub columns: SummaryColumns,
 }
