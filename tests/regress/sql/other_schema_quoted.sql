@@ -1,4 +1,4 @@
--- A schema's name may need quotes, and may have signs in it that format() and RAISE know.
+-- A schema's name may need quotes, and may contain characters that are special to format() and RAISE.
 \getenv dir PG_ABS_SRCDIR
 \set home :DBNAME
 CREATE DATABASE feature_usage_quoted;

@@ -18,7 +18,7 @@ SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'gold');
 SELECT set_user_plan('ffffffff-ffff-ffff-ffff-ffffffffffff', 'pro');
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
--- Members of service_role do not bypass row-level security; the policy lets them in.
+-- Members of service_role do not inherit BYPASSRLS; a policy grants them access.
 CREATE ROLE regress_webhook;
 GRANT service_role TO regress_webhook;
 SET ROLE regress_webhook;
