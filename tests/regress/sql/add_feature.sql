@@ -1,11 +1,7 @@
 -- add_feature: one call adds a user-defined feature.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_add;
-\c feature_usage_add
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_add
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \set user '\'00000000-0000-0000-0000-000000000001\''
 SELECT add_feature('video_minutes', 'month');

@@ -1,12 +1,8 @@
 -- User-defined triggers and rules on the tables of admission: suppressing a write is an error, never a
 -- silent loss, and then nothing is stored.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_admission_triggers;
-\c feature_usage_admission_triggers
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_admission_triggers
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

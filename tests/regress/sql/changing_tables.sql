@@ -1,12 +1,8 @@
 -- If tables, indexes and rights change while a session is open, its answers follow the rows and the
 -- rights of its role.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_changing_tables;
-\c feature_usage_changing_tables
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_changing_tables
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,12 +1,8 @@
 -- check_feature_limit: may this user use this amount of this feature? It checks rules in a fixed order
 -- and writes nothing. Anything unknown or missing is denied.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_check;
-\c feature_usage_check
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_check
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT pg_backend_pid() AS backend \gset
 \pset tuples_only on

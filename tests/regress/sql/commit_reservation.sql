@@ -1,11 +1,7 @@
 -- commit_reservation: settles a reservation after success, and counts what was really used.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_commit;
-\c feature_usage_commit
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_commit
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 UPDATE plan_limits SET insights_limit = 10;

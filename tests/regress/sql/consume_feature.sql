@@ -1,11 +1,7 @@
 -- consume_feature: checks and counts in one step. A denied amount is not counted.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_consume;
-\c feature_usage_consume
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_consume
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,12 +1,8 @@
 -- If the owner lowers or deletes counts while reservations are open, a release subtracts only its own
 -- amount, never what others hold or have used since.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_corrected_counts;
-\c feature_usage_corrected_counts
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_corrected_counts
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,12 +1,8 @@
 -- Every call is refused if Citus distributes a table: it has no rows on this node, so every count would
 -- appear to be 0. This test uses a fake Citus catalog.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_distributed_calls;
-\c feature_usage_distributed_calls
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_distributed_calls
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

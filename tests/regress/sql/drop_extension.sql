@@ -1,12 +1,8 @@
 -- DROP EXTENSION drops the functions, but no table. Creating it again continues with all features, even
 -- custom ones.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_drop;
-\c feature_usage_drop
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_drop
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month', 'video_count', 'video_cap');
 SELECT add_feature('exports', 'day');

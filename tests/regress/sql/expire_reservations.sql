@@ -1,12 +1,8 @@
 -- Reservations that are not settled in time expire: in the user's next call for the feature, or in a
 -- scheduler's call of expire_reservations().
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_expire;
-\c feature_usage_expire
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_expire
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 UPDATE plan_limits SET insights_limit = 5;

@@ -1,11 +1,7 @@
 -- get_user_limits: a user's plan and usage, for a page that shows both.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_limits;
-\c feature_usage_limits
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_limits
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

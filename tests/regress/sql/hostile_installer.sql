@@ -1,12 +1,8 @@
 -- A superuser runs the script of a trusted extension. A role that may install it must not be able to
 -- have its own code run, by creating tables of these names before.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_hostile;
-\c feature_usage_hostile
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_hostile
+\i :dir/begin.sql
 CREATE ROLE regress_attacker;
 GRANT CREATE ON DATABASE feature_usage_hostile TO regress_attacker;
 GRANT CREATE ON SCHEMA public TO regress_attacker;

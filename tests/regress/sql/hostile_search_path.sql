@@ -1,11 +1,7 @@
 -- The caller's search_path changes nothing, whether it shadows tables, operators, functions or types.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_path;
-\c feature_usage_path
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_path
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '2025-02-10');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') AS answer,

@@ -1,12 +1,8 @@
 -- Idempotency keys: a repeated call with its idempotency key has its effect once, and replays its
 -- answer.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_keys;
-\c feature_usage_keys
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_keys
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

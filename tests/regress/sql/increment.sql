@@ -1,11 +1,7 @@
 -- The increments: add usage to the count of a period, in one atomic step.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_increment;
-\c feature_usage_increment
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_increment
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT pg_backend_pid() AS backend \gset
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,11 +1,7 @@
 -- CREATE EXTENSION on an empty database makes a working system; no further step is needed.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_install;
-\c feature_usage_install
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_install
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '2025-02-10');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10');

@@ -1,12 +1,8 @@
 -- migrate_image_generation_log: counts the rows of an existing log of images, per user and UTC day, in
 -- images_generated. Each row once.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_migrate;
-\c feature_usage_migrate
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_migrate
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 -- Without a log, nothing is done.
 SELECT migrate_image_generation_log();

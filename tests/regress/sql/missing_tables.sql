@@ -1,12 +1,8 @@
 -- If tables are missing, every function's error says how to restore them. That is the state while a
 -- restore is running, after its CREATE EXTENSION: the tables come from the dump, with row_security off.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_missing;
-\c feature_usage_missing
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_missing
+\i :dir/begin.sql
 SET row_security = off;
 CREATE EXTENSION feature_usage;
 RESET row_security;

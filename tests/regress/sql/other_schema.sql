@@ -1,12 +1,8 @@
 -- The extension can be installed in any schema. Its tables are in the same one, and the functions find
 -- them without a search_path.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_schema;
-\c feature_usage_schema
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_schema
+\i :dir/begin.sql
 CREATE SCHEMA usage_of_features;
 CREATE EXTENSION feature_usage SCHEMA usage_of_features;
 SELECT name, kind FROM test.relations ORDER BY name;

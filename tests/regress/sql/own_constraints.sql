@@ -1,12 +1,8 @@
 -- User-defined CHECK constraints, triggers and rules apply to increments as to any other statement,
 -- although the extension keeps prepared statements between calls.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_own_constraints;
-\c feature_usage_own_constraints
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_own_constraints
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 CREATE FUNCTION increments(n integer) RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,12 +1,8 @@
 -- prune_feature_usage: deletes old idempotency keys and old settled reservations, and old counts only
 -- if asked.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_prune;
-\c feature_usage_prune
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_prune
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 CREATE FUNCTION u(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid $$;

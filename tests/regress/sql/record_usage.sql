@@ -1,11 +1,7 @@
 -- record_usage: counts a batch of usage events, all or none, without checking limits.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_record;
-\c feature_usage_record
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_record
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,11 +1,7 @@
 -- record_usage with bad input: the error names the event, and nothing of the batch is counted.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_bad_record;
-\c feature_usage_bad_record
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_bad_record
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT pg_backend_pid() AS backend, test.fingerprint() AS before \gset
 -- Values that are not a batch.

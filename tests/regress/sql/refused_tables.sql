@@ -1,12 +1,8 @@
 -- The setup and add_feature() refuse tables in which the extension would miscount, those distributed by
 -- Citus or with rules, and change nothing.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_refused;
-\c feature_usage_refused
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_refused
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 
 -- A rule rewrites a statement into others.

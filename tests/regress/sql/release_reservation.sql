@@ -1,11 +1,7 @@
 -- release_reservation: settles a reservation after failure, and subtracts all of it from the counter.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_release;
-\c feature_usage_release
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_release
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 UPDATE plan_limits SET insights_limit = 10;

@@ -1,11 +1,7 @@
 -- The owner of a reservation: part of the id, and checked with p_user_id.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_reservation_owner;
-\c feature_usage_reservation_owner
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_reservation_owner
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,12 +1,8 @@
 -- Reservations are settled in their own period, even after its end: what was reserved before midnight
 -- is counted or subtracted in the day before.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_periods;
-\c feature_usage_periods
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_periods
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 UPDATE plan_limits SET chat_messages_daily_limit = 10, insights_limit = 10;

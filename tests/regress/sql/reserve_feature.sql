@@ -1,11 +1,7 @@
 -- reserve_feature: counts at once, and reserves the amount for work that is slow or may fail.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_reserve;
-\c feature_usage_reserve
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_reserve
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

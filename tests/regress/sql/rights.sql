@@ -1,12 +1,8 @@
 -- Rights without Supabase's roles: only the owner has any. The installer is not a superuser; the
 -- extension is trusted, so CREATE on the database is enough.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rights;
-\c feature_usage_rights
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rights
+\i :dir/begin.sql
 CREATE ROLE regress_installer;
 CREATE ROLE regress_stranger;
 GRANT CREATE ON DATABASE feature_usage_rights TO regress_installer;

@@ -2,12 +2,8 @@
 -- without BYPASSRLS gets access by a policy. These roles belong to the whole cluster, so this test runs
 -- alone.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_roles;
-\c feature_usage_roles
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_roles
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
 CREATE ROLE anon;

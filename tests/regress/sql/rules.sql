@@ -1,12 +1,8 @@
 -- A call is refused before it does anything if a table has a rule: the rule would replace the
 -- extension's statements, and an acknowledged count would be lost.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rules;
-\c feature_usage_rules
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rules
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

@@ -1,11 +1,7 @@
 -- set_user_plan: sets a user's plan in one step, whatever columns user_plans has.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_plan;
-\c feature_usage_plan
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_plan
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''

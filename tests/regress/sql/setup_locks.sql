@@ -1,12 +1,8 @@
 -- Locks and reads of the setup and of add_feature(): they skip what is complete, take all locks first,
 -- and in one order.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_locks;
-\c feature_usage_locks
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_locks
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 INSERT INTO feature_usage (user_id, period) SELECT gen_random_uuid(), '2025-02' FROM generate_series(1, 1000);
 -- Locks of this transaction that may block others, and the number of counts it has read by sequential

@@ -1,13 +1,9 @@
 -- Admission through the API: the server calls it; signed-in users read their own reservations, and
 -- their checks include them; nobody else reads or calls anything.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_admission_rights;
-\c feature_usage_admission_rights
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_admission_rights
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 INSERT INTO auth.users VALUES ('00000000-0000-0000-0000-000000000001'), ('00000000-0000-0000-0000-000000000002');

@@ -1,13 +1,9 @@
 -- A role that may create an extension must not get access to existing tables of these names that
 -- another role owns: neither to their rows, nor to their grants.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_hostile;
-\c feature_usage_hostile
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_hostile
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 CREATE ROLE regress_attacker;
 GRANT CREATE ON DATABASE feature_usage_hostile TO regress_attacker;
 CREATE TABLE user_plans (user_id uuid PRIMARY KEY, plan_id text, is_active boolean, status text, trial_end_date timestamptz, card_number text);

@@ -2,13 +2,9 @@
 -- authenticated and service_role. Installed by a superuser. app_owner is a member of service_role, and
 -- the application's default privileges grant it the tables.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rights;
-\c feature_usage_rights
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rights
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
 -- Every role and every function: x is EXECUTE.

@@ -1,13 +1,9 @@
 -- The same, installed by the owner of the application's database, who is not a superuser: Supabase's
 -- "postgres". The rights are the same, and the owner has all rights of an owner.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_owner;
-\c feature_usage_owner
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_owner
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');

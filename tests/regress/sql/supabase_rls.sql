@@ -1,13 +1,9 @@
 -- Row-level security through the API: a signed-in user reads and checks their own data, and only the
 -- server changes anything.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rls;
-\c feature_usage_rls
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rls
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');

@@ -1,13 +1,9 @@
 -- user_plans as a view over profiles, read by a signed-in user. The view must be security_invoker:
 -- otherwise it would show every user's plan to everybody.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_view;
-\c feature_usage_view
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_view
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE TABLE profiles (id uuid PRIMARY KEY REFERENCES auth.users ON DELETE CASCADE, plan_id text, is_active boolean, status text, trial_end_date timestamptz);
 ALTER TABLE profiles ENABLE ROW LEVEL SECURITY;

@@ -1,11 +1,7 @@
 -- A migration from hand-written PL/pgSQL functions to the extension.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_takeover;
-\c feature_usage_takeover
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_takeover
+\i :dir/begin.sql
 -- Before: the application has a table of counts, a table of plans, profiles with each user's plan, a
 -- log of images, and functions with the names that clients call.
 CREATE TABLE profiles (id uuid PRIMARY KEY, plan_id text, subscription_active boolean, subscription_status text, trial_end_date timestamptz);

@@ -1,12 +1,8 @@
 -- Existing tables are upgraded in place: every row, count and user-defined column is kept. If that is
 -- not possible, CREATE EXTENSION fails and changes nothing.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_upgrade;
-\c feature_usage_upgrade
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_upgrade
+\i :dir/begin.sql
 -- Tables as applications have them: no images_generated, counters that may be NULL or are bigint, no
 -- unique constraint, user-defined columns, a varchar period, no trial_end_date.
 CREATE TABLE feature_usage (

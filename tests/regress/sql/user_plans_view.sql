@@ -1,11 +1,7 @@
 -- user_plans may be a view over existing tables, so that plans are stored in one place.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_view;
-\c feature_usage_view
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_view
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 INSERT INTO plan_limits (plan_id, image_generation_daily_limit) VALUES ('pro', 50);
 -- Existing profiles, with other names and types.

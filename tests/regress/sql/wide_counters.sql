@@ -1,12 +1,8 @@
 -- Counters of type bigint, of existing tables and of custom features: every function counts beyond the
 -- range of integer, and overflow is the extension's own error.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_wide_counters;
-\c feature_usage_wide_counters
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_wide_counters
+\i :dir/begin.sql
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint, insights_count integer, PRIMARY KEY (user_id, period));
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
