@@ -81,10 +81,21 @@ SELECT input, test.sqlstate(format('SELECT add_feature(%s, ''day'')', value)) AS
        test.sqlstate(format('SELECT add_feature(''video'', %s)', value)) AS period,
        CASE WHEN value <> 'NULL' THEN test.sqlstate(format('SELECT add_feature(''video'', ''day'', %s)', value)) END AS usage_column,
        CASE WHEN value <> 'NULL' THEN test.sqlstate(format('SELECT add_feature(''video'', ''day'', ''video'', %s)', value)) END AS limit_column
-  FROM (VALUES (1, 'NULL', 'NULL'), (2, 'empty', ''''''), (3, 'blank', ''' '''), (4, 'a space after', '''video '''), (5, 'a line after', 'E''video\n'''),
-               (6, 'upper case', '''VIDEO'''), (7, 'a digit first', '''3d'''), (8, 'not ASCII', '''vidéo'''), (9, 'quotes', '''a"b''''c'''),
-               (10, 'a dot', '''public.video'''), (11, 'SQL', '''video integer; DROP TABLE feature_usage; --'''), (12, 'a format', '''%I%s'''),
-               (13, '51 characters', 'repeat(''v'', 51)'), (14, '10 kB', 'repeat(''v'', 10000)')) AS bad (n, input, value) ORDER BY n;
+  FROM (VALUES
+    (1, 'NULL', 'NULL'),
+    (2, 'empty', ''''''),
+    (3, 'blank', ''' '''),
+    (4, 'a space after', '''video '''),
+    (5, 'a line after', 'E''video\n'''),
+    (6, 'upper case', '''VIDEO'''),
+    (7, 'a digit first', '''3d'''),
+    (8, 'not ASCII', '''vidéo'''),
+    (9, 'quotes', '''a"b''''c'''),
+    (10, 'a dot', '''public.video'''),
+    (11, 'SQL', '''video integer; DROP TABLE feature_usage; --'''),
+    (12, 'a format', '''%I%s'''),
+    (13, '51 characters', 'repeat(''v'', 51)'),
+    (14, '10 kB', 'repeat(''v'', 10000)')) AS bad (n, input, value) ORDER BY n;
 -- Reserved: columns that the tables already have, and increment_feature_usage itself.
 SELECT name, test.sqlstate(format('SELECT add_feature(''video'', ''day'', %L)', name)) AS as_counter
   FROM unnest(ARRAY['id', 'user_id', 'period', 'created_at', 'updated_at', 'feature_usage']) AS name;

@@ -34,8 +34,12 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000009', 'insights', 1
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000009', 'chat', 1, '2025-02-10');
 -- Every feature has its own limit, counter and kind of period.
 SELECT feature_type, answer ->> 'limit', answer ->> 'current_usage', answer ->> 'reset_at'
-  FROM (VALUES ('voice_seconds', '2025-12'), ('insights', '2025-12'), ('therai_calls', '2025-12-31'),
-               ('chat', '2024-02-28'), ('image_generation', '2024-02-29')) AS f (feature_type, period),
+  FROM (VALUES
+    ('voice_seconds', '2025-12'),
+    ('insights', '2025-12'),
+    ('therai_calls', '2025-12-31'),
+    ('chat', '2024-02-28'),
+    ('image_generation', '2024-02-29')) AS f (feature_type, period),
        check_feature_limit(:user, feature_type, 0, period) AS answer ORDER BY feature_type COLLATE "C";
 
 -- A missing or blank period is the current one; past periods can be checked too. In one transaction,

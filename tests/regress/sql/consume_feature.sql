@@ -90,12 +90,23 @@ SELECT consume_feature(NULL, 'insights');
 -- Arguments of a wrong type, unknown features and wrong argument lists; $u is a valid user.
 SELECT test.fingerprint() AS before \gset
 SELECT input, test.outcome('SELECT consume_feature(' || replace(arguments, '$u', quote_literal(:user)) || ')')
-  FROM (VALUES (1, 'user: empty', ''''', ''chat'''), (2, 'user: not a uuid', '''me'', ''chat'''), (3, 'user: SQL', '$$''; DROP TABLE feature_usage; --$$, ''chat'''),
-               (4, 'feature: empty', '$u, '''''), (5, 'feature: a space after', '$u, ''chat '''), (6, 'feature: upper case', '$u, ''CHAT'''),
-               (7, 'feature: its column', '$u, ''chat_messages'''), (8, 'feature: SQL', '$u, ''chat" = 0; --'''), (9, 'feature: 10 kB', '$u, repeat(''chat'', 2500)'),
-               (10, 'amount: a fraction', '$u, ''chat'', ''1.5'''), (11, 'amount: too large', '$u, ''chat'', ''2147483648'''), (12, 'amount: too small', '$u, ''chat'', ''-2147483649'''),
-               (13, 'amount: empty', '$u, ''chat'', '''''), (14, 'amount: infinite', '$u, ''chat'', ''infinity'''), (15, 'no feature', '$u'),
-               (16, 'a period', '$u, ''chat'', 1, ''k'', ''2025-02-10''')) AS bad (n, input, arguments) ORDER BY n;
+  FROM (VALUES
+    (1, 'user: empty', ''''', ''chat'''),
+    (2, 'user: not a uuid', '''me'', ''chat'''),
+    (3, 'user: SQL', '$$''; DROP TABLE feature_usage; --$$, ''chat'''),
+    (4, 'feature: empty', '$u, '''''),
+    (5, 'feature: a space after', '$u, ''chat '''),
+    (6, 'feature: upper case', '$u, ''CHAT'''),
+    (7, 'feature: its column', '$u, ''chat_messages'''),
+    (8, 'feature: SQL', '$u, ''chat" = 0; --'''),
+    (9, 'feature: 10 kB', '$u, repeat(''chat'', 2500)'),
+    (10, 'amount: a fraction', '$u, ''chat'', ''1.5'''),
+    (11, 'amount: too large', '$u, ''chat'', ''2147483648'''),
+    (12, 'amount: too small', '$u, ''chat'', ''-2147483649'''),
+    (13, 'amount: empty', '$u, ''chat'', '''''),
+    (14, 'amount: infinite', '$u, ''chat'', ''infinity'''),
+    (15, 'no feature', '$u'),
+    (16, 'a period', '$u, ''chat'', 1, ''k'', ''2025-02-10''')) AS bad (n, input, arguments) ORDER BY n;
 SELECT test.fingerprint() = :'before';
 
 -- A rollback, even to a savepoint, undoes what was counted; the next call is admitted again.

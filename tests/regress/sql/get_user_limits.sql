@@ -17,7 +17,8 @@ SELECT jsonb_pretty(get_user_limits(:user));
 INSERT INTO feature_usage (user_id, period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated) VALUES
     (:user, :'today', 99, 99, 3, 4, 5),
     (:user, :'this_month', 1, 2, 99, 99, 99),
-    (:user, '2025-02-10', 99, 99, 99, 99, 99), (:user, '2025-02', 99, 99, 99, 99, 99);
+    (:user, '2025-02-10', 99, 99, 99, 99, 99),
+    (:user, '2025-02', 99, 99, 99, 99, 99);
 SELECT jsonb_pretty(get_user_limits(:user) -> 'usage');
 -- The session's time zone does not matter.
 SET TIME ZONE 'Pacific/Kiritimati';
@@ -60,7 +61,11 @@ SELECT answer -> 'limits', answer -> 'usage' ? 'images_generated' FROM get_user_
 SELECT get_user_limits(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT input, test.sqlstate(format('SELECT get_user_limits(%s)', argument))
-  FROM (VALUES (1, 'empty', ''''''), (2, 'SQL', '$$''; DROP TABLE feature_usage; --$$'), (3, '10 kB', 'repeat(''a'', 10000)::uuid'),
-               (4, 'none', ''), (5, 'unknown', '''ffffffff-ffff-ffff-ffff-ffffffffffff''')) AS bad (n, input, argument) ORDER BY n;
+  FROM (VALUES
+    (1, 'empty', ''''''),
+    (2, 'SQL', '$$''; DROP TABLE feature_usage; --$$'),
+    (3, '10 kB', 'repeat(''a'', 10000)::uuid'),
+    (4, 'none', ''),
+    (5, 'unknown', '''ffffffff-ffff-ffff-ffff-ffffffffffff''')) AS bad (n, input, argument) ORDER BY n;
 \c :home
 DROP DATABASE feature_usage_limits;

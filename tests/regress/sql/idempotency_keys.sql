@@ -87,11 +87,27 @@ SELECT count(*) FROM keys WHERE key = 'f';
 -- accented letter are two idempotency keys.
 CREATE TEMP TABLE good (n serial, description text, key text);
 INSERT INTO good (description, key) VALUES
-    ('a space', ' '), ('two spaces', '  '), ('255 bytes', repeat('x', 255)), ('127 letters of 2 bytes, and one', repeat(U&'\0439', 127) || 'x'),
-    ('63 of 4 bytes', repeat(U&'\+01F600', 63)), ('the words \x00', '\x00'), ('the symbol for NUL', U&'\2400'), ('an escape', E'\x01'),
-    ('a zero-width space', U&'\200B'), ('Cyrillic', U&'\043A\043B\044E\0447'), ('one code point', U&'\00E9'), ('two code points', U&'e\0301'),
-    ('lower case', 'k'), ('upper case', 'K'), ('a space after', 'k '), ('quotes', '"''\'), ('JSON', '{"key": null}'), ('SQL', '''); DROP TABLE feature_usage; --'),
-    ('a line', E'k\nk'), ('null', 'null'), ('a percent sign', '%s%n%');
+    ('a space', ' '),
+    ('two spaces', '  '),
+    ('255 bytes', repeat('x', 255)),
+    ('127 letters of 2 bytes, and one', repeat(U&'\0439', 127) || 'x'),
+    ('63 of 4 bytes', repeat(U&'\+01F600', 63)),
+    ('the words \x00', '\x00'),
+    ('the symbol for NUL', U&'\2400'),
+    ('an escape', E'\x01'),
+    ('a zero-width space', U&'\200B'),
+    ('Cyrillic', U&'\043A\043B\044E\0447'),
+    ('one code point', U&'\00E9'),
+    ('two code points', U&'e\0301'),
+    ('lower case', 'k'),
+    ('upper case', 'K'),
+    ('a space after', 'k '),
+    ('quotes', '"''\'),
+    ('JSON', '{"key": null}'),
+    ('SQL', '''); DROP TABLE feature_usage; --'),
+    ('a line', E'k\nk'),
+    ('null', 'null'),
+    ('a percent sign', '%s%n%');
 SELECT description, octet_length(key), test.outcome(format('SELECT consume_feature(%L, ''voice_seconds'', 1, %L)', '00000000-0000-0000-0000-000000000004', key)),
        consume_feature('00000000-0000-0000-0000-000000000004', 'voice_seconds', 1, key) ->> 'replayed' FROM good ORDER BY n;
 SELECT voice_seconds = (SELECT count(*) FROM good) FROM feature_usage WHERE user_id = '00000000-0000-0000-0000-000000000004';
@@ -105,9 +121,15 @@ SELECT reserve_feature(:user, 'insights', p_idempotency_key => repeat('x', 256))
 SELECT test.fingerprint() AS before \gset
 SELECT description, test.outcome(format('SELECT consume_feature(%L, ''insights'', 1, %s)', :user, key)) AS consume,
        test.outcome(format('SELECT reserve_feature(%L, ''insights'', 1, ''1 hour'', %s)', :user, key)) AS reserve
-  FROM (VALUES (1, 'empty', ''''''), (2, '256 bytes', 'repeat(''x'', 256)'), (3, '128 letters of 2 bytes', 'repeat(U&''\0439'', 128)'),
-               (4, '64 of 4 bytes', 'repeat(U&''\+01F600'', 64)'), (5, '1 MB', 'repeat(''x'', 1000000)'), (6, 'a NUL', 'E''\x00'''),
-               (7, 'a NUL by number', 'chr(0)'), (8, 'no UTF-8', 'E''\xff''')) AS bad (n, description, key) ORDER BY n;
+  FROM (VALUES
+    (1, 'empty', ''''''),
+    (2, '256 bytes', 'repeat(''x'', 256)'),
+    (3, '128 letters of 2 bytes', 'repeat(U&''\0439'', 128)'),
+    (4, '64 of 4 bytes', 'repeat(U&''\+01F600'', 64)'),
+    (5, '1 MB', 'repeat(''x'', 1000000)'),
+    (6, 'a NUL', 'E''\x00'''),
+    (7, 'a NUL by number', 'chr(0)'),
+    (8, 'no UTF-8', 'E''\xff''')) AS bad (n, description, key) ORDER BY n;
 SELECT test.fingerprint() = :'before';
 \c :home
 DROP DATABASE feature_usage_keys;

@@ -137,9 +137,15 @@ SELECT input,
 SELECT input, pg_temp.answer('increment_feature_usage(', '2025-02-10', replace(arguments, ',$f', ', ''chat'',')) AS chat
   FROM bad WHERE arguments <> '' ORDER BY n;
 SELECT input, test.sqlstate(format('SELECT increment_feature_usage(%L, %s, 1, %L)', :user, feature, '2025-02-10')) AS answer
-  FROM (VALUES (1, 'NULL', 'NULL'), (2, 'empty', ''''''), (3, 'a space after', '''chat '''), (4, 'upper case', '''CHAT'''),
-               (5, 'the name of the column', '''chat_messages'''), (6, 'another column', '''user_id'''),
-               (7, 'SQL', '''chat" = 0; --'''), (8, '10 kB', 'repeat(''chat'', 2500)')) AS bad (n, input, feature) ORDER BY n;
+  FROM (VALUES
+    (1, 'NULL', 'NULL'),
+    (2, 'empty', ''''''),
+    (3, 'a space after', '''chat '''),
+    (4, 'upper case', '''CHAT'''),
+    (5, 'the name of the column', '''chat_messages'''),
+    (6, 'another column', '''user_id'''),
+    (7, 'SQL', '''chat" = 0; --'''),
+    (8, '10 kB', 'repeat(''chat'', 2500)')) AS bad (n, input, feature) ORDER BY n;
 
 -- The largest amount fits; one more does not.
 BEGIN;

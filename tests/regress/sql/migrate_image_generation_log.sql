@@ -11,8 +11,10 @@ SELECT migrate_image_generation_log();
 SET TIME ZONE 'Pacific/Kiritimati';
 CREATE TABLE image_generation_log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id uuid, prompt text, created_at timestamptz DEFAULT now());
 INSERT INTO image_generation_log (user_id, created_at) VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:30:00+00'), ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:30:00+00'),
-    ('00000000-0000-0000-0000-000000000001', '2025-02-11 12:00:00+00'), ('00000000-0000-0000-0000-000000000002', '2025-02-10 00:00:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:30:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:30:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-11 12:00:00+00'),
+    ('00000000-0000-0000-0000-000000000002', '2025-02-10 00:00:00+00'),
     ('00000000-0000-0000-0000-000000000002', '2025-02-10 23:59:59.999999+00');
 -- The log is added to existing counts.
 INSERT INTO feature_usage (user_id, period, images_generated, chat_messages) VALUES ('00000000-0000-0000-0000-000000000002', '2025-02-10', 10, 4);
@@ -28,8 +30,11 @@ SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages 
 
 -- Rows without a valid user or day stay uncounted, and are reported. The others are counted.
 INSERT INTO image_generation_log (user_id, created_at) VALUES
-    (NULL, '2025-02-11'), ('00000000-0000-0000-0000-000000000001', NULL), ('00000000-0000-0000-0000-000000000001', 'infinity'),
-    ('00000000-0000-0000-0000-000000000001', '-infinity'), ('00000000-0000-0000-0000-000000000001', '2025-02-12 12:00:00+00');
+    (NULL, '2025-02-11'),
+    ('00000000-0000-0000-0000-000000000001', NULL),
+    ('00000000-0000-0000-0000-000000000001', 'infinity'),
+    ('00000000-0000-0000-0000-000000000001', '-infinity'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-12 12:00:00+00');
 SELECT migrate_image_generation_log();
 DELETE FROM image_generation_log WHERE NOT counted_in_feature_usage;
 -- The log is kept unless p_drop says otherwise.

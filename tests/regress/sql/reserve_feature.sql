@@ -43,11 +43,30 @@ SELECT test.brief(commit_reservation(reservation_id, 3)) FROM feature_reservatio
 
 -- A time to live is 1 second to 24 hours, in any units; a month has no fixed length.
 SELECT ttl, test.outcome(format('SELECT reserve_feature(%L, ''voice_seconds'', 1, %L)', '00000000-0000-0000-0000-000000000005', ttl))
-  FROM (VALUES (1, '1 second'), (2, '24 hours'), (3, '1 day'), (4, '1 day -1 second'), (5, '0.0166667 minutes'), (6, '1.5 seconds'),
-               (7, '-1 day +25 hours'), (8, NULL), (9, '0'), (10, '0.999999 seconds'), (11, '24:00:00.000001'), (12, '1 day 1 second'),
-               (13, '-5 minutes'), (14, '1 month'), (15, '1 month -30 days'), (16, '1 year'), (17, '-1 month +31 days'),
-               (18, '178000000 years'), (19, '2147483647 days'), (20, '-2147483648 days'), (21, '106751991 days'),
-               (22, 'soon'), (23, '')) AS t (n, ttl) ORDER BY n;
+  FROM (VALUES
+    (1, '1 second'),
+    (2, '24 hours'),
+    (3, '1 day'),
+    (4, '1 day -1 second'),
+    (5, '0.0166667 minutes'),
+    (6, '1.5 seconds'),
+    (7, '-1 day +25 hours'),
+    (8, NULL),
+    (9, '0'),
+    (10, '0.999999 seconds'),
+    (11, '24:00:00.000001'),
+    (12, '1 day 1 second'),
+    (13, '-5 minutes'),
+    (14, '1 month'),
+    (15, '1 month -30 days'),
+    (16, '1 year'),
+    (17, '-1 month +31 days'),
+    (18, '178000000 years'),
+    (19, '2147483647 days'),
+    (20, '-2147483648 days'),
+    (21, '106751991 days'),
+    (22, 'soon'),
+    (23, '')) AS t (n, ttl) ORDER BY n;
 -- Postgres 17 and later have an infinite interval, which is refused; earlier versions cannot parse it.
 SELECT test.sqlstate(format('SELECT reserve_feature(%L, ''voice_seconds'', 1, ''infinity'')', :user)) IN ('22007', '22023');
 SELECT test.sqlstate(format('SELECT reserve_feature(%L, ''voice_seconds'', 1, ''-infinity'')', :user)) IN ('22007', '22023');

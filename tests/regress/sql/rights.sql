@@ -46,9 +46,13 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (2, $$SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat')$$),
     (3, $$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$),
     (4, $$SELECT release_reservation('00000000-0000-0000-0000-000000000001')$$),
-    (5, $$SELECT expire_reservations()$$), (6, $$SELECT record_usage('[]')$$), (7, $$SELECT prune_feature_usage()$$),
-    (8, $$SELECT * FROM feature_reservations$$), (9, $$SELECT * FROM feature_idempotency_keys$$),
-    (10, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$), (11, $$SELECT feature_usage_internal.setup()$$),
+    (5, $$SELECT expire_reservations()$$),
+    (6, $$SELECT record_usage('[]')$$),
+    (7, $$SELECT prune_feature_usage()$$),
+    (8, $$SELECT * FROM feature_reservations$$),
+    (9, $$SELECT * FROM feature_idempotency_keys$$),
+    (10, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$),
+    (11, $$SELECT feature_usage_internal.setup()$$),
     (12, $$SELECT * FROM feature_usage_internal.tables$$)) AS attempts (n, statement) ORDER BY n;
 SET ROLE regress_installer;
 SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');

@@ -73,17 +73,23 @@ SET ROLE anon;
 SELECT set_config('request.jwt.claims', '{"sub": "00000000-0000-0000-0000-000000000001", "role": "anon"}', false) IS NOT NULL AS has_claims;
 SELECT plan_id FROM plan_limits ORDER BY plan_id;
 SELECT statement, test.sqlstate(statement) FROM (VALUES
-    (1, $$SELECT * FROM feature_usage$$), (2, $$SELECT * FROM user_plans$$), (3, $$SELECT * FROM usage_features$$),
+    (1, $$SELECT * FROM feature_usage$$),
+    (2, $$SELECT * FROM user_plans$$),
+    (3, $$SELECT * FROM usage_features$$),
     (4, $$SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat')$$),
     (5, $$SELECT get_user_limits('00000000-0000-0000-0000-000000000001')$$),
     (6, $$SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$),
-    (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$), (8, $$SELECT add_feature('mine', 'day')$$),
+    (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$),
+    (8, $$SELECT add_feature('mine', 'day')$$),
     (9, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'pro')$$)) AS attempts (n, statement) ORDER BY n;
 -- The server may not administer either.
 SET ROLE service_role;
 SELECT statement, test.sqlstate(statement) FROM (VALUES
-    (1, $$SELECT add_feature('mine', 'day')$$), (2, $$SELECT feature_usage_setup()$$), (3, $$SELECT migrate_image_generation_log(true)$$),
-    (4, $$UPDATE usage_features SET limit_column = 'display_order'$$), (5, $$UPDATE plan_limits SET chat_messages_daily_limit = 4$$)) AS attempts (n, statement) ORDER BY n;
+    (1, $$SELECT add_feature('mine', 'day')$$),
+    (2, $$SELECT feature_usage_setup()$$),
+    (3, $$SELECT migrate_image_generation_log(true)$$),
+    (4, $$UPDATE usage_features SET limit_column = 'display_order'$$),
+    (5, $$UPDATE plan_limits SET chat_messages_daily_limit = 4$$)) AS attempts (n, statement) ORDER BY n;
 RESET ROLE;
 -- Nothing of what was refused has happened.
 SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages, video_minutes FROM feature_usage ORDER BY user_id, period;

@@ -55,18 +55,27 @@ INSERT INTO plan_limits VALUES ('free', 'Free', 120, 0, 3, 3, 3, false), ('pro',
 INSERT INTO profiles VALUES
     ('00000000-0000-0000-0000-000000000001', 'free', NULL, NULL, NULL), ('00000000-0000-0000-0000-000000000002', 'pro', true, 'active', NULL);
 INSERT INTO feature_usage (user_id, period, voice_seconds, insights_count, therai_calls, chat_messages) VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-02', 100, NULL, NULL, NULL), ('00000000-0000-0000-0000-000000000001', '2025-02-10', 0, 0, 2, 3),
-    ('00000000-0000-0000-0000-000000000002', '2025-02', 5000, 9, NULL, NULL), ('00000000-0000-0000-0000-000000000002', '2025-02-10', 0, 0, 19, 500);
+    ('00000000-0000-0000-0000-000000000001', '2025-02', 100, NULL, NULL, NULL),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10', 0, 0, 2, 3),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', 5000, 9, NULL, NULL),
+    ('00000000-0000-0000-0000-000000000002', '2025-02-10', 0, 0, 19, 500);
 SELECT increment_voice_seconds('00000000-0000-0000-0000-000000000001', 10, '2025-02');
 INSERT INTO image_generation_log (user_id, created_at) VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-02-10 08:00:00+00'), ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:59:00+00'),
-    ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:01:00+00'), ('00000000-0000-0000-0000-000000000002', '2025-02-10 12:00:00+00');
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10 08:00:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:59:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:01:00+00'),
+    ('00000000-0000-0000-0000-000000000002', '2025-02-10 12:00:00+00');
 
 -- The old answers, to compare with: every user, every feature, several amounts.
 CREATE TABLE question AS
     SELECT p.id AS user_id, f.feature_type, amount, f.period, check_feature_limit(p.id, f.feature_type, amount, f.period) AS answer
-      FROM profiles AS p, (VALUES ('voice_seconds', '2025-02'), ('insights', '2025-02'), ('therai_calls', '2025-02-10'), ('chat', '2025-02-10'),
-                                  ('image_generation', '2025-02-10'), ('image_generation', '2025-02-11')) AS f (feature_type, period),
+      FROM profiles AS p, (VALUES
+          ('voice_seconds', '2025-02'),
+          ('insights', '2025-02'),
+          ('therai_calls', '2025-02-10'),
+          ('chat', '2025-02-10'),
+          ('image_generation', '2025-02-10'),
+          ('image_generation', '2025-02-11')) AS f (feature_type, period),
            (VALUES (0), (1), (2), (15), (100000)) AS a (amount);
 
 -- The migration. Drop the old functions first: CREATE EXTENSION does not replace existing functions.
