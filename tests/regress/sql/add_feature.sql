@@ -64,7 +64,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (4, $$SELECT add_feature('another', 'day', 'another', 'exports_a_day')$$),
     (5, $$SELECT add_feature('another', 'day', 'images_generated')$$),
     (6, $$SELECT add_feature('voice_seconds', 'day')$$),
-    (7, $$SELECT add_feature('chat', 'day')$$)) AS s (n, statement) ORDER BY n;
+    (7, $$SELECT add_feature('chat', 'day')$$)
+  ) AS s (n, statement) ORDER BY n;
 
 -- Names become columns and a function, so they are validated.
 SELECT add_feature('Video', 'day');
@@ -95,7 +96,8 @@ SELECT input, test.sqlstate(format('SELECT add_feature(%s, ''day'')', value)) AS
     (11, 'SQL', '''video integer; DROP TABLE feature_usage; --'''),
     (12, 'a format', '''%I%s'''),
     (13, '51 characters', 'repeat(''v'', 51)'),
-    (14, '10 kB', 'repeat(''v'', 10000)')) AS bad (n, input, value) ORDER BY n;
+    (14, '10 kB', 'repeat(''v'', 10000)')
+  ) AS bad (n, input, value) ORDER BY n;
 -- Reserved: columns that the tables already have, and increment_feature_usage itself.
 SELECT name, test.sqlstate(format('SELECT add_feature(''video'', ''day'', %L)', name)) AS as_counter
   FROM unnest(ARRAY['id', 'user_id', 'period', 'created_at', 'updated_at', 'feature_usage']) AS name;

@@ -39,7 +39,8 @@ SELECT feature_type, answer ->> 'limit', answer ->> 'current_usage', answer ->> 
     ('insights', '2025-12'),
     ('therai_calls', '2025-12-31'),
     ('chat', '2024-02-28'),
-    ('image_generation', '2024-02-29')) AS f (feature_type, period),
+    ('image_generation', '2024-02-29')
+  ) AS f (feature_type, period),
        check_feature_limit(:user, feature_type, 0, period) AS answer ORDER BY feature_type COLLATE "C";
 
 -- A missing or blank period is the current one; past periods can be checked too. In one transaction,

@@ -66,6 +66,7 @@ SELECT input, test.sqlstate(format('SELECT get_user_limits(%s)', argument))
     (2, 'SQL', '$$''; DROP TABLE feature_usage; --$$'),
     (3, '10 kB', 'repeat(''a'', 10000)::uuid'),
     (4, 'none', ''),
-    (5, 'unknown', '''ffffffff-ffff-ffff-ffff-ffffffffffff''')) AS bad (n, input, argument) ORDER BY n;
+    (5, 'unknown', '''ffffffff-ffff-ffff-ffff-ffffffffffff''')
+  ) AS bad (n, input, argument) ORDER BY n;
 \c :home
 DROP DATABASE feature_usage_limits;

@@ -129,7 +129,8 @@ SELECT description, test.outcome(format('SELECT consume_feature(%L, ''insights''
     (5, '1 MB', 'repeat(''x'', 1000000)'),
     (6, 'a NUL', 'E''\x00'''),
     (7, 'a NUL by number', 'chr(0)'),
-    (8, 'no UTF-8', 'E''\xff''')) AS bad (n, description, key) ORDER BY n;
+    (8, 'no UTF-8', 'E''\xff''')
+  ) AS bad (n, description, key) ORDER BY n;
 SELECT test.fingerprint() = :'before';
 \c :home
 DROP DATABASE feature_usage_keys;

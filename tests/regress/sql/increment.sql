@@ -145,7 +145,8 @@ SELECT input, test.sqlstate(format('SELECT increment_feature_usage(%L, %s, 1, %L
     (5, 'the name of the column', '''chat_messages'''),
     (6, 'another column', '''user_id'''),
     (7, 'SQL', '''chat" = 0; --'''),
-    (8, '10 kB', 'repeat(''chat'', 2500)')) AS bad (n, input, feature) ORDER BY n;
+    (8, '10 kB', 'repeat(''chat'', 2500)')
+  ) AS bad (n, input, feature) ORDER BY n;
 
 -- The largest amount fits; one more does not.
 BEGIN;

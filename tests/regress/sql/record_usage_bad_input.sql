@@ -22,7 +22,8 @@ SELECT batch, test.outcome(format('SELECT record_usage(%L)', batch)) AS answer
     (9, '['),
     (10, '[{]'),
     (11, '[NaN]'),
-    (12, E'["\\u0000"]')) AS bad (n, batch) ORDER BY n;
+    (12, E'["\\u0000"]')
+  ) AS bad (n, batch) ORDER BY n;
 
 -- Invalid events, each as the second after a valid one, which is not counted either. $ stands for the
 -- user and feature of the valid event.
@@ -110,7 +111,8 @@ SELECT input, test.outcome(format('SELECT record_usage(%L)', '[' || pg_temp.even
     (4, 'amount twice', '{"amount": -1, $, "amount": 4, "period": "2025-02-10"}'),
     (5, 'amount: 1.0', '{$, "amount": 1.0, "period": "2025-02-10"}'),
     (6, 'an escape in a name', '{"\u0075ser_id": "00000000-0000-0000-0000-000000000001", "feature_type": "ch\u0061t", "amount": 8, "period": "2025-02-10"}'),
-    (7, 'a key of odd letters', '{$, "amount": 16, "period": "2025-02-10", "idempotency_key": "\u2400 \\x00 \u043a\ud83d\ude00"}')) AS odd (n, input, event) ORDER BY n;
+    (7, 'a key of odd letters', '{$, "amount": 16, "period": "2025-02-10", "idempotency_key": "\u2400 \\x00 \u043a\ud83d\ude00"}')
+  ) AS odd (n, input, event) ORDER BY n;
 SELECT chat_messages FROM feature_usage;
 SELECT key, octet_length(key) FROM feature_idempotency_keys;
 DELETE FROM feature_usage;

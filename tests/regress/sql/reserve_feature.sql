@@ -66,7 +66,8 @@ SELECT ttl, test.outcome(format('SELECT reserve_feature(%L, ''voice_seconds'', 1
     (20, '-2147483648 days'),
     (21, '106751991 days'),
     (22, 'soon'),
-    (23, '')) AS t (n, ttl) ORDER BY n;
+    (23, '')
+  ) AS t (n, ttl) ORDER BY n;
 -- Postgres 17 and later have an infinite interval, which is refused; earlier versions cannot parse it.
 SELECT test.sqlstate(format('SELECT reserve_feature(%L, ''voice_seconds'', 1, ''infinity'')', :user)) IN ('22007', '22023');
 SELECT test.sqlstate(format('SELECT reserve_feature(%L, ''voice_seconds'', 1, ''-infinity'')', :user)) IN ('22007', '22023');

@@ -53,7 +53,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (9, $$SELECT * FROM feature_idempotency_keys$$),
     (10, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$),
     (11, $$SELECT feature_usage_internal.setup()$$),
-    (12, $$SELECT * FROM feature_usage_internal.tables$$)) AS attempts (n, statement) ORDER BY n;
+    (12, $$SELECT * FROM feature_usage_internal.tables$$)
+  ) AS attempts (n, statement) ORDER BY n;
 SET ROLE regress_installer;
 SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 1, '2025-02');

@@ -41,12 +41,8 @@ RESET ROLE;
 
 -- In a separate schema, the API's roles get USAGE on it, and otherwise the same rights as in public.
 \c :home
-CREATE DATABASE feature_usage_owner_schema;
-\c feature_usage_owner_schema
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_owner_schema
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE SCHEMA usage;
 CREATE EXTENSION feature_usage SCHEMA usage;
@@ -65,12 +61,8 @@ SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner
 
 -- A role with CREATE on the database and no rights on the schema public can install too.
 \c :home
-CREATE DATABASE feature_usage_other_owner;
-\c feature_usage_other_owner
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_other_owner
+\i :dir/begin.sql
 CREATE ROLE regress_other_owner;
 GRANT CREATE ON DATABASE feature_usage_other_owner TO regress_other_owner;
 SET ROLE regress_other_owner;

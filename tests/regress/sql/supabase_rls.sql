@@ -55,7 +55,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (16, $$SELECT feature_usage_setup()$$),
     (17, $$SELECT migrate_image_generation_log(true)$$),
     (18, $$SELECT images_generated FROM feature_usage FOR UPDATE$$),
-    (19, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$)) AS attempts (n, statement) ORDER BY n;
+    (19, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$)
+  ) AS attempts (n, statement) ORDER BY n;
 
 -- Claims without a user, or no claims: no user is signed in.
 CREATE FUNCTION pg_temp.rows_with(claims text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -81,7 +82,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (6, $$SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$),
     (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$),
     (8, $$SELECT add_feature('mine', 'day')$$),
-    (9, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'pro')$$)) AS attempts (n, statement) ORDER BY n;
+    (9, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'pro')$$)
+  ) AS attempts (n, statement) ORDER BY n;
 -- The server may not administer either.
 SET ROLE service_role;
 SELECT statement, test.sqlstate(statement) FROM (VALUES
@@ -89,7 +91,8 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (2, $$SELECT feature_usage_setup()$$),
     (3, $$SELECT migrate_image_generation_log(true)$$),
     (4, $$UPDATE usage_features SET limit_column = 'display_order'$$),
-    (5, $$UPDATE plan_limits SET chat_messages_daily_limit = 4$$)) AS attempts (n, statement) ORDER BY n;
+    (5, $$UPDATE plan_limits SET chat_messages_daily_limit = 4$$)
+  ) AS attempts (n, statement) ORDER BY n;
 RESET ROLE;
 -- Nothing of what was refused has happened.
 SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages, video_minutes FROM feature_usage ORDER BY user_id, period;

@@ -76,7 +76,8 @@ CREATE TABLE question AS
           ('chat', '2025-02-10'),
           ('image_generation', '2025-02-10'),
           ('image_generation', '2025-02-11')) AS f (feature_type, period),
-           (VALUES (0), (1), (2), (15), (100000)) AS a (amount);
+           (VALUES (0), (1), (2), (15), (100000)
+  ) AS a (amount);
 
 -- The migration. Drop the old functions first: CREATE EXTENSION does not replace existing functions.
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
