@@ -24,7 +24,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The subject of a call, or a denial if the feature is unknown or the amount is negative or NULL.
+    /// The subject of a call, or a denial if the feature is unknown or the amount is invalid.
     pub fn new(
         registry: &Rc<Registry>,
         user_id: Uuid,

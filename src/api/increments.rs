@@ -7,8 +7,7 @@
 //! |---|---|
 //! | 22004 | an argument is NULL |
 //! | 22023 | the amount is negative: a user could reset a quota by lowering a count |
-//! | 22007 | the period does not exist or is of the other kind: no check would ever read the count
-//! |
+//! | 22007 | the period does not exist or is of the other kind: no check reads it |
 //! | 22003 | the count does not fit into the column |
 //! | 27000 | a user-defined trigger suppresses the count |
 //! | 0A000 | a table has a rule, or is distributed by Citus |

@@ -21,7 +21,7 @@ use super::snapshot::Snapshot;
 use crate::error::Report;
 use crate::error::installation::InstallationError;
 
-/// Prepared statements are kept for at most so many roles per backend; PostgREST uses three.
+/// The most roles that have their own prepared statements per backend; PostgREST uses three.
 const MAX_ROLES: usize = 15;
 
 /// A statement that is prepared at its first execution.

@@ -162,7 +162,7 @@ impl Run {
         let call = "SELECT get_user_limits($1), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
         let result = self.client.query_one(call, &[&user]);
         let Some(user) = user else {
-            return self.refused(result.map(drop), &["22004"], "limits of nobody");
+            return self.refused(result.map(drop), &["22004"], "limits of a NULL user");
         };
         let row = result.expect("limits");
         let (summary, day): (Value, String) = (row.get(0), row.get(1));

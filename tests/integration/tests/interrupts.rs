@@ -391,7 +391,7 @@ fn require_nothing_partial(observer: &mut Client, workers: &[Worker]) {
                  (SELECT FROM journal AS j WHERE j.reservation_id = r.reservation_id)",
         ),
         (
-            "reservations that were settled by nobody, or twice",
+            "reservations settled without a call in the journal, or twice",
             "SELECT count(*) FROM feature_reservations AS r WHERE (status <> 'reserved')::integer + 1 <>
                  (SELECT count(*) FROM journal AS j WHERE j.reservation_id = r.reservation_id)",
         ),
