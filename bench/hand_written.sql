@@ -1,6 +1,6 @@
--- The functions that an app writes by hand, for comparison: the upsert, the check and the summary,
--- with the statements that Supabase apps use. The check creates the row of the period, as they do.
--- They are SECURITY DEFINER, as those of apps are.
+-- Hand-written functions for comparison: the upsert, the check and the summary, with the statements
+-- that Supabase applications use. Like theirs, the check inserts the row of the period, and all are
+-- SECURITY DEFINER.
 
 CREATE FUNCTION hand_increment_images_generated(p_user_id uuid, p_count integer, p_period text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -70,7 +70,7 @@ BEGIN
 END
 $$;
 
--- The leaner check that a careful app would write: it reads only. Dynamic SQL all the same.
+-- A leaner, read-only check, as a careful developer would write it. It still needs dynamic SQL.
 CREATE FUNCTION hand_check_reading_only(
     p_user_id uuid, p_feature_type text, p_requested_amount integer DEFAULT 1, p_period text DEFAULT NULL
 ) RETURNS jsonb LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
@@ -101,7 +101,7 @@ BEGIN
 END
 $$;
 
--- What a page shows: the plan's limits, and what is used of them today and this month.
+-- The data of a usage page: the plan's limits, and the usage of today and this month.
 CREATE FUNCTION hand_get_user_limits(p_user_id uuid) RETURNS jsonb LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 DECLARE
     plan text;

@@ -1,9 +1,9 @@
--- What the benchmark calls the functions with. USERS and PERIOD are replaced by main.rs.
+-- The tables and arguments of the benchmark. main.rs replaces USERS and PERIOD.
 
 CREATE TABLE users AS
     SELECT gen_random_uuid() AS id, number FROM generate_series(0, USERS - 1) AS number;
 
--- Calls for these users come before each measurement, so that no plan is made while the clock runs.
+-- Calls for these users run before each measurement, so that all statements are prepared.
 CREATE TABLE warm_up_users AS
     SELECT gen_random_uuid() AS id, number FROM generate_series(0, 19) AS number;
 
@@ -16,7 +16,7 @@ INSERT INTO feature_usage (user_id, period)
                               (to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
                               (to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'))) AS p (period);
 
--- Images are never denied, chat messages always.
+-- Images are always allowed, chat messages always denied.
 UPDATE plan_limits SET image_generation_daily_limit = 2000000000, chat_messages_daily_limit = 0;
 
 CREATE FUNCTION open_reservation(p_user_id uuid) RETURNS uuid LANGUAGE sql AS $$
@@ -32,13 +32,14 @@ BEGIN
 END
 $$;
 
--- The tables are not empty before the first call: every user has a key and a committed reservation.
+-- Fill the tables before the first call: every user has an idempotency key and a committed
+-- reservation.
 SELECT count(consume_feature(id, 'image_generation', 1, 'earlier')) FROM all_users;
 CREATE TABLE earlier_reservations AS SELECT open_reservation(id) AS reservation_id FROM all_users;
 SELECT count(commit_reservation(reservation_id)) FROM earlier_reservations;
 ALTER TABLE earlier_reservations ADD PRIMARY KEY (reservation_id);
 
--- Removes what a contender has left behind.
+-- Removes the rows that a contender has left.
 CREATE PROCEDURE forget_later_calls() LANGUAGE sql AS $$
     DELETE FROM feature_idempotency_keys WHERE key <> 'earlier';
     DELETE FROM feature_reservations AS fr

@@ -2,14 +2,15 @@
 # shellcheck shell=bash source=dev/common.sh
 
 AGAINST=$TARGET/against
-# The extension's files that were installed before those of the other revision; empty if it is not.
+# The installed files of the extension before the other revision is installed; empty if there are
+# none.
 INSTALLED_BEFORE=
 
 # Builds a revision from a copy of its files, and installs it with its own commands.
 install_revision() {
     local source=$AGAINST/source
-    # An unchanged copy is not compiled again. New files are given the time of now: cargo would take
-    # older ones for those that it has compiled.
+    # An unchanged copy is not compiled again. New files get the current time, because cargo would
+    # not recompile files that are older than its output.
     if [ "$(cat "$source/.revision" 2>/dev/null)" != "$1" ]; then
         rm -rf "$source"
         mkdir -p "$source"
@@ -18,14 +19,14 @@ install_revision() {
     fi
     INSTALLED_BEFORE=$(extension_files)
     CARGO_TARGET_DIR=$(realpath "$AGAINST")/build "$source/dev/install" >"$AGAINST/log" 2>&1 ||
-        { tail -n 30 "$AGAINST/log" >&2; fail "$1 was not built and installed; see $AGAINST/log"; }
+        { tail -n 30 "$AGAINST/log" >&2; fail "building or installing $1 failed; see $AGAINST/log"; }
 }
 
 extension_files() {
     find "$("$PG_CONFIG" --sharedir)/extension" -name 'feature_usage*'
 }
 
-# Makes a cluster independent of the installed library: its functions use a copy of it.
+# Makes a cluster independent of the installed library: its functions use a copy.
 keep_library() {
     local library moved
     library=$(clusters_dir)/$1/feature_usage.so
@@ -36,7 +37,7 @@ WITH moved AS (
 ) SELECT count(*) FROM moved;
 SQL
     )
-    [ "$moved" -gt 0 ] || fail "no function of $1 uses the installed library"
+    [ "$moved" -gt 0 ] || fail "no function in cluster $1 uses the installed library"
 }
 
 # Installs the current extension again, and removes files that only the other revision has.

@@ -14,12 +14,12 @@ generate_extension() {
         "$TARGET/release/libfeature_usage.so" feature_usage.control "$VERSION" "$TARGET/extension"
 }
 
-# The same, and makes sure that the committed install script is the generated one: it is what
-# reviewers read, and what a superuser runs.
+# The same, and fails unless the committed install script is the generated one: reviewers read it,
+# and a superuser runs it.
 build_extension() {
     generate_extension
     diff --unified "sql/install/$INSTALL_SCRIPT" "$TARGET/extension/$INSTALL_SCRIPT" >&2 ||
-        fail "sql/install/$INSTALL_SCRIPT is not what the sources generate: run dev/install-script, and commit the result"
+        fail "sql/install/$INSTALL_SCRIPT differs from the generated script: run dev/install-script, and commit the result"
 }
 
 install_extension() {
@@ -28,7 +28,7 @@ install_extension() {
     extensions=$("$PG_CONFIG" --sharedir)/extension
     libraries=$("$PG_CONFIG" --pkglibdir)
     $as_root install -m 644 "$TARGET/extension/feature_usage.control" "$TARGET/extension/$INSTALL_SCRIPT" "$extensions"
-    # A library is replaced by renaming: a running backend keeps the file that it has open.
+    # The library is replaced by renaming, so that running backends keep their open file.
     $as_root install -m 755 "$TARGET/release/libfeature_usage.so" "$libraries/feature_usage.so.new"
     $as_root mv "$libraries/feature_usage.so.new" "$libraries/feature_usage.so"
     printf '    installed into %s and %s\n' "$extensions" "$libraries"

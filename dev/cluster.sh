@@ -1,7 +1,7 @@
-# Private Postgres clusters: a folder, a socket and nothing else of the machine's.
+# Private Postgres clusters: each is a folder with a socket, and uses nothing else of the machine.
 # shellcheck shell=bash source=dev/common.sh
 
-# Where clusters live: in the checkout, unless the server's user can't get there.
+# The folder of the clusters: in the checkout, unless the server's user cannot access that.
 clusters_dir() {
     local dir=$ROOT/.pg
     mkdir -p "$dir"
@@ -15,7 +15,7 @@ clusters_dir() {
     printf '%s' "$dir"
 }
 
-# The folder of a cluster's socket. Its path has to be short, and without spaces.
+# The folder of a cluster's socket. Its path must be short and without spaces.
 cluster_socket() {
     local dir
     dir=$(clusters_dir)/$1/socket
@@ -29,7 +29,7 @@ cluster_is_running() {
     as_server_user "$PG_BIN/pg_ctl" --pgdata "$(clusters_dir)/$1/data" status >/dev/null 2>&1
 }
 
-# Starts a new, empty cluster; one of that name from an earlier run is removed.
+# Starts a new, empty cluster; removes one of the same name from an earlier run.
 cluster_create() {
     local dir
     dir=$(clusters_dir)/$1
@@ -40,7 +40,7 @@ cluster_create() {
     cluster_start "$1"
 }
 
-# A copy of a running cluster that follows it.
+# Starts a hot standby of a running cluster.
 cluster_create_standby() {
     local dir
     dir=$(clusters_dir)/$1
@@ -51,9 +51,9 @@ cluster_create_standby() {
     cluster_start "$1"
 }
 
-# CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is where the server's clock starts, in UTC;
-# CLUSTER_OPTIONS, such as "-c jit=off", are further options of the server, and CLUSTER_ENVIRONMENT,
-# such as "RUST_BACKTRACE=1", is a variable of its environment.
+# CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is the start of the server's clock, in UTC.
+# CLUSTER_OPTIONS, such as "-c jit=off", are further server options, and CLUSTER_ENVIRONMENT, such
+# as "RUST_BACKTRACE=1", is an environment variable of the server.
 cluster_start() {
     local dir socket clock=()
     dir=$(clusters_dir)/$1
@@ -78,7 +78,7 @@ cluster_remove() {
     rm -rf "${ROOT:?}/.pg/$1" "$(cluster_socket "$1")" "$(clusters_dir)/${1:?}"
 }
 
-# Removes what tests may have left that were stopped in the middle.
+# Removes clusters left by interrupted tests.
 clusters_remove_of_tests() {
     local dir
     for dir in "$(clusters_dir)"/{it,regress}_*; do
@@ -86,7 +86,7 @@ clusters_remove_of_tests() {
     done
 }
 
-# psql on a cluster, quiet, and stopping at the first error.
+# psql on a cluster: quiet, and stops at the first error.
 cluster_psql() {
     local name=$1
     shift

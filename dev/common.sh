@@ -1,4 +1,4 @@
-# What every command here shares: where things are, how to say what happens, how to install.
+# Shared by all commands here: paths, messages, installing packages.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -6,20 +6,21 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 
-# Which Postgres: the one that PG_CONFIG names, or Debian's of version PG_MAJOR.
+# The Postgres to use: that of PG_CONFIG, or Debian's of version PG_MAJOR.
 PG_MAJOR=${PG_MAJOR:-15}
 GIVEN_PG_CONFIG=${PG_CONFIG:-}
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}
 PG_CONFIG=$(command -v "$PG_CONFIG" || printf '%s' "$PG_CONFIG")
 
-# A backtrace in an error's DETAIL would make tests depend on the shell they run in.
+# Unset variables that would make tests depend on the caller's shell, such as a backtrace in an
+# error's DETAIL.
 unset RUST_BACKTRACE PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE PGPASSFILE
 
 STARTED_AT=$SECONDS
 STEP_AT=$SECONDS
 STEP=
 
-# Says that a step begins, and how long the one before took.
+# Prints the name of a step, after the duration of the one before.
 step() {
     end_step
     STEP=$1
@@ -42,20 +43,20 @@ fail() {
     exit 1
 }
 
-# Runs a command with the rights to install something.
+# Runs a command as root, with sudo if necessary.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     else
-        command -v sudo >/dev/null || fail "only root may: $*  (run this as root, or install sudo)"
+        command -v sudo >/dev/null || fail "this needs root: $*  (run as root, or install sudo)"
         sudo "$@"
     fi
 }
 
-# Postgres refuses to run as root; then everything of its own runs as this user instead.
+# Postgres refuses to run as root; then its programs run as the user postgres instead.
 as_server_user() {
     if [ "$(id -u)" -eq 0 ]; then
-        # From a folder that this user can be in.
+        # Change to a folder that this user can access.
         (cd / && setpriv --reuid=postgres --regid=postgres --init-groups -- "$@")
     else
         "$@"
@@ -76,7 +77,7 @@ need_packages() {
         apt-cache show "$package" >/dev/null 2>&1 ||
             fail "apt has no $package: set PG_MAJOR or PG_CONFIG, or add the repository that has it (for Postgres, apt.postgresql.org)"
     done
-    # Debian would start a cluster of its own, which nobody here needs; only for this installation.
+    # For this installation only, keep Debian from starting a cluster.
     local settings=/etc/postgresql-common/createcluster.conf made=
     if [ ! -e $settings ]; then
         made=$settings
@@ -88,15 +89,15 @@ need_packages() {
     [ -z "$made" ] || as_root rm -f "$made"
 }
 
-# A Postgres given by PG_CONFIG is the user's own; otherwise it is Debian's.
+# Uses the Postgres of PG_CONFIG as it is; installs Debian's if necessary.
 need_postgres() {
     command -v cargo >/dev/null || fail "cargo is missing: install Rust first, see https://rustup.rs"
-    [ -z "$GIVEN_PG_CONFIG" ] || [ -x "$PG_CONFIG" ] || fail "there is no program $GIVEN_PG_CONFIG: correct PG_CONFIG"
+    [ -z "$GIVEN_PG_CONFIG" ] || [ -x "$PG_CONFIG" ] || fail "PG_CONFIG is $GIVEN_PG_CONFIG, which is not a program: correct it"
     need_packages gcc libc6-dev libclang-dev
     [ -x "$PG_CONFIG" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] ||
         need_packages "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
     [ -x "$PG_CONFIG" ] || fail "no pg_config at $PG_CONFIG: set PG_CONFIG"
-    # Better now than after the build.
+    # Ask for sudo's password now rather than after the build.
     [ "$(id -u)" -eq 0 ] || can_install || as_root true
     PG_MAJOR=$("$PG_CONFIG" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
     PG_BIN=$("$PG_CONFIG" --bindir)
@@ -104,7 +105,7 @@ need_postgres() {
     export PATH=$PG_BIN:$PATH
 }
 
-# Whether the folders of this Postgres are the user's own.
+# Whether this user may write to the folders of this Postgres.
 can_install() {
     [ -w "$("$PG_CONFIG" --pkglibdir)" ] && [ -w "$("$PG_CONFIG" --sharedir)/extension" ]
 }

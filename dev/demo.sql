@@ -1,4 +1,4 @@
--- The seed flow: two users, the features they use, and a limit that is reached.
+-- The seed flow: two users, their usage, and a limit that is reached.
 \set alice '''a11ce000-0000-4000-8000-000000000001'''
 \set bob   '''b0b00000-0000-4000-8000-000000000002'''
 \set QUIET on
@@ -16,12 +16,12 @@ SELECT increment_therai_calls(:bob, 15, '2025-02-10');
 \o
 
 \echo
-\echo 'What Alice and Bob have used, a month or a day a row:'
+\echo 'The usage of Alice and Bob, one row per month or day:'
 SELECT CASE user_id WHEN :alice THEN 'alice' ELSE 'bob' END AS user, period,
        voice_seconds, images_generated, insights_count, therai_calls
   FROM feature_usage ORDER BY user_id, period;
 
-\echo 'Today Alice makes images. Her plan, free, has three a day:'
+\echo 'Alice makes images today. Her plan, free, allows three per day:'
 CREATE TEMPORARY TABLE asked (image integer, answer jsonb);
 DO $$
 BEGIN
@@ -34,7 +34,7 @@ SELECT image, answer -> 'allowed' AS allowed, answer -> 'current_usage' AS used,
        answer -> 'remaining' AS remaining, answer ->> 'error_code' AS error_code
   FROM asked ORDER BY image;
 
-\echo 'Bob talks for at most a minute of his 120 seconds; it turns out to be 42:'
+\echo 'Bob reserves 60 of his 120 seconds of voice, and uses 42:'
 SELECT reserve_feature(:bob, 'voice_seconds', 60) AS reserved \gset
 SELECT check_feature_limit(:bob, 'voice_seconds', 0) AS before \gset
 SELECT commit_reservation((:'reserved'::jsonb ->> 'reservation_id')::uuid, 42) AS committed \gset

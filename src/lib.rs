@@ -1,7 +1,7 @@
 //! `feature_usage`: counts feature usage and enforces plan limits inside PostgreSQL.
 //!
-//! Data flows down only: [`api`] → [`actions`] → [`store`] → [`pg`] → [`error`] → the domain, which
-//! is a crate of its own. The tables and whatever is written in SQL are in `sql/`.
+//! Dependencies point down only: [`api`] → [`actions`] → [`store`] → [`pg`] → [`error`] → the
+//! domain, which is a crate of its own. The tables and the functions in SQL are in `sql/`.
 
 #![deny(unsafe_code)]
 

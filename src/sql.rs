@@ -1,7 +1,7 @@
-//! The SQL files of the extension, in the order in which the install script has them.
+//! The SQL files of the extension, in the order of the install script.
 //!
-//! `sql/tables` says what the tables look like, `sql/ensure` brings them there, `sql/functions` is
-//! what users call. `sql/install` is the script that comes of it, as a superuser runs it.
+//! `sql/tables` describes the tables, `sql/ensure` creates or completes them, `sql/functions` has
+//! the functions that users call. `sql/install` has the generated script, which a superuser runs.
 
 use pgrx::extension_sql_file;
 

@@ -1,4 +1,4 @@
-//! The clusters that are measured. `dev/bench` starts them, with the extension in template1.
+//! The measured clusters. `dev/bench` starts them, with the extension in template1.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use postgres::{Client, Config, NoTls};
 
 use crate::{PERIOD, USERS};
 
-/// What a cluster preloads.
+/// The libraries that a cluster preloads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Libraries {
     Plain,
@@ -14,11 +14,11 @@ pub enum Libraries {
     Preloaded,
 }
 
-/// Which revision of the extension a cluster runs.
+/// The revision of the extension that a cluster runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Revision {
     Current,
-    /// The one of `--against`.
+    /// The revision of `--against`.
     Old,
 }
 
@@ -41,7 +41,7 @@ impl Cluster {
     }
 }
 
-/// Creates a database with the hand-written functions beside ours, and connects to it.
+/// Creates a database with the extension and the hand-written functions, and connects to it.
 pub fn prepare(config: &Config) -> Result<Client, Box<dyn Error>> {
     let mut admin = config.clone().dbname("postgres").connect(NoTls)?;
     admin.batch_execute("DROP DATABASE IF EXISTS bench")?;

@@ -1,20 +1,20 @@
-//! What is measured: queries that call one function once per row.
+//! The contenders: queries that call one function once per row.
 //!
-//! Every query reads the answers that it counts, so that nothing can be skipped; a count that is not
-//! the number of users stops the benchmark.
+//! Every query counts calls by their answers, so that Postgres cannot skip any. If the count
+//! differs from the number of users, the benchmark fails.
 
 use crate::cluster::Revision;
 
 pub struct Contender {
     pub name: &'static str,
     pub is_ours: bool,
-    /// The rows of arguments, made of `{users}` before the clock starts.
+    /// The rows of arguments, built from `{users}` before the clock starts.
     pub arguments: &'static str,
-    /// Calls the function for each row of `{calls}` and counts the calls that did what they should.
+    /// Calls the function for each row of `{calls}`, and counts the calls with the expected answer.
     pub query: &'static str,
 }
 
-/// Contenders that belong together, as they are printed and drawn.
+/// A group of contenders, printed and drawn together.
 pub struct Group {
     pub title: &'static str,
     pub contenders: &'static [&'static Contender],
@@ -169,7 +169,7 @@ pub const EXPIRE: Contender = ours(
 pub const SET_PLAN: Contender =
     ours("set_user_plan", USER_IDS, "SELECT count(set_user_plan(id, 'free')) FROM {calls}");
 
-/// In this order they take turns: what is compared is measured soon after one another.
+/// The order of measuring: contenders that are compared run soon after one another.
 pub const GROUPS: &[Group] = &[
     Group {
         title: "Counting",
@@ -189,8 +189,8 @@ pub fn all() -> impl Iterator<Item = &'static Contender> {
 }
 
 impl Contender {
-    /// Beside an old revision, of the hand-written functions only the upsert is measured: it is the
-    /// same there, so its ratio shows the noise.
+    /// With `--against`, the upsert is the only hand-written contender: it is the same in both
+    /// revisions, so its ratio shows the noise.
     pub fn is_measured_with(&self, revision: Revision) -> bool {
         revision == Revision::Current || self.is_ours || self == &HAND_UPSERT
     }

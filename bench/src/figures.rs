@@ -1,4 +1,4 @@
-//! The figures as a file, for programs.
+//! Writes the figures to a JSON file.
 
 use std::error::Error;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Where and when it was measured.
+//! The machine and time of the measurement.
 
 use std::error::Error;
 use std::fs;
@@ -13,7 +13,7 @@ pub struct Machine {
     postgres: String,
     /// In UTC.
     date: String,
-    /// Of the last minute; what else the machine does makes figures worse.
+    /// Over the last minute; other work on the machine makes the figures worse.
     load_at_begin: f64,
 }
 
@@ -37,7 +37,7 @@ impl Machine {
     }
 }
 
-/// The average number of processes that were running or waiting for a processor.
+/// The average number of processes that run or wait for a processor.
 pub fn load() -> Result<f64, Box<dyn Error>> {
     let loads = fs::read_to_string("/proc/loadavg")?;
     Ok(loads.split(' ').next().ok_or("no load")?.parse()?)

@@ -1,7 +1,7 @@
-//! Measures the extension against hand-written PL/pgSQL, on the same table, in the same run, on a
-//! plain Postgres and on one that preloads what Supabase's image preloads.
+//! Compares the extension with hand-written PL/pgSQL, on the same tables, in the same run, on a
+//! plain Postgres and on one that preloads the libraries of Supabase's image.
 //!
-//! The machine is noisy: contenders and clusters take turns, and ratios are taken within a round.
+//! The machine is noisy, so contenders and clusters take turns, and ratios are computed per round.
 
 mod cluster;
 mod contenders;
@@ -25,7 +25,7 @@ use options::Options;
 /// Users in the tables; each measurement calls a function once per user.
 const USERS: u32 = 10_000;
 
-/// The period of calls that name one; the others count in the current period.
+/// The period key of calls that take one; the others count in the current period.
 const PERIOD: &str = "2025-02-10";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !options.is_quick {
         let plain = &options.clusters[0].config;
         updates::run(&mut prepare(plain)?)?;
-        // Tables that have grown cost every backend memory of its own.
+        // Use new tables: with large ones, every backend needs more memory.
         drop(prepare(plain)?);
         memory::run(plain)?;
     }

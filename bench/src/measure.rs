@@ -1,4 +1,4 @@
-//! The rounds: in each, every contender makes its calls on every cluster.
+//! The rounds: in each, every contender runs on every cluster.
 
 use std::error::Error;
 use std::time::Instant;
@@ -16,7 +16,7 @@ const VACUUMED: [&str; 4] =
     ["feature_usage", "feature_reservations", "feature_idempotency_keys", "user_plans"];
 
 pub fn run(clusters: &mut [Cluster], rounds: usize) -> Result<Samples, Box<dyn Error>> {
-    // Each contender with its clusters, by their places.
+    // Each contender with its clusters, by index.
     let mut samples = Vec::new();
     let mut turns = Vec::new();
     for contender in contenders::all() {
@@ -45,7 +45,7 @@ pub fn run(clusters: &mut [Cluster], rounds: usize) -> Result<Samples, Box<dyn E
     Ok(Samples(samples))
 }
 
-/// Tries a contender on a cluster; a function or an argument may be missing there.
+/// Tries a contender on a cluster; an older revision may lack a function or an argument.
 fn is_there(cluster: &mut Cluster, contender: &Contender) -> Result<bool, Box<dyn Error>> {
     if !contender.is_measured_with(cluster.revision) {
         return Ok(false);
@@ -59,7 +59,7 @@ fn is_there(cluster: &mut Cluster, contender: &Contender) -> Result<bool, Box<dy
             let reason = error.as_db_error().map_or("", |error| error.message());
             // Both clusters of a revision have the same functions.
             if cluster.libraries == Libraries::Plain {
-                println!("    left out of {of}: {} ({reason})", contender.name);
+                println!("    skipped on {of}: {} ({reason})", contender.name);
             }
             Ok(false)
         }
@@ -86,7 +86,7 @@ fn measure(db: &mut Client, contender: &Contender) -> Result<f64, Box<dyn Error>
     Ok(elapsed.as_secs_f64() * 1e6 / f64::from(USERS))
 }
 
-/// Makes the rows of arguments; what the contender before has left is removed.
+/// Builds the rows of arguments, and removes what the previous contender has left.
 fn prepare_calls(db: &mut Client, contender: &Contender) -> Result<(), postgres::Error> {
     db.batch_execute("CALL forget_later_calls()")?;
     for (calls, users) in [("calls", "users"), ("warm_up_calls", "warm_up_users")] {

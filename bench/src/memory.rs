@@ -1,4 +1,4 @@
-//! What a backend keeps after a million calls.
+//! The memory growth of a backend over a million calls.
 
 use std::error::Error;
 use std::fs;
@@ -11,7 +11,7 @@ const CALLS: u32 = 1_000_000;
 const WARM_UP: u32 = 100_000;
 
 pub fn run(config: &Config) -> Result<(), Box<dyn Error>> {
-    println!("\nGrowth of one backend by {CALLS} calls, after {WARM_UP} to warm up, in KiB:");
+    println!("\nGrowth of one backend over {CALLS} calls, after {WARM_UP} warm-up calls, in KiB:");
     let increment =
         format!("PERFORM increment_images_generated(ids[1 + i % {USERS}], 1, '{PERIOD}')");
     let check = format!(
@@ -39,20 +39,20 @@ pub fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `beyond` is what the growth may be 1024 KiB more than.
+/// Prints the growth, and whether it is at most 1024 KiB above `beyond`.
 fn report(name: &str, grown: i64, by_plain: i64, beyond: i64) {
     let kept = if grown - beyond <= 1024 { "kept" } else { "NOT KEPT" };
     let at_most = beyond + 1024;
     println!("  {name:<32} {grown:>8}   plain SQL {by_plain:>8}   at most {at_most}: {kept}");
 }
 
-/// By how many KiB a new backend grows while it runs the loop, after a warm-up of the same loop.
+/// The growth in KiB of a new backend while it runs the loop, after a warm-up of the same loop.
 fn growth(config: &Config, body: &str, commits: bool) -> Result<i64, Box<dyn Error>> {
     let mut db = connect(config)?;
     db.batch_execute("VACUUM feature_usage")?;
     let pid: i32 = db.query_one("SELECT pg_backend_pid()", &[])?.get(0);
-    // The plans are made, and made anew as after every ANALYZE; both need memory for a moment, which
-    // the allocator does not give back.
+    // Prepare all statements, and prepare them again as after an ANALYZE: both need memory
+    // temporarily, which the allocator does not return to the system.
     repeat(&mut db, body, commits, WARM_UP / 2)?;
     db.batch_execute("VACUUM ANALYZE feature_usage")?;
     repeat(&mut db, body, commits, WARM_UP / 2)?;
@@ -63,7 +63,7 @@ fn growth(config: &Config, body: &str, commits: bool) -> Result<i64, Box<dyn Err
         repeat(&mut db, body, commits, CALLS)?;
         private_memory(pid)?
     } else {
-        // Before the transaction ends: what it gives back then has been held until then.
+        // Measure before the transaction ends, which frees the memory that it has used.
         transaction.batch_execute(&a_loop(body, commits, CALLS))?;
         private_memory(pid)?
     };
@@ -86,7 +86,7 @@ fn a_loop(body: &str, commits: bool, times: u32) -> String {
     )
 }
 
-/// The memory that is the backend's alone, in KiB: shared buffers do not count.
+/// The private memory of the backend in KiB, without shared buffers.
 fn private_memory(pid: i32) -> Result<i64, Box<dyn Error>> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

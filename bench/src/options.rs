@@ -13,16 +13,16 @@ const ROUNDS: usize = 9;
 const QUICK_ROUNDS: usize = 3;
 
 pub struct Options {
-    /// Few rounds, and neither HOT updates nor memory.
+    /// Few rounds; skips HOT updates and memory.
     pub is_quick: bool,
     pub rounds: usize,
-    /// Where the plot and the figures are written.
+    /// The folder for the plot and the figures.
     pub folder: PathBuf,
-    /// What is measured, as `git describe` calls it.
+    /// The measured revision, as named by `git describe`.
     pub revision: String,
-    /// What it is compared with.
+    /// The revision to compare with.
     pub old_revision: Option<String>,
-    /// The plain one of the current revision is the first.
+    /// The first is the plain cluster of the current revision.
     pub clusters: Vec<Address>,
 }
 

@@ -1,4 +1,4 @@
-//! The figures as bars: for each contender one with preloaded libraries, and one without.
+//! Draws the figures as bars: two per contender, with preloaded libraries and without.
 
 use std::error::Error;
 use std::path::Path;

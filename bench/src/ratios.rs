@@ -1,12 +1,12 @@
-//! What is compared, and what the README promises of it.
+//! The ratios, and the README's promises about them.
 
 use crate::contenders::*;
 
-/// What some contenders cost together, divided by what others do.
+/// The total cost of some contenders, divided by that of others.
 pub struct Ratio {
     pub ours: &'static [&'static Contender],
     pub others: &'static [&'static Contender],
-    /// What it is promised to be at most, on the preloaded cluster.
+    /// The promised maximum, on the preloaded cluster.
     pub at_most: Option<f64>,
 }
 

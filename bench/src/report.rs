@@ -1,4 +1,4 @@
-//! The figures as text.
+//! Prints the figures.
 
 use crate::USERS;
 use crate::cluster::{Libraries, Revision};
@@ -17,7 +17,7 @@ pub fn print(samples: &Samples, options: &Options) {
     );
     print_costs(samples);
     println!(
-        "\nRatios: median (lower to upper quartile) of the rounds; promises are about preloaded"
+        "\nRatios: median (lower to upper quartile) of the rounds; promises apply to preloaded"
     );
     print_ratios(samples);
     if let Some(old) = &options.old_revision {

@@ -1,4 +1,4 @@
-//! What was measured, by contender, revision and cluster.
+//! The measurements by contender, revision and cluster.
 
 use crate::cluster::{Libraries, Revision};
 use crate::contenders::Contender;
@@ -25,7 +25,7 @@ impl Samples {
         self.rounds(contender, revision, libraries).map(Spread::of)
     }
 
-    /// What some contenders cost together, as a share of what others do, round by round.
+    /// The total cost of some contenders divided by that of others, per round.
     pub fn ratio(
         &self,
         above: (&[&Contender], Revision),

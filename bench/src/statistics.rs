@@ -1,4 +1,4 @@
-//! The middle of some figures, and how far they are spread.
+//! The median and quartiles of figures.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ impl Spread {
     }
 }
 
-/// Between two figures it is interpolated.
+/// Interpolates between two figures.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);

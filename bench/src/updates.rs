@@ -1,4 +1,4 @@
-//! How many updates of counters touch no index (HOT).
+//! The share of counter updates that touch no index (HOT).
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub fn run(db: &mut Client) -> Result<(), postgres::Error> {
              END LOOP;
          END $$"
     ))?;
-    // The statistics arrive a little later than the transactions end.
+    // Statistics arrive a little later than their transactions end.
     let (updates, hot) = loop {
         let row = db.query_one(
             "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'feature_usage'",

@@ -1,5 +1,5 @@
-# The databases of the local Supabase: a private cluster with Supabase's roles, and a database an
-# app, each with the auth schema and the migrations of its project.
+# The databases of the local Supabase: a private cluster with Supabase's roles, and one database per
+# application, each with the auth schema and the migrations of its project.
 # shellcheck shell=bash source=dev/stack/tools.sh
 
 # Starts a new cluster whose databases will be like Supabase's.
@@ -8,7 +8,7 @@ stack_cluster_create() {
     cluster_create "$cluster"
     cluster_psql "$cluster" --file tests/fixtures/supabase.sql --command 'CREATE DATABASE supabase_template'
     cluster_psql "$cluster" --dbname supabase_template --file tests/fixtures/supabase_database.sql --file dev/stack/template.sql
-    # Nobody can rename the role that they are.
+    # A role cannot rename itself.
     cluster_psql "$cluster" --command 'CREATE ROLE renamer SUPERUSER LOGIN'
     cluster_psql "$cluster" --username renamer --dbname template1 --file dev/stack/roles.sql
     cluster_psql "$cluster" --username supabase_admin --dbname template1 --command 'DROP ROLE renamer'
@@ -18,13 +18,13 @@ stack_database_create() {
     cluster_psql "$1" --dbname template1 --command "CREATE DATABASE $2 TEMPLATE supabase_template"
 }
 
-# The address of a database for the Supabase CLI. It takes the port from PGPORT: with a socket, it
-# overlooks the one of the address.
+# The address of a database for the Supabase CLI. With a socket, the CLI ignores the port of the
+# address and reads PGPORT.
 stack_database_url() { printf 'postgresql://postgres@localhost/%s?host=%s' "$2" "$(cluster_socket "$1")"; }
 
 supabase_cli() { PGPORT=$CLUSTER_PORT "$SUPABASE_CLI" "$@"; }
 
-# Applies the migrations of a project (a folder with a supabase/ in it) that a database lacks.
+# Applies the missing migrations of a project (a folder with a supabase/ in it) to a database.
 stack_push() {
     local cluster=$1 database=$2 project=$3
     supabase_cli db push --yes --workdir "$project" --remote "$(stack_database_url "$cluster" "$database")"

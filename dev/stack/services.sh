@@ -1,19 +1,19 @@
-# The services of the local Supabase: REST server, edge functions and gateway, one process each, in
-# a folder of .stack/run that has their logs and process ids.
+# The services of the local Supabase: REST server, edge functions and gateway, one process each. A
+# folder in .stack/run has their logs and process ids.
 # shellcheck shell=bash source=dev/stack/database.sh
 
 stack_folder() { printf '%s/.stack/run/%s' "$ROOT" "$1"; }
 
 # Starts the services of a database on a port of 127.0.0.1, with these edge functions. JWT_SECRET,
-# ANON_KEY and SERVICE_KEY are the secrets of the app; the REST server exposes API_SCHEMAS, public by
-# default; IMAGE_API_URL, where it is set, is the image model that the functions use.
+# ANON_KEY and SERVICE_KEY are the secrets of the application. The REST server exposes API_SCHEMAS,
+# by default public. The functions use the image model at IMAGE_API_URL, if it is set.
 stack_start() {
     local name=$1 cluster=$2 database=$3 port=$4 folder sockets function locations=
     shift 4
     folder=$(stack_folder "$name")
     stack_stop "$name"
     mkdir -p "$folder"
-    # The path of a socket has to be short.
+    # The path of a socket must be short.
     sockets=$(mktemp -d /tmp/stack.XXXXXX)
     printf '%s' "$sockets" >"$folder/sockets"
 
@@ -46,7 +46,8 @@ start_service() {
     printf '%s' $! >"$folder/$name.pid"
 }
 
-# A service's own process: its folder tells it from one that has got the same number since.
+# Whether a process id still belongs to the service, and not to a later process: compares the
+# folder.
 service_is_running() {
     local pid
     pid=$(cat "$1/$2.pid" 2>/dev/null) && [ "/proc/$pid/cwd" -ef "$1" ]
@@ -81,7 +82,7 @@ stack_stop() {
 
 port_is_taken() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The first free port from here on.
+# The first free port, starting from this one.
 free_port() {
     local port=$1
     while port_is_taken "$port"; do port=$((port + 1)); done

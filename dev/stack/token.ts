@@ -1,4 +1,4 @@
-// Signs the tokens of the local Supabase. As a command: token.ts ROLE [USER_ID] prints one that is
+// Signs the tokens of the local Supabase. As a command, token.ts ROLE [USER_ID] prints one that is
 // valid for a year, signed with JWT_SECRET.
 import { SignJWT } from "jose";
 

@@ -1,5 +1,5 @@
 # The programs of the local Supabase, installed once into .stack/tools: Deno, the Supabase CLI, and
-# Postrust, a server that speaks PostgREST's dialect.
+# Postrust, a server with PostgREST's interface.
 # shellcheck shell=bash source=dev/common.sh
 
 DENO_VERSION=2.9.8
@@ -13,9 +13,9 @@ POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION/bin/postrust
 NGINX=/usr/sbin/nginx
 DENO_CONFIG=$ROOT/supabase/functions/deno.json
 
-# Deno keeps its packages here too, trusts the certificates that the machine trusts, and is quiet.
+# Deno also keeps its packages here, uses the certificates of the machine, and is quiet.
 export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UPDATE_CHECK=1
-# The CLI sends nothing home, and keeps its notes here.
+# The CLI sends no telemetry, and keeps its state here.
 export SUPABASE_TELEMETRY_DISABLED=1 SUPABASE_NO_UPDATE_NOTIFIER=1 SUPABASE_HOME=$TOOLS/supabase-home
 
 need_stack_tools() {
@@ -31,20 +31,20 @@ need_stack_tools() {
 need_nginx() {
     [ ! -x "$NGINX" ] || return 0
     need_packages nginx-light
-    # Debian starts it as a web server on port 80, which nobody here needs.
+    # Debian would start nginx on port 80, which is not needed here.
     [ ! -d /run/systemd/system ] || as_root systemctl disable --quiet --now nginx
 }
 
 need_deno() {
     [ ! -x "$DENO" ] || return 0
-    # pip has no other way to a release of Deno's; Debian's Python brings venv as a package.
+    # A release of Deno is installed with pip; on Debian, venv is a separate package.
     command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
     printf '    Deno %s, from PyPI\n' $DENO_VERSION
     python3 -m venv "$TOOLS/deno-$DENO_VERSION"
     "$TOOLS/deno-$DENO_VERSION/bin/pip" install --quiet --disable-pip-version-check "deno==$DENO_VERSION"
 }
 
-# The npm package of the CLI is a starter for one package a platform; this is the platform's own.
+# The CLI's npm package only selects one of several platform packages; this is the platform package.
 need_supabase_cli() {
     [ ! -x "$SUPABASE_CLI" ] || return 0
     local dir package
@@ -52,7 +52,7 @@ need_supabase_cli() {
     case $(uname -m) in
         x86_64) package=@supabase/cli-linux-x64 ;;
         aarch64) package=@supabase/cli-linux-arm64 ;;
-        *) fail "the Supabase CLI has no release for $(uname -m)" ;;
+        *) fail "there is no release of the Supabase CLI for $(uname -m)" ;;
     esac
     printf '    Supabase CLI %s, from npm\n' $SUPABASE_CLI_VERSION
     rm -rf "$dir" && mkdir -p "$dir"

@@ -1,5 +1,5 @@
-// Generates the TypeScript types of a database with the Supabase CLI. As a command: types.ts ADDRESS
-// FILE writes them there. SUPABASE_CLI names the program.
+// Generates the TypeScript types of a database with the Supabase CLI. As a command, types.ts
+// ADDRESS FILE writes them to the file. SUPABASE_CLI is the program.
 
 export async function generateTypes(address: string): Promise<string> {
   const cli = Deno.env.get("SUPABASE_CLI");

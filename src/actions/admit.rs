@@ -21,14 +21,15 @@ use crate::store::{entitlement, registry, reservations, users};
 #[derive(Clone, Copy)]
 enum Purpose {
     Consume,
-    /// A reservation that expires after so many microseconds.
+    /// A reservation with a time to live in microseconds.
     Reserve {
         ttl: i64,
     },
 }
 
-/// How often the steps are repeated: after inserting the row to lock, and after another call used
-/// the idempotency key. Each happens once; the limit ends a loop that a user-defined trigger keeps up.
+/// The most attempts per call. A call repeats its steps once after inserting the row to lock, and
+/// once if another call used the idempotency key; the limit ends a loop caused by a user-defined
+/// trigger.
 const ATTEMPTS: usize = 10;
 
 /// Checks and counts an amount in one atomic step.
@@ -42,8 +43,8 @@ pub fn consume(
     admit(Purpose::Consume, user_id, feature_type, amount, key, arguments)
 }
 
-/// Checks and counts an amount, and holds it for work that is slow or may fail. The time to live is
-/// in microseconds.
+/// Checks and counts an amount, and reserves it for work that is slow or may fail. `time_to_live`
+/// is in microseconds.
 pub fn reserve(
     user_id: Uuid,
     feature_type: Option<&str>,
@@ -113,8 +114,8 @@ fn admit(
     CountingError::Suppressed { feature: subject.counter.feature() }.raise();
 }
 
-/// Asks the rules of the plan as it is committed by now. Called with the counter locked, so what
-/// was committed while the call waited for the lock counts.
+/// Decides by the plan as committed now. The counter is locked, so this includes what was committed
+/// while the call waited for the lock.
 fn decide_on(subject: &Subject, count: i64) -> Result<Allowance, Denial> {
     let entitlement = entitlement::latest(&subject.counter);
     decide(&entitlement, count, subject.amount.into(), clock::now_in_seconds())
@@ -125,7 +126,7 @@ fn answer(subject: &Subject, decision: Result<Allowance, Denial>, reserved: i64)
 }
 
 impl Purpose {
-    /// What idempotency keys belong to.
+    /// The operation that idempotency keys belong to.
     fn operation(self) -> &'static str {
         match self {
             Self::Consume => "consume",
@@ -133,7 +134,7 @@ impl Purpose {
         }
     }
 
-    /// The answer with what is particular to the call.
+    /// Adds to the answer the fields of this operation.
     fn finish(self, answer: Answer, consumed: i32) -> Answer {
         match self {
             Self::Consume => answer.with_consumed(consumed),
@@ -141,8 +142,8 @@ impl Purpose {
         }
     }
 
-    /// Writes what was decided: the idempotency key, the counter, the reservation. Returns the
-    /// answer, or `None`, with nothing written, if another call has used the key meanwhile.
+    /// Writes the decision: the idempotency key, the counter, the reservation. Returns the answer,
+    /// or `None` with nothing written if another call has used the idempotency key meanwhile.
     fn write(
         self,
         subject: &Subject,

@@ -24,7 +24,7 @@ pub fn check(
         return Answer::of_unknown_feature();
     };
     let feature = &registered.feature;
-    // Blank means not given: some gateways send a JSON null for a text as ''.
+    // Blank means missing: some gateways send a JSON null for a text as ''.
     let current = current_period(feature.period);
     let asked = match key.filter(|key| !key.trim().is_empty()) {
         Some(key) => Period::parse(feature.period, key),

@@ -1,4 +1,4 @@
-//! Expiry: giving back what expired reservations hold. Whoever does it has locked the counter.
+//! Expiry: releases reservations whose time is over. Always done with the counter locked.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -13,8 +13,8 @@ use crate::store::counter::{Counted, Counter};
 use crate::store::registry::Registry;
 use crate::store::{registry, reservations};
 
-/// Expires the reservations of a counter whose row is locked. Returns the row as it is then, and
-/// how much live reservations hold.
+/// Expires the reservations of a counter whose row is locked. Returns the row afterwards, and the
+/// amount that live reservations hold.
 pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
     let held = reservations::held(counter, &row, Snapshot::Latest);
     if held.past == 0 {
@@ -24,12 +24,12 @@ pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
     (give_back(counter, row, held, expired.amount), held.live)
 }
 
-/// Expires reservations of any counters, at most so many, and returns their number. Counters that
-/// are in use are skipped: their users give back themselves, or the next call does.
+/// Expires up to `limit` reservations of all counters, and returns their number. Locked counters
+/// are skipped: the call that has locked one, or the next call, expires its reservations.
 pub fn of_any(limit: i32) -> i32 {
     let registry = registry::current();
     registry.tables.lock_first();
-    // In the order of the key, as everybody does who locks more than one.
+    // In the order of the unique key, like every call that locks several counters.
     let counters: BTreeSet<_> = reservations::past_of_any(&registry, limit).into_iter().collect();
     let mut number = 0;
     for (user_id, key, feature_type) in &counters {
@@ -50,7 +50,7 @@ fn of_counter(
         Some(Counter::new(registry, registered, user_id, period))
     });
     let Some(counter) = counter else {
-        // A feature that is not registered any more has no counter.
+        // A feature that is no longer registered has no counter.
         let names = [Argument::Uuid(user_id), Argument::Text(key), Argument::Text(feature_type)];
         return reservations::mark_expired_of(registry, names, None, limit).number;
     };
@@ -58,7 +58,7 @@ fn of_counter(
         if counter.count(Snapshot::Latest).is_some() {
             return 0;
         }
-        // A row that was deleted has nothing to give back.
+        // A deleted row has nothing to subtract from.
         return reservations::mark_expired(&counter, None, limit).number;
     };
     let held = reservations::held(&counter, &row, Snapshot::Latest);
@@ -67,7 +67,7 @@ fn of_counter(
     expired.number
 }
 
-/// Takes from the row what expired reservations held, which is part of what is held.
+/// Subtracts from the row what the expired reservations held.
 fn give_back(counter: &Counter, row: Counted, held: Held, amount: i64) -> Counted {
     let returned = held.returnable(row.count, amount);
     if returned > 0 {

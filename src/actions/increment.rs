@@ -1,4 +1,4 @@
-//! The increment: counts what has happened, without asking the limit.
+//! The increment: counts usage that has happened, without checking the limit.
 
 use domain::period::Period;
 use pgrx::Uuid;
@@ -8,7 +8,7 @@ use crate::error::argument::ArgumentError;
 use crate::store::counter::Counter;
 use crate::store::registry;
 
-/// Adds an amount, which is not negative, to a user's counter in a period.
+/// Adds a non-negative amount to a user's counter in a period.
 pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, key: &str) {
     let registry = registry::current();
     let Some(registered) = registry.find(feature_type) else {

@@ -1,7 +1,7 @@
-//! The use cases: the only place that knows the order of steps.
+//! The use cases: the only modules that know the order of steps.
 //!
-//! Everything that decides does it in one way: lock, read, decide, write. The decision itself is the
-//! domain's.
+//! Every admission works in one way: lock, read, decide, write. The decision itself is in the
+//! domain.
 
 pub mod admit;
 pub mod check;

@@ -1,7 +1,7 @@
 //! Batches: many events counted in one transaction, all of them or none.
 //!
-//! Everybody locks in one order: users, counters by their key, idempotency keys. So batches that
-//! overlap wait for one another and never deadlock.
+//! Every call locks in one order: users, counters by their unique key, idempotency keys. So
+//! overlapping batches wait for one another and never deadlock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -21,10 +21,10 @@ use crate::store::idempotency::Keys;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::users;
 
-/// The operation that idempotency keys of events belong to.
+/// The operation that the idempotency keys of events belong to.
 const OPERATION: &str = "record";
 
-/// How often the keys are read again after other calls used them meanwhile.
+/// The most attempts to read the idempotency keys again after other calls used them.
 const ATTEMPTS: usize = 10;
 
 /// An event whose feature and period exist.
@@ -32,7 +32,7 @@ struct Known<'a> {
     index: usize,
     event: &'a Event,
     user_id: Uuid,
-    /// The place of the feature in the registry.
+    /// The position of the feature in the registry.
     feature: usize,
     period: Period,
 }
@@ -46,19 +46,19 @@ impl Known<'_> {
         self.event.idempotency_key.clone().map(|key| (self.user_id, key))
     }
 
-    /// What is stored with the idempotency key: the event as it was written. An event without a
-    /// period is the same event after midnight.
+    /// What is stored with the idempotency key: the event as the caller wrote it, so that an event
+    /// without a period is the same event after midnight.
     fn arguments(&self) -> Value {
         let Event { feature_type, amount, period, .. } = self.event;
         json!({"feature_type": feature_type, "amount": amount, "period": period})
     }
 }
 
-/// A user, and an idempotency key of theirs.
+/// A user and one of their idempotency keys.
 type KeyName = (Uuid, String);
 
-/// Counts the events of a JSON array. Returns how many were counted now; those whose idempotency key
-/// was used before are not.
+/// Counts the events of a JSON array. Returns how many were counted now, without those whose
+/// idempotency key was used before.
 pub fn record(text: &str) -> i32 {
     let events = read_batch(text).unwrap_or_else(|bad| match bad {
         BadBatch::NotAnArray => BatchError::NotAnArray.raise(),
@@ -103,7 +103,8 @@ fn know<'a>(registry: &Rc<Registry>, index: usize, event: &'a Event) -> Result<K
     Ok(Known { index, event, user_id, feature, period })
 }
 
-/// Leaves out events that repeat another of the batch. Returns the arguments of each key as well.
+/// Drops events that repeat another of the batch. Also returns the arguments of each idempotency
+/// key.
 fn fold_keys(events: Vec<Known>) -> (Vec<Known>, BTreeMap<KeyName, Value>) {
     let mut keyed: BTreeMap<KeyName, Value> = BTreeMap::new();
     let mut once = Vec::with_capacity(events.len());
@@ -129,8 +130,9 @@ fn users_of(events: &[Known]) -> Vec<Uuid> {
     users.into_iter().collect()
 }
 
-/// Stores the keys of the events, and leaves out events whose key was used before. The counters are
-/// locked, so a call that used the same key for the same event has ended.
+/// Stores the idempotency keys of the events, and drops events whose idempotency key was used
+/// before. The counters are locked, so any call that used the same key for the same event has
+/// ended.
 fn store_keys<'a>(
     registry: &Registry,
     mut events: Vec<Known<'a>>,
@@ -199,10 +201,10 @@ fn refuse_overflow(registry: &Rc<Registry>, events: &[Known], rows: &BTreeMap<Ro
     }
 }
 
-/// Names the event that did not fit beside the counts from before the batch.
+/// Finds the event that does not fit, starting from the counts before the batch.
 fn raise_not_counted(registry: &Rc<Registry>, events: &[Known]) -> ! {
     raise_overflow(registry, events, |row, feature| batch::counted(registry, row, feature));
-    // A trigger, or another transaction that has just filled a counter.
+    // The cause was a trigger, or another transaction that has just filled a counter.
     BatchError::Suppressed.raise();
 }
 

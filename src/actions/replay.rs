@@ -1,6 +1,6 @@
-//! Idempotent execution: a call with an idempotency key counts once; a retry replays its answer.
+//! Idempotent execution: run the call once per idempotency key, replay its answer afterwards.
 //!
-//! A denial is not stored: after an upgrade, the same key can be tried again.
+//! A denial is not stored: after an upgrade, the same idempotency key can be tried again.
 
 use domain::answer::Answer;
 use domain::idempotency::is_key;
@@ -13,7 +13,7 @@ use crate::error::argument::ArgumentError;
 use crate::store::idempotency::Key;
 use crate::store::registry::Registry;
 
-/// The answer of this call, or that of the call which it repeats.
+/// The answer of this call, or the stored answer if the call is a replay.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -30,7 +30,7 @@ impl From<Answer> for Outcome {
 /// A call with an idempotency key.
 pub struct Request<'a> {
     key: Key<'a>,
-    /// A retry must have the same.
+    /// The arguments; a retry must have the same.
     arguments: Value,
 }
 
@@ -48,8 +48,8 @@ impl<'a> Request<'a> {
         Self { key: Key { registry, user_id, operation, key }, arguments }
     }
 
-    /// The outcome if the key has been used: the stored answer, or a mismatch if it was used with
-    /// other arguments.
+    /// The outcome if the idempotency key has been used: the stored answer, or a mismatch if the
+    /// arguments differ.
     pub fn replay(&self, mismatch: impl FnOnce() -> Answer) -> Option<Outcome> {
         let stored = self.key.read()?;
         if stored.arguments != self.arguments {
@@ -60,7 +60,8 @@ impl<'a> Request<'a> {
         Some(Outcome::Replay(result))
     }
 
-    /// Stores the answer for retries. Returns false if another call has used the key meanwhile.
+    /// Stores the answer for replays. Returns false if another call has used the idempotency key
+    /// meanwhile.
     pub fn store(&self, answer: &Answer) -> bool {
         self.key.insert(&self.arguments, answer)
     }

@@ -1,7 +1,7 @@
 //! Settling a reservation: commit after success, release after failure.
 //!
-//! The reservation is locked first and its counter after it. Whoever expires reservations locks the
-//! counter first, but skips reservations that are locked, so nobody waits in a circle.
+//! The reservation is locked first, its counter second. Expiry locks the counter first, but skips
+//! locked reservations, so the two never deadlock.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::store::registry::Registry;
 use crate::store::reservations::Locked;
 use crate::store::{registry, reservations};
 
-/// Settles a reservation; if a user is given, only one of that user.
+/// Settles a reservation. With a user, only a reservation of that user is found.
 pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> Settled {
     let registry = registry::current();
     registry.tables.lock_first();
@@ -45,7 +45,7 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
     }
 }
 
-/// Takes from the counter what the reservation held, if its row still counts it.
+/// Subtracts the reserved amount from the counter, if the counter's row still includes it.
 fn give_back(registry: &Rc<Registry>, locked: &Locked, amount: i32) {
     let counter = locked.counter(registry);
     let Some(row) = counter.lock().filter(|row| locked.is_counted_in(row)) else { return };

@@ -1,4 +1,4 @@
-//! What a call is about: a user's counter of a feature, in a period.
+//! The subject of a call: a user's counter of a feature in a period.
 
 use std::rc::Rc;
 
@@ -11,12 +11,12 @@ use crate::pg::clock;
 use crate::store::counter::Counter;
 use crate::store::registry::Registry;
 
-/// The period of this kind in which the transaction began.
+/// The period of this kind that contains the start of the transaction.
 pub fn current_period(kind: PeriodKind) -> Period {
     Period::containing(kind, clock::now())
 }
 
-/// An amount of a feature that a user asks for in the current period.
+/// An amount of a feature that a user requests in the current period.
 pub struct Subject {
     pub counter: Counter,
     pub period: Period,
@@ -24,7 +24,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The subject of a call, or the answer if it cannot have one.
+    /// The subject of a call, or a denial if the feature is unknown or the amount is invalid.
     pub fn new(
         registry: &Rc<Registry>,
         user_id: Uuid,
@@ -42,7 +42,7 @@ impl Subject {
         Ok(Self { counter, period, amount })
     }
 
-    /// The answer without a decision of the rules.
+    /// The answer of a denial that needs no decision.
     pub fn denied(&self, denial: Denial) -> Answer {
         Answer::new(self.counter.feature(), self.period, Err(denial))
     }

@@ -1,4 +1,4 @@
-//! What all functions ask of their arguments.
+//! Checks that all functions make of their arguments.
 
 use crate::error::Report;
 use crate::error::argument::ArgumentError;

@@ -6,12 +6,13 @@ use super::arguments::{not_negative, required};
 use crate::actions::settle::settle;
 use crate::pg::jsonb::Jsonb;
 
-/// Ends a reservation after success, and counts what was used, by default the reserved amount. Less
-/// gives the rest back; more is counted in full, and the next call is denied.
+/// Settles a reservation after success, and counts what was used, by default the reserved amount.
+/// If less was used, the rest is released; if more, all of it is counted, even beyond the limit.
 ///
-/// It counts in the period of the reservation, even if that or the reservation is over, which the
-/// answer calls `late`. The same commit again returns the same answer; another one has `committed`
-/// false and `RESERVATION_FINALIZED`. With a user, only a reservation of that user is found.
+/// It counts in the period of the reservation. If the period is over or the reservation has
+/// expired, the answer has `late` true. Repeating the commit returns the same answer; a different
+/// one has `committed` false and `RESERVATION_FINALIZED`. With a user, only a reservation of that
+/// user is found.
 ///
 /// | SQLSTATE | when |
 /// |---|---|

@@ -6,8 +6,8 @@ use crate::actions::admit;
 use crate::actions::replay::Outcome;
 use crate::pg::jsonb::Jsonb;
 
-/// Counts an amount in the current period if the user's plan allows it, in one atomic step: however
-/// many calls run at the same time, no more than the limit is admitted.
+/// Counts an amount in the current period if the user's plan allows it, in one atomic step:
+/// concurrent calls never admit more than the limit.
 ///
 /// Returns the answer of a check, with the count afterwards, and `consumed`: the amount, or 0 if it
 /// was denied. With an idempotency key, a retry counts once and returns the same answer, with

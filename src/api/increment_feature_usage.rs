@@ -4,8 +4,8 @@ use pgrx::prelude::*;
 use super::arguments::{not_negative, required};
 use crate::actions;
 
-/// Adds to any registered feature, as the increment of that feature does. An unknown feature is
-/// 22023 as well, with a hint that lists the known ones.
+/// Adds to any registered feature, like the increment function of that feature. An unknown feature
+/// is 22023; the hint lists the known ones.
 #[pg_extern(volatile)]
 fn increment_feature_usage(
     p_user_id: Option<Uuid>,
@@ -17,7 +17,7 @@ fn increment_feature_usage(
     increment(feature_type, p_user_id, ("p_amount", p_amount), p_period);
 }
 
-/// What all increments do. The amount comes with the name that the caller knows it by.
+/// The common part of all increments. `name` is the amount's argument name in the SQL function.
 pub fn increment(
     feature_type: &str,
     user_id: Option<Uuid>,

@@ -1,4 +1,4 @@
-//! The increments of the built-in features: one atomic upsert each, without asking the limit.
+//! The increments of the built-in features: one atomic upsert each, without checking the limit.
 //!
 //! All of them add an amount to the count of a user in a period, insert the row if there is none,
 //! and do nothing for an amount of 0. Nothing is counted if one of these errors is raised:
@@ -6,8 +6,8 @@
 //! | SQLSTATE | when |
 //! |---|---|
 //! | 22004 | an argument is NULL |
-//! | 22023 | the amount is negative: lowering a count is how a user would reset a quota |
-//! | 22007 | the period does not exist or is of the other kind: no check would ever see the count |
+//! | 22023 | the amount is negative: a user could reset a quota by lowering a count |
+//! | 22007 | the period does not exist or is of the other kind: no check reads it |
 //! | 22003 | the count does not fit into the column |
 //! | 27000 | a user-defined trigger suppresses the count |
 //! | 0A000 | a table has a rule, or is distributed by Citus |

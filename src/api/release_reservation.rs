@@ -6,9 +6,10 @@ use super::arguments::required;
 use crate::actions::settle::settle;
 use crate::pg::jsonb::Jsonb;
 
-/// Ends a reservation after failure, and gives all of it back. The same release again returns the
-/// same answer; one after a commit has `released` false and `RESERVATION_FINALIZED`. With a user,
-/// only a reservation of that user is found. A NULL id is 22004, an unknown one P0002.
+/// Settles a reservation after failure, and subtracts all of it from the counter. Repeating the
+/// release returns the same answer; a release after a commit has `released` false and
+/// `RESERVATION_FINALIZED`. With a user, only a reservation of that user is found. A NULL id is
+/// 22004, an unknown one P0002.
 #[pg_extern(volatile)]
 fn release_reservation(
     p_reservation_id: Option<Uuid>,

@@ -10,11 +10,11 @@ use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::pg::jsonb::Jsonb;
 
-/// Counts an amount as a consume does, and holds it for work that is slow or may fail.
+/// Counts an amount like a consume, and reserves it for work that is slow or may fail.
 ///
 /// Returns the answer of a consume, with `reservation_id` and `expires_at` in place of `consumed`;
-/// `reserved` is how much of the count reservations hold. What is neither committed nor released
-/// within the time to live, 1 second to 24 hours, is given back.
+/// `reserved` is the part of the count that open reservations hold. A reservation that is not
+/// settled within its time to live, 1 second to 24 hours, expires.
 ///
 /// A replay returns the original answer, even if the reservation has ended since;
 /// `commit_reservation` reports that.

@@ -10,8 +10,8 @@ use crate::timestamp::iso8601;
 
 /// The answer. Keys may be added; none is ever renamed.
 ///
-/// The fields are in the order in which jsonb stores keys, shortest first, so that nothing has to be
-/// sorted.
+/// The fields are in the order in which jsonb stores keys, shortest first, so that no sorting is
+/// needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// `Some(None)`, a JSON null, means unlimited.
@@ -50,7 +50,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer about a feature that is not registered.
+    /// The denial for a feature that is not registered.
     pub fn of_unknown_feature() -> Self {
         Self::default().denied(Denial::InvalidFeature)
     }
@@ -69,17 +69,17 @@ impl Answer {
         }
     }
 
-    /// Adds how much of the current usage is reserved.
+    /// Adds the part of the current usage that is reserved.
     pub fn with_reserved(self, reserved: i64) -> Self {
         Self { reserved: self.current_usage.map(|_| reserved), ..self }
     }
 
-    /// Adds what was counted: the amount, or 0 if it was denied.
+    /// Adds the consumed amount; 0 after a denial.
     pub fn with_consumed(self, amount: i32) -> Self {
         Self { consumed: Some(if self.allowed { amount } else { 0 }), ..self }
     }
 
-    /// Adds the new reservation, and its amount to what is reserved.
+    /// Adds the new reservation, and its amount to `reserved`.
     pub fn with_reservation(self, reservation_id: String, expires_at: String, amount: i32) -> Self {
         Self {
             reservation_id: Some(reservation_id),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn denied_otherwise() {
+    fn denied_for_another_reason() {
         let denial = Denial::TrialExpired { trial_end_date: "2025-01-01T00:00:00Z".into() };
         assert_eq!(
             about_images(Err(denial)),

@@ -3,17 +3,17 @@
 use crate::denial::Denial;
 use crate::subscription::Subscription;
 
-/// What a plan says of one feature to one user.
+/// What a user's plan allows of one feature.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entitlement {
     pub subscription: Subscription,
     /// Whether the plan is in `plan_limits` and active there.
     pub plan_is_known: bool,
-    /// The plan's limit. `None` is unlimited, but only in a plan that is known.
+    /// The plan's limit. `None` is unlimited if the plan is known.
     pub limit: Option<i64>,
 }
 
-/// Why the answer is yes: the limit, if there is one, and what is left of it afterwards.
+/// Why a call is admitted: the limit, if there is one, and what is left of it afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowance {
     Unlimited { current_usage: i64 },
@@ -34,8 +34,8 @@ impl Allowance {
     }
 }
 
-/// Asks the rules in their order, and stops at the first that denies. Whatever is unknown or missing
-/// is a denial. `now` is in seconds since 1970.
+/// Checks the rules in order, and stops at the first that denies. Anything unknown or missing is a
+/// denial. `now` is in seconds since 1970.
 pub fn decide(
     entitlement: &Entitlement,
     current_usage: i64,
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_the_limit_and_not_one_further() {
+    fn a_plan_allows_exactly_its_limit() {
         let within = |current_usage, remaining| {
             Ok(Allowance::WithinLimit { limit: 3, current_usage, remaining })
         };
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_unlimited_only_in_a_plan_that_is_known() {
+    fn a_null_limit_of_a_known_plan_is_unlimited() {
         let unlimited = Ok(Allowance::Unlimited { current_usage: 7 });
         assert_eq!(decide(&free(None), 7, i64::from(i32::MAX), 0.0), unlimited);
         let unknown = Entitlement { plan_is_known: false, ..free(None) };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subscription_is_asked_before_the_plan_and_the_plan_before_the_limit() {
+    fn rules_are_checked_in_order_subscription_plan_limit() {
         let mut plan = Entitlement { plan_is_known: false, ..free(Some(0)) };
         plan.subscription.plan_id = Some("pro".into());
         assert_eq!(decide(&plan, 9, 1, 0.0), Err(Denial::NoSubscription));

@@ -1,4 +1,4 @@
-//! Denials: why the answer is no.
+//! Denials: why a call is not admitted.
 
 /// Why a call is denied. A denial is an answer, never an error.
 #[derive(Clone, Debug, PartialEq, Eq)]

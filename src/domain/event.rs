@@ -1,7 +1,7 @@
 //! The events of a batch, as callers write them.
 //!
-//! Each event is read on its own, from its text, so that a bad one can be named by its index, and a
-//! number of any size is told from one that fits.
+//! Each event is parsed on its own, so that an error can name the index of the bad one, and a
+//! number too large for an integer has its own message.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// One event: somebody has used so much of a feature.
+/// One event: a user has used an amount of a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub user_id: Uuid,
@@ -21,7 +21,7 @@ pub struct Event {
     pub idempotency_key: Option<String>,
 }
 
-/// What a batch is not.
+/// Why a batch is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadBatch {
     NotAnArray,
@@ -43,7 +43,7 @@ pub fn read_batch(text: &str) -> Result<Vec<Event>, BadBatch> {
         .collect()
 }
 
-/// The fields of an event by name. A null is like a field that is not there.
+/// The fields of an event by name. A null counts as missing.
 struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
 impl<'a> Fields<'a> {
@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
             user_id: Uuid::parse_str(&user_id).map_err(|_| "user_id is not a uuid")?,
             feature_type: self.text("feature_type")?.ok_or("feature_type is missing")?,
             amount: self.amount()?,
-            // As everywhere, blank is not given.
+            // As in every function, blank means missing.
             period: self.text("period")?.filter(|period| !period.trim().is_empty()),
             idempotency_key: self.text("idempotency_key")?,
         })
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_event_is_told_what_is_wrong() {
+    fn a_bad_event_has_an_error_message() {
         let good = json!({"user_id": USER, "feature_type": "chat", "amount": 2});
         let mut cases = vec![
             (json!("chat"), "it is not an object"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_any_size_are_told_apart() {
+    fn numbers_too_large_for_an_integer_are_reported() {
         let amount = |amount: &str| {
             let user = format!("\"user_id\": \"{USER}\", \"feature_type\": \"chat\"");
             read_batch(&format!("[{{{user}, \"amount\": {amount}}}]"))
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_an_array() {
+    fn a_batch_must_be_an_array() {
         for batch in [json!({}), json!(null), json!("[]"), json!(1)] {
             assert_eq!(read(&batch), Err(BadBatch::NotAnArray));
         }

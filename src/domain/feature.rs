@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(feature.limit_key(), "videos");
     }
     #[test]
-    fn a_counter_has_room_up_to_the_largest_number_of_its_type() {
+    fn a_counter_has_room_up_to_the_maximum_of_its_type() {
         let feature = |max_count| Feature {
             feature_type: "chat".into(),
             usage_column: "chat_messages".into(),

@@ -1,9 +1,9 @@
-//! What can be an idempotency key.
+//! The rule for idempotency keys.
 
-/// The most that fits into an index beside the rest, and more than anybody needs.
+/// Fits into an index entry beside the user and the operation.
 pub const MAX_KEY_BYTES: usize = 255;
 
-/// Whether a text can be a key: any text of 1 to 255 bytes.
+/// Whether a text can be an idempotency key: any text of 1 to 255 bytes.
 pub fn is_key(key: &str) -> bool {
     (1..=MAX_KEY_BYTES).contains(&key.len())
 }

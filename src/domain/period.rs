@@ -1,13 +1,13 @@
-//! Periods: the day or the month in which a count is kept, named by its key.
+//! Periods: the UTC day or month in which a count is kept, named by its period key.
 //!
-//! A period is computed from an instant in UTC and from nothing else. A client can set the time
-//! zone of its session, so a period that depended on it could be had twice.
+//! A period depends only on an instant in UTC. If it depended on the session's time zone, which a
+//! client can set, changing it would get a user a second daily quota.
 
 use std::fmt;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
 
-/// How long a feature's counter runs before it starts again at zero.
+/// How long a feature's counter runs before it starts again at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeriodKind {
     Day,
@@ -15,7 +15,7 @@ pub enum PeriodKind {
 }
 
 impl PeriodKind {
-    /// The kind that the registry calls by this name.
+    /// The kind with this name in the registry.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "day" => Some(Self::Day),
@@ -24,7 +24,7 @@ impl PeriodKind {
         }
     }
 
-    /// The form of this kind's keys, for hints.
+    /// The format of this kind's period keys, for hints.
     pub fn form(self) -> &'static str {
         match self {
             Self::Day => "YYYY-MM-DD",
@@ -32,7 +32,7 @@ impl PeriodKind {
         }
     }
 
-    /// A real key of this kind, for hints.
+    /// An example of a period key of this kind, for hints.
     pub fn example(self) -> &'static str {
         match self {
             Self::Day => "2025-02-10",
@@ -40,7 +40,7 @@ impl PeriodKind {
         }
     }
 
-    /// How a person calls a feature that is counted in this kind of period.
+    /// The adjective for features counted per period of this kind.
     pub fn adjective(self) -> &'static str {
         match self {
             Self::Day => "daily",
@@ -53,7 +53,7 @@ impl PeriodKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     kind: PeriodKind,
-    /// The day itself, or the first of the month.
+    /// The day itself, or the first day of the month.
     start: NaiveDate,
 }
 
@@ -68,8 +68,8 @@ impl Period {
         Self { kind, start }
     }
 
-    /// Reads a key of this kind. Anything else is `None`: another kind's key, a date that does not
-    /// exist, a year outside 0001 to 9999, white space, digits that are not ASCII.
+    /// Parses a period key of this kind. Anything else is `None`: another kind's period key, a date
+    /// that does not exist, a year outside 0001 to 9999, white space, non-ASCII digits.
     pub fn parse(kind: PeriodKind, key: &str) -> Option<Self> {
         let (year, rest) = (number(key.get(..4)?)?, key.get(4..)?);
         let (month, day) = match (kind, rest.len()) {
@@ -84,18 +84,18 @@ impl Period {
         (year > 0).then_some(Self { kind, start })
     }
 
-    /// The instant at which the next period starts and the count is zero again.
+    /// The instant at which the next period starts and the count is 0 again.
     pub fn reset_at(self) -> DateTime<Utc> {
         let next = match self.kind {
             PeriodKind::Day => self.start.checked_add_days(Days::new(1)),
             PeriodKind::Month => self.start.checked_add_months(Months::new(1)),
         };
-        // Keys end at 9999-12-31, far inside what chrono can add to.
+        // Periods end with 9999-12-31, well within chrono's range.
         next.unwrap_or(NaiveDate::MAX).and_time(NaiveTime::MIN).and_utc()
     }
 }
 
-/// The key under which the period's counts are stored.
+/// The period key, under which the counts are stored.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.start.year(), self.start.month())?;
@@ -110,7 +110,7 @@ fn two_digits(text: &str) -> Option<u32> {
     (text.len() == 2).then(|| number(text)).flatten()
 }
 
-/// Digits only: `u32::from_str` alone would take a sign.
+/// Digits only: `u32::from_str` would also accept a sign.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_right_kind_come_back_as_they_went_in() {
+    fn period_keys_round_trip() {
         for key in ["2025-02-10", "2024-02-29", "2000-02-29", "0001-01-01", "9999-12-31"] {
             assert_eq!(Period::parse(Day, key).expect(key).to_string(), key);
             assert_eq!(Period::parse(Month, key), None, "{key}");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_name_no_real_period_are_refused() {
+    fn invalid_period_keys_are_refused() {
         for key in [
             "",
             " ",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_is_read_back() {
+    fn every_day_of_four_centuries_round_trips() {
         let (mut day, end) = (instant("1899-12-31T00:00:00Z"), instant("2301-01-01T00:00:00Z"));
         while day < end {
             let (daily, monthly) = (Period::containing(Day, day), Period::containing(Month, day));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_ends_where_the_next_begins() {
+    fn a_period_ends_when_the_next_begins() {
         for (kind, at, key, reset_at) in [
             (Day, "2024-02-28T23:59:59.999999Z", "2024-02-28", "2024-02-29T00:00:00Z"),
             (Day, "2024-02-29T23:59:59.999999Z", "2024-02-29", "2024-03-01T00:00:00Z"),

@@ -7,7 +7,7 @@ pub enum Status {
     Reserved,
     Committed,
     Released,
-    /// Its amount was given back because nobody settled it in time.
+    /// Not settled in time; its amount was subtracted from the counter.
     Expired,
 }
 
@@ -32,9 +32,9 @@ impl Status {
 pub struct Reservation {
     pub amount: i32,
     pub status: Status,
-    /// If it is open: whether its time is over. If it is settled: whether that was after its time.
+    /// Open: whether it has expired. Settled: whether that was after its expiry.
     pub is_past: bool,
-    /// How much a commit counted.
+    /// The amount that a commit counted.
     pub actual: Option<i32>,
 }
 
@@ -43,16 +43,16 @@ pub struct Reservation {
 pub enum Settlement {
     /// The reservation changes, and so may the counter.
     Change(Change),
-    /// It was settled in the same way before: the answer is the same.
+    /// It was settled in the same way before: the same answer is returned.
     Repeat,
-    /// It was settled in another way before.
+    /// It was settled in another way before: refused.
     Finalized,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     pub status: Status,
-    /// What is added to the counter.
+    /// What to add to the counter; may be negative.
     pub delta: i32,
     /// Whether the reservation had expired.
     pub late: bool,
@@ -60,8 +60,8 @@ pub struct Change {
 }
 
 impl Reservation {
-    /// Counts what was used, by default what was reserved. More, less and late are all counted,
-    /// because it has happened.
+    /// Counts what was used, by default what was reserved. Usage that is more, less or late is
+    /// counted too, because it has happened.
     pub fn commit(self, actual: Option<i32>) -> Settlement {
         let actual = actual.unwrap_or(self.amount);
         match self.status {
@@ -76,7 +76,7 @@ impl Reservation {
         }
     }
 
-    /// Gives everything back.
+    /// Releases the whole amount.
     pub fn release(self) -> Settlement {
         match self.status {
             Status::Reserved | Status::Expired => Settlement::Change(Change {
@@ -90,7 +90,7 @@ impl Reservation {
         }
     }
 
-    /// How much of the counter it accounts for. Neither this nor what was used is negative, so
+    /// The part of the counter that it holds. Neither this nor the used amount is negative, so
     /// their difference fits into an integer.
     fn held(self) -> i32 {
         if self.status == Status::Reserved { self.amount } else { 0 }
@@ -105,15 +105,16 @@ impl Reservation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     pub live: i64,
-    /// Held by reservations that have expired but were not given back yet.
+    /// The amount of reservations that have expired but are still counted.
     pub past: i64,
 }
 
 impl Held {
-    /// How much of `amount`, held by some of these reservations, the counter can give back.
+    /// How much of `amount`, held by some of these reservations, can be subtracted from the
+    /// counter.
     ///
-    /// All of it, unless somebody lowered the counter by hand: what the other open reservations
-    /// hold stays counted, and so does whatever is left after them.
+    /// All of it, unless somebody lowered the counter by hand: then what the other open
+    /// reservations hold stays counted.
     pub fn returnable(self, counted: i64, amount: i64) -> i64 {
         let others = self.live + self.past - amount;
         (counted - others).clamp(0, amount)
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_late_counts_and_says_so() {
+    fn a_late_commit_counts_and_is_marked_late() {
         let past = Reservation { is_past: true, ..reservation(Status::Reserved) };
         assert_eq!(past.commit(None), committed(5, 0, true));
         let expired = reservation(Status::Expired);
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_commit_again_is_the_same_and_another_is_refused() {
+    fn a_repeated_commit_has_the_same_result_and_a_different_one_is_refused() {
         let committed = Reservation { actual: Some(3), ..reservation(Status::Committed) };
         assert_eq!(committed.commit(Some(3)), Settlement::Repeat);
         assert_eq!(committed.commit(None), Settlement::Finalized);
@@ -180,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn a_release_gives_back_what_is_held_once() {
+    fn a_release_subtracts_the_amount_once() {
         assert_eq!(reservation(Status::Reserved).release(), released(-5, false));
         assert_eq!(reservation(Status::Expired).release(), released(0, true));
         assert_eq!(reservation(Status::Released).release(), Settlement::Repeat);
     }
 
     #[test]
-    fn what_is_given_back_is_what_was_held() {
+    fn expiry_subtracts_what_reservations_held() {
         let held = Held { live: 5, past: 0 };
         assert_eq!(held.returnable(9, 5), 5);
         assert_eq!(held.returnable(5, 5), 5);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_was_lowered_by_hand_keeps_what_others_hold() {
+    fn a_counter_lowered_by_hand_keeps_what_other_reservations_hold() {
         let two = Held { live: 10, past: 0 };
         assert_eq!(two.returnable(5, 5), 0);
         assert_eq!(two.returnable(7, 5), 2);
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_back() {
+    fn states_round_trip() {
         for status in [Status::Reserved, Status::Committed, Status::Released, Status::Expired] {
             assert_eq!(Status::from_name(status.name()), Some(status));
         }

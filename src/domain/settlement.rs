@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::reservation::Status;
 
-/// The answer; `committed` or `released` says what was asked for and whether it happened.
+/// The answer; `committed` or `released`, whichever was requested, says whether it happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Settled {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,14 +26,14 @@ pub struct Settled {
     reservation_id: String,
 }
 
-/// What the caller asks for.
+/// The requested operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     Commit(Option<i32>),
     Release,
 }
 
-/// The reservation that an answer is about.
+/// The reservation of an answer.
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub reservation_id: String,

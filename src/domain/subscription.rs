@@ -3,27 +3,27 @@
 use crate::denial::Denial;
 use crate::timestamp::iso8601_from_epoch;
 
-/// The plan of a user who has none.
+/// The plan of a user without a subscription.
 pub const FREE_PLAN: &str = "free";
 
-/// A row of `user_plans`. A user without one has `Subscription::default()`.
+/// A row of `user_plans`; `Subscription::default()` for a user without one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subscription {
     pub plan_id: Option<String>,
     pub is_active: Option<bool>,
     pub status: Option<String>,
-    /// Seconds since 1970; Postgres' `infinity` is an infinity here.
+    /// Seconds since 1970; Postgres' `infinity` is a float infinity.
     pub trial_end: Option<f64>,
 }
 
 impl Subscription {
-    /// The user's plan. No row and a NULL plan both mean plan `free`.
+    /// The user's plan: `free` if there is no row or the plan is NULL.
     pub fn plan_id(&self) -> &str {
         self.plan_id.as_deref().unwrap_or(FREE_PLAN)
     }
 
     /// Denies unless the plan can be used now. The free plan ends with its trial; any other plan
-    /// needs an active subscription, and NULL is not active.
+    /// needs an active subscription, and NULL is inactive.
     pub fn require_active(&self, now: f64) -> Result<(), Denial> {
         if self.plan_id() == FREE_PLAN {
             return match self.trial_end {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_plan_the_user_is_on_the_free_plan() {
+    fn a_user_without_a_plan_has_the_free_plan() {
         assert_eq!(Subscription::default().plan_id(), FREE_PLAN);
         assert_eq!(Subscription::default().require_active(0.0), Ok(()));
     }

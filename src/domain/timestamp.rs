@@ -1,15 +1,16 @@
-//! Instants as the API writes them.
+//! Timestamps in the format of the API.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Writes an instant as ISO 8601 in UTC, to the second: `2025-02-11T00:00:00Z`.
+/// Formats an instant as ISO 8601 in UTC, to the second: `2025-02-11T00:00:00Z`.
 pub fn iso8601(instant: DateTime<Utc>) -> String {
     let text = instant.to_rfc3339_opts(SecondsFormat::Secs, true);
-    // The year 10000, in which the last period ends, would have a sign that Postgres can't read.
+    // The last period ends in the year 10000. chrono would write a sign, which Postgres cannot
+    // read.
     text.trim_start_matches('+').to_owned()
 }
 
-/// Writes seconds since 1970 as ISO 8601; Postgres' `infinity` and `-infinity` keep their names.
+/// Formats seconds since 1970 as ISO 8601; Postgres' `infinity` and `-infinity` keep their names.
 pub fn iso8601_from_epoch(seconds: f64) -> String {
     if seconds == f64::INFINITY {
         return "infinity".to_owned();
@@ -31,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_keep_their_names() {
+    fn infinite_timestamps_keep_their_names() {
         assert_eq!(iso8601_from_epoch(f64::INFINITY), "infinity");
         assert_eq!(iso8601_from_epoch(f64::NEG_INFINITY), "-infinity");
     }

@@ -10,9 +10,9 @@ use super::{Report, excerpt};
 pub enum ArgumentError<'a> {
     /// A required argument is NULL.
     Null { name: &'static str },
-    /// Counts only grow: lowering one is how a user would reset a quota.
+    /// A user could reset a quota by lowering a count, so counts only grow.
     NegativeAmount { name: &'static str, amount: i32 },
-    /// A maximum of how much is done at once.
+    /// A maximum number of items that is negative.
     NegativeMaximum { name: &'static str, maximum: i32 },
     /// The feature is not in the registry.
     UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },

@@ -9,7 +9,7 @@ use super::Report;
 pub enum BatchError<'a> {
     /// The argument is not an array.
     NotAnArray,
-    /// An event, by its index, and what is wrong with it.
+    /// An event is invalid: its index, and what is wrong with it.
     InvalidEvent { index: usize, problem: String },
     /// An event makes a count too large for the column's type.
     Overflow { index: usize, feature: &'a Feature, amount: i32 },

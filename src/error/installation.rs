@@ -1,4 +1,4 @@
-//! Tables and statements that are not as the extension needs them.
+//! Tables and statements that differ from what the extension needs.
 
 use pgrx::PgSqlErrorCode;
 

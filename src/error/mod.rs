@@ -1,4 +1,4 @@
-//! Every error that the native functions raise, by family: SQLSTATE, what was wrong, what to do.
+//! Every error that the native functions raise, by family: SQLSTATE, message, hint.
 //!
 //! Wrong use is an error; a denial is an answer, see `denial` in the domain.
 
@@ -17,7 +17,7 @@ pub trait Report {
     fn message(&self) -> String;
     fn hint(&self) -> Option<String>;
 
-    /// Raises the error: the caller's statement ends here, and nothing of it is kept.
+    /// Raises the error; the caller's statement is rolled back.
     fn raise(&self) -> ! {
         let mut report = ErrorReport::new(self.code(), self.message(), "feature_usage");
         if let Some(hint) = self.hint() {
@@ -28,7 +28,7 @@ pub trait Report {
     }
 }
 
-/// The beginning of a caller's text: long enough to recognise it, short enough for a log.
+/// The beginning of a caller's text, short enough for a log.
 fn excerpt(text: &str) -> String {
     const CHARACTERS: usize = 64;
     match text.char_indices().nth(CHARACTERS) {

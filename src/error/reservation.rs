@@ -9,7 +9,7 @@ pub enum ReservationError {
     Unknown {
         reservation_id: String,
     },
-    /// An id that several users' reservations have; ours are unique.
+    /// Several users have reservations with this id; ids that the extension makes are unique.
     Ambiguous {
         reservation_id: String,
     },

@@ -7,7 +7,7 @@ use pgrx::{IntoDatum, Uuid};
 use super::clock;
 use super::jsonb::Document;
 
-/// An argument of a prepared statement. None is NULL.
+/// An argument of a prepared statement; `None` is NULL.
 #[derive(Clone, Copy)]
 pub enum Argument<'a> {
     Uuid(Uuid),

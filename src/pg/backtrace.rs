@@ -1,7 +1,7 @@
 //! Keeps Rust backtraces out of the errors that callers read.
 //!
 //! If the server runs with `RUST_BACKTRACE`, pgrx appends a backtrace to the DETAIL of every error
-//! that passes through Rust, also to Postgres' own.
+//! that passes through Rust, even of Postgres' own errors.
 
 use std::backtrace::Backtrace;
 use std::env;
@@ -18,7 +18,7 @@ pub extern "C-unwind" fn _PG_init() {
     let before = env::var_os(OVERRIDE);
     // SAFETY: a Postgres backend has one thread, so nobody reads the environment meanwhile.
     unsafe { env::set_var(OVERRIDE, "0") };
-    // The standard library looks at the environment once, here, and remembers the result.
+    // The standard library reads the environment once, here, and caches the result.
     let _ = Backtrace::capture();
     // SAFETY: as above.
     unsafe {

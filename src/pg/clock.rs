@@ -1,4 +1,4 @@
-//! The server's clock: `now()`, the start of the transaction, whatever the session's time zone.
+//! The server's clock: `now()`, the start of the transaction, in UTC.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
@@ -12,7 +12,7 @@ pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(since_2000 + POSTGRES_EPOCH).unwrap_or_default()
 }
 
-/// The time by the clock, which goes on while a transaction runs or waits.
+/// The current time, which advances while a transaction runs or waits.
 pub fn wall() -> DateTime<Utc> {
     // SAFETY: asks the operating system.
     let since_2000 = unsafe { pg_sys::GetCurrentTimestamp() };
@@ -29,12 +29,12 @@ pub fn epoch_of(since_2000: i64) -> f64 {
     match since_2000 {
         i64::MAX => f64::INFINITY,
         i64::MIN => f64::NEG_INFINITY,
-        // As a sum of floats, since Postgres' last years do not fit into microseconds from 1970.
+        // Computed in floats: Postgres' last years do not fit into microseconds from 1970.
         _ => since_2000 as f64 / 1e6 + POSTGRES_EPOCH as f64 / 1e6,
     }
 }
 
-/// `now()` in seconds, as `date_part('epoch', now())` gives it.
+/// `now()` in seconds, like `date_part('epoch', now())`.
 pub fn now_in_seconds() -> f64 {
     now().timestamp_micros() as f64 / 1e6
 }

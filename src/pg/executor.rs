@@ -10,10 +10,10 @@ use super::row::Row;
 use super::snapshot::{self, Snapshot};
 
 /// Executes a prepared statement, passes its rows to `take`, and returns how many rows it returned
-/// or wrote; `None` if a rewrite rule turned it into another statement, which is not executed.
+/// or wrote. `None` if a rewrite rule turned it into another statement, which is not executed.
 ///
 /// # Safety
-/// SPI must have prepared and kept the plan, for one statement with arguments of these types.
+/// `plan` must be kept by SPI, for one statement with arguments of these types.
 pub unsafe fn execute(
     plan: pg_sys::SPIPlanPtr,
     arguments: &[Argument],
@@ -21,9 +21,9 @@ pub unsafe fn execute(
     take: &mut dyn FnMut(&Row),
 ) -> Option<u64> {
     let mut receiver = Receiver::new(take);
-    // SAFETY: the calls and their order are those of SPI_execute_plan. What is allocated lives in
-    // the caller's context, which ends with the function's call; after an error, the end of the
-    // transaction releases the plan, the snapshot and the executor.
+    // SAFETY: the same calls in the same order as SPI_execute_plan. Allocations live in the
+    // caller's context, which ends with the function's call; after an error, the end of the
+    // transaction releases the prepared statement, the snapshot and the executor.
     unsafe {
         let sources = pg_sys::SPI_plan_get_plan_sources(plan);
         let source = only::<pg_sys::CachedPlanSource>(sources)?;
@@ -34,7 +34,7 @@ pub unsafe fn execute(
             let _by_key = ByKey::new();
             pg_sys::GetCachedPlan(source, parameters, owner, no_environment)
         };
-        // The tables are locked now, so no rule can be added before the statement ends.
+        // The tables are locked from here on, so no rule can be added before the statement ends.
         let statement = only::<pg_sys::PlannedStmt>((*cached).stmt_list);
         let Some(statement) = statement.filter(|_| is_as_written(source)) else {
             pg_sys::ReleaseCachedPlan(cached, owner);
@@ -67,20 +67,20 @@ pub unsafe fn execute(
     }
 }
 
-/// Whether the statement is the one that was prepared, and not what a rewrite rule made of it.
+/// Whether the statement is the prepared one, and not the product of a rewrite rule.
 unsafe fn is_as_written(source: *mut pg_sys::CachedPlanSource) -> bool {
-    // SAFETY: the query list of a valid source holds queries.
+    // SAFETY: the query list of a valid source contains queries.
     unsafe {
         only::<pg_sys::Query>((*source).query_list)
             .is_some_and(|query| (*query).querySource == pg_sys::QuerySource::QSRC_ORIGINAL)
     }
 }
 
-/// While this lives, the planner scans tables by their keys, and nothing is compiled.
+/// While this lives, the planner uses index scans, and JIT is off.
 ///
-/// Otherwise a statement that was planned while a table was small, and so reads all of it, would be
-/// kept until the next ANALYZE, though the table may have grown to any size by then. If there is no
-/// key, the planner believes that the statement is very expensive, and would load LLVM for it.
+/// Otherwise a statement first executed while a table is small would be planned with a sequential
+/// scan, and keep it until the next ANALYZE even if the table has grown large. And without an
+/// index, the planner's cost estimate would be high enough to load LLVM for JIT.
 struct ByKey {
     scans_tables: bool,
     compiles: bool,
@@ -88,8 +88,8 @@ struct ByKey {
 
 impl ByKey {
     fn new() -> Self {
-        // SAFETY: settings of this backend, which runs on one thread; put back when dropped, also
-        // after an error.
+        // SAFETY: settings of this backend, which has one thread; restored on drop, even after an
+        // error.
         unsafe {
             let before =
                 Self { scans_tables: pg_sys::enable_seqscan, compiles: pg_sys::jit_enabled };
@@ -110,9 +110,9 @@ impl Drop for ByKey {
     }
 }
 
-/// The only element of a list that has one.
+/// The only element of a list of one.
 unsafe fn only<T>(list: *mut pg_sys::List) -> Option<*mut T> {
-    // SAFETY: the caller names the type of the list's elements.
+    // SAFETY: the caller chooses `T` as the type of the list's elements.
     let list = unsafe { PgList::<T>::from_pg(list) };
     if list.len() == 1 { list.get_ptr(0) } else { None }
 }
@@ -120,7 +120,7 @@ unsafe fn only<T>(list: *mut pg_sys::List) -> Option<*mut T> {
 /// Receives rows from the executor.
 #[repr(C)]
 struct Receiver<'a> {
-    /// First, so that a pointer to it is a pointer to the whole.
+    /// The first field, so that a pointer to it is a pointer to the whole receiver.
     base: pg_sys::DestReceiver,
     take: &'a mut dyn FnMut(&Row),
 }
@@ -143,8 +143,7 @@ unsafe extern "C-unwind" fn receive_row(
     slot: *mut pg_sys::TupleTableSlot,
     receiver: *mut pg_sys::DestReceiver,
 ) -> bool {
-    // SAFETY: the executor calls this with the receiver that it was given, and with a row in the
-    // slot.
+    // SAFETY: the executor passes the receiver that it was created with, and a slot with a row.
     unsafe {
         let receiver = &mut *receiver.cast::<Receiver>();
         (receiver.take)(&Row::new(slot));
@@ -177,7 +176,7 @@ unsafe fn parameters(arguments: &[Argument]) -> pg_sys::ParamListInfo {
     if arguments.is_empty() {
         return ptr::null_mut();
     }
-    // SAFETY: the list has room for as many parameters as it is made for.
+    // SAFETY: the list was created for this number of parameters.
     unsafe {
         let list = pg_sys::makeParamList(arguments.len() as i32);
         for (index, argument) in arguments.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Postgres' own hash of a uuid, on which a router of many databases can decide.
+//! Postgres' hash of a uuid, which a router can use to choose a database.
 
 use pgrx::{IntoDatum, Uuid, direct_function_call, pg_sys};
 

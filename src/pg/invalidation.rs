@@ -1,13 +1,13 @@
-//! How a backend learns that what it remembers of the catalogs is out of date.
+//! Invalidation: tells a backend that its copy of the catalogs is out of date.
 //!
-//! Postgres tells every backend, when a transaction commits, which tables and schemas have changed.
-//! The callbacks here only set flags: they may run when no catalog can be read.
+//! When a transaction commits, Postgres notifies every backend which tables and schemas have
+//! changed. The callbacks here only set flags, because they may run when no catalog can be read.
 
 use std::cell::Cell;
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
-/// How many tables can be watched.
+/// The most tables that can be watched.
 pub const MAX_TABLES: usize = 8;
 
 thread_local! {
@@ -17,7 +17,7 @@ thread_local! {
     static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Counts the changes of tables and schemas, any of them, that this backend was told of.
+/// The number of changes of tables and schemas that this backend has been notified of.
 pub fn generation() -> u64 {
     GENERATION.get()
 }
@@ -27,14 +27,14 @@ pub fn is_current() -> bool {
     IS_CURRENT.get()
 }
 
-/// Watches tables that were read, beginning in that generation. A change that arrived meanwhile
-/// may be one of theirs.
+/// Watches tables that were read after generation `beginning`. If a notification has arrived since,
+/// it may be about one of them.
 pub fn watch(tables: [Oid; MAX_TABLES], beginning: u64) {
     WATCHED.set(tables);
     IS_CURRENT.set(beginning == generation());
 }
 
-/// Asks Postgres, once per backend, for the news of changes.
+/// Registers the callbacks, once per backend.
 pub fn register() {
     if IS_REGISTERED.replace(true) {
         return;
@@ -50,7 +50,7 @@ pub fn register() {
 
 unsafe extern "C-unwind" fn on_table_change(_: Datum, table: Oid) {
     GENERATION.set(GENERATION.get() + 1);
-    // No table named means that any may have changed.
+    // No oid means that any table may have changed.
     if table == Oid::INVALID || WATCHED.get().contains(&table) {
         IS_CURRENT.set(false);
     }

@@ -1,7 +1,8 @@
-//! jsonb, written without the detour over text.
+//! Writes jsonb directly, without text in between.
 //!
-//! [`pgrx::JsonB`] builds a tree, writes it as text and lets Postgres parse it, which takes a check
-//! as long as reading the counter. This builds Postgres' own tree in one pass over the value.
+//! [`pgrx::JsonB`] builds a tree, writes it as text and lets Postgres parse the text, which takes a
+//! limit check as long as reading the counter. This module builds Postgres' tree in one pass over
+//! the value.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,10 +15,10 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 use pgrx::{IntoDatum, JsonB, datum::Datum, direct_function_call_as_datum};
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct};
 
-/// A result that SQL sees as jsonb.
+/// A result that SQL receives as jsonb.
 pub struct Jsonb<T>(pub T);
 
-// SAFETY: pgrx asks for the SQL type of the result, and jsonb is what `box_into` returns.
+// SAFETY: pgrx reads the SQL type of the result from here, and `box_into` returns a jsonb.
 unsafe impl<T> SqlTranslatable for Jsonb<T> {
     const TYPE_IDENT: &'static str = JsonB::TYPE_IDENT;
     const TYPE_ORIGIN: TypeOrigin = JsonB::TYPE_ORIGIN;
@@ -28,12 +29,12 @@ unsafe impl<T> SqlTranslatable for Jsonb<T> {
 // SAFETY: the datum is a jsonb, in the memory of the caller's row.
 unsafe impl<T: Serialize> BoxRet for Jsonb<T> {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        // SAFETY: a jsonb is what the function is declared to return.
+        // SAFETY: the function is declared to return jsonb.
         unsafe { fcinfo.return_raw_datum(Document::of(&self.0).datum()) }
     }
 }
 
-/// A jsonb in the current memory context, for a statement that stores it.
+/// A jsonb in the current memory context, as an argument of a statement.
 #[derive(Clone, Copy)]
 pub struct Document(pg_sys::Datum);
 
@@ -42,7 +43,7 @@ impl Document {
         let memory = Memory::default();
         let written = value.serialize(Writer { memory: &memory });
         let mut whole = written.expect("results are objects of simple values");
-        // SAFETY: the tree is complete, and `memory` holds all that it points to.
+        // SAFETY: the tree is complete, and `memory` owns everything it points to.
         Self(unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&mut whole)) })
     }
 
@@ -51,7 +52,7 @@ impl Document {
     }
 }
 
-/// What the values of a tree point to: it must live as long as the tree.
+/// Owns what the values of a tree point to; must outlive the tree.
 #[derive(Default)]
 struct Memory {
     texts: RefCell<Vec<Box<str>>>,
@@ -70,13 +71,13 @@ fn text_value(text: &str) -> JsonbValue {
     value
 }
 
-/// Makes one value.
+/// Serializes one value.
 #[derive(Clone, Copy)]
 struct Writer<'a> {
     memory: &'a Memory,
 }
 
-/// Makes an object or an array, value by value.
+/// Serializes an object or an array, value by value.
 struct Inside<'a, T> {
     writer: Writer<'a>,
     values: Vec<T>,
@@ -113,14 +114,14 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     fn serialize_i64(self, integer: i64) -> Written {
         let mut value = empty(jbvType::jbvNumeric);
-        // SAFETY: makes a numeric in the current context.
+        // SAFETY: allocates a numeric in the current context.
         value.val.numeric = unsafe { pg_sys::int64_to_numeric(integer) };
         Ok(value)
     }
 
     fn serialize_f64(self, float: f64) -> Written {
         let mut value = empty(jbvType::jbvNumeric);
-        // SAFETY: makes a numeric in the current context.
+        // SAFETY: allocates a numeric in the current context.
         let numeric =
             unsafe { direct_function_call_as_datum(pg_sys::float8_numeric, &[float.into_datum()]) };
         value.val.numeric = numeric.ok_or(Unsupported)?.cast_mut_ptr();
@@ -166,7 +167,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         Ok(Inside { writer: self, values: Vec::with_capacity(length.unwrap_or(0)) })
     }
 
-    // What no result contains.
+    // Types that no result contains.
     unsupported! {
         serialize_i8(i8); serialize_i16(i16); serialize_u8(u8);
         serialize_u16(u16); serialize_u32(u32); serialize_f32(f32);
@@ -235,10 +236,10 @@ impl Inside<'_, JsonbPair> {
         Ok(())
     }
 
-    /// Postgres wants the keys in its own order, shortest first; a result has none twice.
+    /// Postgres wants the keys sorted, shortest first; no result repeats a key.
     fn finish(mut self) -> Written {
         let by_key = |pair: &JsonbPair| {
-            // SAFETY: a key is a text that is still in memory.
+            // SAFETY: a key is a string value, and its text is still in memory.
             let key = unsafe { pair.key.val.string };
             let bytes =
                 unsafe { std::slice::from_raw_parts(key.val.cast::<u8>(), key.len as usize) };
@@ -316,7 +317,7 @@ impl SerializeSeq for Inside<'_, JsonbValue> {
     }
 }
 
-/// A value that no result contains, such as a tuple.
+/// The error for a type that no result contains, such as a tuple.
 #[derive(Debug)]
 struct Unsupported;
 

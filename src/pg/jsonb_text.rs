@@ -1,7 +1,7 @@
 //! A jsonb argument as text.
 //!
-//! [`pgrx::JsonB`] parses it before the function is called, and panics at a number that fits into
-//! no machine word; such a number must be an error of ours instead.
+//! [`pgrx::JsonB`] parses the argument before the function is called, and panics at a number that
+//! fits into no machine word. The extension must raise its own error for such a number.
 
 use std::ffi::CStr;
 
@@ -14,7 +14,7 @@ use pgrx::{FromDatum, JsonB, direct_function_call, pg_sys};
 /// The text of a jsonb.
 pub struct JsonbText(pub String);
 
-// SAFETY: pgrx asks for the SQL type of the argument, and a jsonb is what is read.
+// SAFETY: pgrx reads the SQL type of the argument from here, and the argument is read as jsonb.
 unsafe impl SqlTranslatable for JsonbText {
     const TYPE_IDENT: &'static str = JsonB::TYPE_IDENT;
     const TYPE_ORIGIN: TypeOrigin = JsonB::TYPE_ORIGIN;

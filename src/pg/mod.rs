@@ -1,4 +1,4 @@
-//! Everything of Postgres and nothing of the product. The only room with `unsafe` code.
+//! Access to Postgres, independent of the product. The only module with `unsafe` code.
 
 pub mod argument;
 mod backtrace;

@@ -8,8 +8,8 @@ pub fn current() -> Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
-/// Does work with the rights of a table's owner, as Postgres does for its foreign keys: the caller
-/// need not be allowed to read the table, and row-level security does not hide its rows.
+/// Executes work with the rights of a table's owner, as Postgres does for foreign keys: the caller
+/// needs no right to read the table, and row-level security does not hide its rows.
 ///
 /// Only for statements whose text the caller cannot influence.
 pub fn as_owner<T>(owner: Oid, work: impl FnOnce() -> T) -> T {
@@ -17,7 +17,7 @@ pub fn as_owner<T>(owner: Oid, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The role to go back to, also after an error.
+/// Restores the role on drop, even after an error.
 struct Restored {
     role: Oid,
     context: i32,
@@ -27,8 +27,8 @@ impl Restored {
     fn switch_to(owner: Oid) -> Self {
         let (mut role, mut context) = (Oid::INVALID, 0);
         let flags = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS;
-        // SAFETY: what is changed here is changed back when the result is dropped; if an error
-        // unwinds, the transaction's abort restores it as well.
+        // SAFETY: dropping the result restores what is changed here; if an error unwinds, the
+        // transaction's abort restores it as well.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut role, &mut context);
             pg_sys::SetUserIdAndSecContext(owner, context | flags as i32);
@@ -39,7 +39,7 @@ impl Restored {
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        // SAFETY: these are the values from before.
+        // SAFETY: these are the previous values.
         unsafe { pg_sys::SetUserIdAndSecContext(self.role, self.context) };
     }
 }

@@ -4,7 +4,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{FromDatum, IntoDatum};
 
-/// A row, for as long as the executor shows it.
+/// A row, valid while the executor keeps it in the slot.
 pub struct Row {
     slot: *mut pg_sys::TupleTableSlot,
 }
@@ -23,19 +23,14 @@ impl Row {
     /// The value in this column, counted from 0; `None` for NULL.
     pub fn get<T: FromDatum + IntoDatum>(&self, column: usize) -> Option<T> {
         assert_eq!(self.type_oid(column), T::type_oid(), "column {column}");
-        // SAFETY: the slot has this column, and its type is the type that is read.
+        // SAFETY: the slot has this column, and it is read as its own type.
         unsafe {
             let is_null = *(*self.slot).tts_isnull.add(column);
             T::from_datum(*(*self.slot).tts_values.add(column), is_null)
         }
     }
 
-    /// The same if the column has this type, else `None`.
-    pub fn get_if_typed<T: FromDatum + IntoDatum>(&self, column: usize) -> Option<T> {
-        if self.type_oid(column) == T::type_oid() { self.get(column) } else { None }
-    }
-
-    /// An integer, of the type `integer` or `bigint`.
+    /// An `integer` or `bigint`.
     pub fn integer(&self, column: usize) -> Option<i64> {
         match self.type_oid(column) {
             pg_sys::INT4OID => self.get::<i32>(column).map(i64::from),

@@ -4,18 +4,18 @@ use pgrx::pg_sys;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Snapshot {
-    /// What the caller's statement sees. Nothing is written and no transaction id is assigned, so a
-    /// STABLE function can use it, and a hot standby.
+    /// The snapshot of the caller's statement. Nothing is written and no transaction id is
+    /// assigned, so STABLE functions and hot standbys can use it.
     Caller,
-    /// What is committed by now, even if the transaction's own snapshot is older. For reading only.
+    /// Everything committed so far, even if the transaction's own snapshot is older. Read-only.
     Latest,
     /// A new command of the transaction, which may lock and write.
     Command,
 }
 
-/// Makes the snapshot the active one, until [`pop`].
+/// Activates the snapshot until [`pop`].
 pub fn push(snapshot: Snapshot) {
-    // SAFETY: a function of ours is running, so there is a transaction.
+    // SAFETY: called from a function of the extension, so there is a transaction.
     unsafe {
         match snapshot {
             Snapshot::Caller if pg_sys::ActiveSnapshotSet() => {
@@ -24,7 +24,7 @@ pub fn push(snapshot: Snapshot) {
             Snapshot::Caller => pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()),
             Snapshot::Latest => pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()),
             Snapshot::Command => {
-                // It sees what the commands before it in this transaction have written.
+                // Includes what earlier commands of this transaction have written.
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
                 pg_sys::CommandCounterIncrement();
                 pg_sys::UpdateActiveSnapshotCommandId();
@@ -33,8 +33,9 @@ pub fn push(snapshot: Snapshot) {
     }
 }
 
-/// Removes the snapshot that [`push`] made active. After an error, the end of the transaction does it.
+/// Removes the snapshot that [`push`] activated. After an error, the end of the transaction does
+/// so.
 pub fn pop() {
-    // SAFETY: called once for every push.
+    // SAFETY: called once per push.
     unsafe { pg_sys::PopActiveSnapshot() };
 }

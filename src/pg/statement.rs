@@ -1,8 +1,8 @@
-//! Prepared statements: each is prepared through SPI once per backend and role, and kept.
+//! Prepared statements, prepared through SPI and kept, one per backend and role.
 //!
-//! `Spi::run_with_args` parses and plans at every call, and `Spi::get_one` marks the transaction as
-//! writing; both cost more than the counting itself. Postgres revalidates a prepared statement by
-//! itself when a table, a role or the search path changes.
+//! `Spi::run_with_args` parses and plans in every call, and `Spi::get_one` marks the transaction as
+//! writing; both cost more than counting. If a table, a role or the search path changes, Postgres
+//! revalidates a prepared statement itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,15 +21,15 @@ use super::snapshot::Snapshot;
 use crate::error::Report;
 use crate::error::installation::InstallationError;
 
-/// How many roles have prepared statements of their own in one backend. PostgREST uses three.
+/// The most roles that have their own prepared statements per backend; PostgREST uses three.
 const MAX_ROLES: usize = 15;
 
 /// A statement that is prepared at its first execution.
 pub struct Statement {
     text: CString,
-    /// One for each role that has executed it: row-level security makes the query of a role, and a
-    /// pooled connection changes its role with every request. They are kept as long as the backend
-    /// lives.
+    /// One per role that has executed it: row-level security makes the query depend on the role,
+    /// and a pooled connection changes its role with every request. They live as long as the
+    /// backend.
     prepared: RefCell<Vec<(Oid, pg_sys::SPIPlanPtr)>>,
 }
 
@@ -38,10 +38,10 @@ thread_local! {
 }
 
 impl Statement {
-    /// The statement with this text, the same one for as long as the backend lives.
+    /// The prepared statement of this text, the same for the lifetime of the backend.
     ///
-    /// Every name in the text must be qualified, operators too, because the caller chooses the
-    /// search path. A statement always takes arguments of the same types.
+    /// Qualify every name in the text, even operators, because the caller chooses the search path.
+    /// All executions must pass arguments of the same types.
     pub fn kept(text: String) -> Rc<Self> {
         KEPT.with_borrow_mut(|kept| {
             let statement = kept.entry(text).or_insert_with_key(|text| {
@@ -57,7 +57,7 @@ impl Statement {
         self.execute(arguments, Snapshot::Command, &mut |_| ())
     }
 
-    /// Executes a statement, and returns what `take` makes of its rows.
+    /// Executes a statement, and returns the result of `take` for its rows.
     pub fn rows<T>(
         &self,
         arguments: &[Argument],
@@ -76,12 +76,12 @@ impl Statement {
         take: &mut dyn FnMut(&Row),
     ) -> u64 {
         let plan = self.prepared(arguments);
-        // SAFETY: it was prepared for one statement with these types, and is kept.
+        // SAFETY: it was prepared for one statement with these types, and kept by SPI.
         let rows = unsafe { executor::execute(plan, arguments, snapshot, take) };
         rows.unwrap_or_else(|| {
-            // What a rule made of it may not mention the table any more, and so would not notice
-            // that the rule is gone: prepare it again next time. This one is not freed, because a
-            // trigger may have called us while it is running.
+            // A rule may have turned it into a statement that does not use the table, so it would
+            // not be revalidated after the rule is dropped. Prepare it again next time. It is not
+            // freed, because it may be running: a trigger can call this function.
             self.prepared.borrow_mut().retain(|(_, kept)| *kept != plan);
             InstallationError::Rewritten.raise()
         })
@@ -92,7 +92,8 @@ impl Statement {
         let kept = {
             let prepared = self.prepared.borrow();
             let own = prepared.iter().find(|(owner, _)| *owner == role);
-            // Further roles share one, which Postgres plans again for each.
+            // Further roles share one prepared statement, which Postgres plans again on each change
+            // of role.
             own.or(prepared.get(MAX_ROLES)).map(|kept| kept.1)
         };
         kept.unwrap_or_else(|| {
@@ -104,8 +105,8 @@ impl Statement {
 
     fn prepare(&self, arguments: &[Argument]) -> pg_sys::SPIPlanPtr {
         let mut types: Vec<Oid> = arguments.iter().map(Argument::type_oid).collect();
-        // A generic plan from the first call on: every statement here finds its rows by key, so
-        // planning for the values themselves could only cost time.
+        // Use the generic plan from the first execution on: every statement here finds its rows by
+        // key, so planning for the actual values has no benefit.
         let options = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;
         let (text, count) = (self.text.as_ptr(), types.len() as i32);
         // SAFETY: the text ends with a NUL and there are `count` types. Connect and finish are
@@ -123,7 +124,7 @@ impl Statement {
     }
 }
 
-/// Whether a message names a table, with or without its schema, or a column by its alias.
+/// Whether a message names a table, with or without its schema, or a column of its alias.
 fn names(message: &str, table: &str) -> bool {
     message.split(|c: char| c.is_whitespace() || "\"'«»“”".contains(c)).any(|word| {
         word == table
@@ -131,8 +132,8 @@ fn names(message: &str, table: &str) -> bool {
     })
 }
 
-/// Executes statements on our tables. If one of the tables or columns is missing, the error gets a
-/// hint that says how to restore it.
+/// Executes statements. If a table or column of the extension is missing, the error's hint says how
+/// to restore it.
 pub fn on_tables<T>(schema: &str, tables: &[&str], work: impl FnOnce() -> T) -> T {
     let missing =
         [PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN];

@@ -1,4 +1,4 @@
-//! Many rows of `feature_usage` at once, in the order of their key.
+//! Many rows of `feature_usage` at once, in the order of their unique key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,11 +15,11 @@ use crate::pg::statement::Statement;
 /// A user and a period key.
 pub type RowKey = (Uuid, String);
 
-/// What is added to a row: amounts by the place of their feature in the registry.
+/// The amounts to add to a row, by the position of their feature in the registry.
 pub type Amounts = BTreeMap<usize, i64>;
 
-/// Inserts the rows that are missing. To be done before any row is locked, since inserting and
-/// locking at the same time can deadlock.
+/// Inserts missing rows. Call it before any row is locked: inserting and locking at the same time
+/// can deadlock.
 pub fn insert_missing(registry: &Registry, rows: &BTreeSet<RowKey>) {
     let (user_ids, keys): (Vec<Uuid>, Vec<String>) = rows.iter().cloned().unzip();
     let arguments = [Argument::Uuids(&user_ids), Argument::Texts(&keys)];
@@ -27,7 +27,7 @@ pub fn insert_missing(registry: &Registry, rows: &BTreeSet<RowKey>) {
     registry.on_tables(|| insert_many.write(&arguments));
 }
 
-/// Locks the rows, in the order of their key, until the end of the transaction.
+/// Locks the rows, in the order of their unique key, until the end of the transaction.
 pub fn lock(registry: &Registry, rows: &BTreeSet<RowKey>) {
     let (user_ids, keys): (Vec<Uuid>, Vec<String>) = rows.iter().cloned().unzip();
     let arguments = [Argument::Uuids(&user_ids), Argument::Texts(&keys)];
@@ -35,8 +35,8 @@ pub fn lock(registry: &Registry, rows: &BTreeSet<RowKey>) {
     registry.on_tables(|| lock_many.rows(&arguments, Snapshot::Command, |_| ()));
 }
 
-/// Adds to rows that exist, in the order of their key. Returns false if one was not counted, because
-/// it has no room or a user-defined trigger suppressed it.
+/// Adds to existing rows, in the order of their unique key. Returns false if one was not counted,
+/// because it has no room or a user-defined trigger suppressed it.
 pub fn add(registry: &Registry, rows: &BTreeMap<RowKey, Amounts>) -> bool {
     let (user_ids, keys): (Vec<Uuid>, Vec<String>) = rows.keys().cloned().unzip();
     let used: BTreeSet<usize> = rows.values().flat_map(|amounts| amounts.keys().copied()).collect();
@@ -50,10 +50,10 @@ pub fn add(registry: &Registry, rows: &BTreeMap<RowKey, Amounts>) -> bool {
     registry.on_tables(|| statement.write(&arguments)) == rows.len() as u64
 }
 
-/// The statement that adds to these features, and the places of the features that it takes.
+/// The statement that adds to these features, and the positions of the features it takes.
 ///
-/// There is one for each feature, and one for all that have a column: one for each set of features
-/// would be too many to keep. A feature without its column gets its own, whose error says so.
+/// There is one per feature, and one for all features that have a column; one per set of features
+/// would be too many. A feature without its column gets its own, whose error reports that.
 fn statement_for<'a>(
     registry: &'a Registry,
     used: &BTreeSet<usize>,

@@ -21,30 +21,30 @@ pub struct Counter {
     key: String,
 }
 
-/// A row of `feature_usage`, seen for one feature.
+/// A row of `feature_usage`, as read for one feature.
 pub struct Counted {
     pub count: i64,
-    /// Whether reservations may hold a part of the counts of this row, of whatever feature.
+    /// Whether reservations may hold a part of this row's counts, of any feature.
     pub has_reservations: bool,
-    /// Tells the row from one that took its place after it was deleted.
+    /// Distinguishes the row from one inserted after it was deleted.
     pub id: RowId,
 }
 
-/// The column `id` of a row. It is a uuid unless the table was there before; then it may have
-/// another type, and rows are not told apart.
+/// The column `id` of a row. In a table that existed before the extension its type may not be uuid;
+/// then rows are not distinguished.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RowId(Option<Uuid>);
 
-/// What is stored for an unknown id.
+/// Stored for an unknown id.
 const UNKNOWN: [u8; 16] = [0; 16];
 
 impl RowId {
     pub fn read(row: &Row, column: usize) -> Self {
-        Self(row.get_if_typed(column).filter(|id: &Uuid| *id.as_bytes() != UNKNOWN))
+        Self(row.get(column).filter(|id: &Uuid| *id.as_bytes() != UNKNOWN))
     }
 
-    /// Whether a reservation that stored this id was counted in the row with that one. One of
-    /// unknown id belongs to whatever row there is.
+    /// Whether a reservation that stored this id was counted in the row with id `row`. A
+    /// reservation with an unknown id belongs to any row.
     pub fn is_of(self, row: Self) -> bool {
         self.0.is_none() || row.0.is_none() || self == row
     }
@@ -87,17 +87,17 @@ impl Counter {
         &self.registered.statements.counter
     }
 
-    /// Whether a reservation of this user is about this counter.
+    /// Whether a reservation of this user was counted in this counter.
     pub fn is_of(&self, feature_type: &str, key: &str) -> bool {
         self.feature().feature_type == feature_type && self.key == key
     }
 
-    /// The user and the period key, which all statements of a counter take first.
+    /// The user and the period key, the first arguments of all statements of a counter.
     pub fn arguments(&self) -> [Argument<'_>; 2] {
         [Argument::Uuid(self.user_id), Argument::Text(&self.key)]
     }
 
-    /// The same and the feature, for tables with a row per feature.
+    /// The user, the period key and the feature, for tables with one row per feature.
     pub fn arguments_with_feature(&self) -> [Argument<'_>; 3] {
         let [user_id, key] = self.arguments();
         [user_id, key, Argument::Text(&self.feature().feature_type)]
@@ -112,7 +112,8 @@ impl Counter {
         self.registry.on_tables(lock).pop()
     }
 
-    /// Locks the row unless another transaction has locked it. `None` also if there is no row.
+    /// Locks the row unless another transaction has locked it. `None` if it has, or if there is no
+    /// row.
     pub fn lock_if_free(&self) -> Option<Counted> {
         let lock = || {
             let read = |row: &Row| Counted::read(row, 0);
@@ -136,29 +137,30 @@ impl Counter {
         self.registry.on_tables(|| insert.write(&self.arguments()));
     }
 
-    /// Adds to a row that was locked.
+    /// Adds to a locked row.
     pub fn add(&self, amount: i32) {
         let add = || self.statements().add.write(&self.arguments_with_amount(amount.into()));
         self.require_counted(self.registry.on_tables(add));
     }
 
-    /// Subtracts from a row that was locked, which counts at least as much.
+    /// Subtracts from a locked row, which counts at least the amount.
     pub fn subtract(&self, amount: i64) {
         let subtract = || self.statements().subtract.write(&self.arguments_with_amount(amount));
         self.require_counted(self.registry.on_tables(subtract));
     }
 
-    /// Adds to a row that was locked, for a reservation.
+    /// Adds to a locked row, for a reservation.
     pub fn add_reserved(&self, amount: i32) {
         let statement = &self.statements().add_reserved;
         let add = || statement.write(&self.arguments_with_amount(amount.into()));
         self.require_counted(self.registry.on_tables(add));
     }
 
-    /// Adds in one atomic step, without asking the limit, whether there is a row or not.
+    /// Adds in one atomic step, without checking the limit; inserts the row if there is none.
     ///
     /// The row nearly always exists, and an UPDATE costs two thirds of an INSERT … ON CONFLICT. If
-    /// the UPDATE finds no row, the upsert is exact on its own, whoever inserts the row meanwhile.
+    /// the UPDATE finds no row, the upsert is correct on its own, even if another call inserts the
+    /// row meanwhile.
     pub fn increment(&self, amount: i32) {
         let FeatureCounterStatements { add, upsert, .. } = self.statements();
         let arguments = self.arguments_with_amount(amount.into());
@@ -173,7 +175,7 @@ impl Counter {
         self.require_counted(written);
     }
 
-    /// Raises an error if the column has no room for the amount beside this count.
+    /// Raises an error if the column has no room for the amount in addition to this count.
     pub fn require_room(&self, counted: i64, amount: i32) {
         if !self.feature().has_room(counted, amount.into()) {
             CountingError::Overflow { feature: self.feature(), amount }.raise();
@@ -186,8 +188,8 @@ impl Counter {
         }
     }
 
-    /// The amount has the type of the column, so that nothing is cast. It fits, because the counter
-    /// has room for it or counts at least as much.
+    /// The amount in the type of the column, which saves a cast. It fits, because the counter has
+    /// room for it or counts at least the amount.
     fn arguments_with_amount(&self, amount: i64) -> [Argument<'_>; 3] {
         let [user_id, key] = self.arguments();
         let amount = match i32::try_from(amount) {

@@ -1,4 +1,4 @@
-//! What a user's plan says of a feature.
+//! A user's plan and its limit of a feature.
 
 use domain::decision::Entitlement;
 use domain::subscription::Subscription;
@@ -12,7 +12,7 @@ use crate::pg::clock;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 
-/// What is committed by now.
+/// Reads what is committed now.
 pub fn latest(counter: &Counter) -> Entitlement {
     let statement = &counter.entitlement_statements().read;
     let arguments = [Argument::Uuid(counter.user_id)];
@@ -21,7 +21,7 @@ pub fn latest(counter: &Counter) -> Entitlement {
     at_most_one(rows, counter.user_id).unwrap_or_default()
 }
 
-/// What the caller's statement sees, with the counter if it has a row.
+/// Reads the caller's snapshot, and the counter if it has a row.
 pub fn with_counter(counter: &Counter) -> (Entitlement, Option<Counted>) {
     let statement = &counter.entitlement_statements().read_with_counter;
     let read = |row: &Row| {
@@ -46,7 +46,7 @@ fn entitlement(row: &Row) -> Entitlement {
     }
 }
 
-/// The only row. A view has no key, and so may have more.
+/// The only row. A view has no unique key, so it may return several.
 pub fn at_most_one<T>(mut rows: Vec<T>, user_id: Uuid) -> Option<T> {
     if rows.len() > 1 {
         InstallationError::AmbiguousPlan { user_id: user_id.to_string() }.raise();

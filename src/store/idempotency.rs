@@ -18,14 +18,14 @@ pub struct Key<'a> {
     pub key: &'a str,
 }
 
-/// The call that used a key.
+/// The call that used an idempotency key.
 pub struct Stored {
     pub arguments: Value,
     pub result: Value,
 }
 
 impl Key<'_> {
-    /// The call that has used the key, if it is committed by now.
+    /// The call that has used the idempotency key, if it is committed.
     pub fn read(&self) -> Option<Stored> {
         let read = &self.registry.statements.keys.read;
         let rows = self.registry.on_tables(|| {
@@ -37,7 +37,7 @@ impl Key<'_> {
         rows.into_iter().next()
     }
 
-    /// Stores a call with its result. Returns false if another call has used the key meanwhile.
+    /// Stores a call with its result. Returns false if another call has used the idempotency key.
     pub fn insert(&self, arguments: &Value, result: &impl Serialize) -> bool {
         let insert = &self.registry.statements.keys.insert;
         let [user_id, operation, key] = self.arguments();
@@ -52,7 +52,7 @@ impl Key<'_> {
     }
 }
 
-/// The keys of a batch: users and keys in the same places.
+/// The idempotency keys of a batch: parallel arrays of users and keys.
 #[derive(Clone, Copy)]
 pub struct Keys<'a> {
     pub registry: &'a Registry,
@@ -62,7 +62,7 @@ pub struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// The arguments of those that are taken by now.
+    /// The arguments of those that are already used.
     pub fn read(&self) -> Vec<(Uuid, String, Value)> {
         let read = &self.registry.statements.keys.read_many;
         let rows = self.registry.on_tables(|| {
@@ -74,7 +74,7 @@ impl Keys<'_> {
         rows.into_iter().flatten().collect()
     }
 
-    /// Stores them with the arguments of their calls. Returns those that were free.
+    /// Stores unused ones with the arguments of their calls, and returns them.
     pub fn insert(&self, arguments: &[String]) -> Vec<(Uuid, String)> {
         let insert = &self.registry.statements.keys.insert_many;
         let [operation, user_ids, keys] = self.arguments();

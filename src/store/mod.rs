@@ -1,7 +1,7 @@
-//! The tables: what their rows mean, and the statements that read and write them.
+//! The tables: the meaning of their rows, and the statements that read and write them.
 //!
-//! [`statements`] holds the SQL texts. The registry makes them once per backend; everything else
-//! here executes them.
+//! [`statements`] has the SQL texts. The registry prepares them once per backend; the other modules
+//! execute them.
 
 pub mod batch;
 pub mod counter;

@@ -1,8 +1,8 @@
 //! The registry of features, `usage_features`: read once per backend, and again after a change.
 //!
 //! A change in any session makes every copy out of date: the table's trigger invalidates its
-//! relcache entry, and Postgres tells every backend. The same happens when one of our tables gets a
-//! column, a rule or a foreign key, and when a schema is renamed.
+//! relcache entry, and Postgres notifies every backend. The same happens if a table of the
+//! extension changes its columns, rules or foreign keys, and if a schema is renamed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::pg::invalidation;
 use crate::pg::snapshot::Snapshot;
 use crate::pg::statement::{Statement, on_tables};
 
-/// A backend's copy of the registry, with the statements that are made from it.
+/// A backend's copy of the registry, with the statements for its features.
 pub struct Registry {
     pub tables: Tables,
     pub statements: Statements,
@@ -41,8 +41,8 @@ impl Registry {
         self.features.iter().map(|registered| registered.feature.feature_type.as_str()).collect()
     }
 
-    /// Executes statements on our tables. If a table or column is missing, the error says how to
-    /// restore it.
+    /// Executes statements. If a table or column is missing, the error's hint says how to restore
+    /// it.
     pub fn on_tables<T>(&self, work: impl FnOnce() -> T) -> T {
         on_tables(&self.tables.schema, &NAMES, work)
     }
@@ -52,7 +52,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Registry>>> = const { RefCell::new(None) };
 }
 
-/// The registry as it is now.
+/// The current registry.
 pub fn current() -> Rc<Registry> {
     let kept = CURRENT.with_borrow(Option::clone);
     if let Some(registry) = kept.filter(|_| invalidation::is_current()) {
@@ -63,16 +63,16 @@ pub fn current() -> Rc<Registry> {
     registry
 }
 
-/// Reads what is committed by now: the snapshot of a REPEATABLE READ transaction may be older than
-/// the change, and the copy outlives the transaction.
+/// Reads what is committed now: the copy outlives the transaction, whose snapshot at REPEATABLE
+/// READ may be older than the change.
 fn load() -> Registry {
     invalidation::register();
-    // If reading fails, no copy must pass for a current one.
+    // If reading fails, the old copy must not count as current.
     CURRENT.set(None);
     let beginning = invalidation::generation();
     let tables = Tables::read();
     let features = read_features(&tables);
-    // A role that is shown no features must not hide them from the next role.
+    // Do not keep an empty registry: row-level security may hide it from this role only.
     if let Some(watched) = tables.watched().filter(|_| !features.is_empty()) {
         invalidation::watch(watched, beginning);
     }

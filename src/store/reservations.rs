@@ -1,5 +1,5 @@
-//! Reservations. Whoever changes the status of one changes the counter in the same transaction, so
-//! that nothing is given back twice.
+//! Reservations. Changing the status of a reservation and its counter happens in one transaction,
+//! so that no amount is subtracted twice.
 
 use std::rc::Rc;
 
@@ -19,18 +19,18 @@ use crate::pg::hash::uuid_hash;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 
-/// A reservation that is being made.
+/// A new reservation.
 pub struct New {
     pub id: Uuid,
     pub expires_at: DateTime<Utc>,
 }
 
 impl New {
-    /// A reservation of the user that expires after so many microseconds.
+    /// A reservation of the user that expires after `ttl` microseconds.
     ///
     /// Ids ascend with time, so that new ones go to the same page of the index. Their last 16 bits
-    /// are those of `uuid_hash(user_id)`, so that a router of many databases finds the reservation
-    /// by its id alone.
+    /// are those of `uuid_hash(user_id)`, so that a router for several databases can find the
+    /// reservation by its id alone.
     pub fn of_user(user_id: pgrx::Uuid, microseconds: i64) -> Self {
         let mut id = Uuid::now_v7().into_bytes();
         id[14..].copy_from_slice(&uuid_hash(user_id).to_be_bytes()[2..]);
@@ -38,7 +38,7 @@ impl New {
         Self { id: Uuid::from_bytes(id), expires_at }
     }
 
-    /// Inserts it for an amount that the counter's row counts.
+    /// Inserts it, for an amount counted in this row of the counter.
     pub fn insert(&self, counter: &Counter, row: &Counted, amount: i32) {
         let [user_id, key, feature_type] = counter.arguments_with_feature();
         let arguments = [
@@ -66,8 +66,8 @@ pub struct Locked {
 }
 
 impl Locked {
-    /// Locks a reservation, open or not; others that settle it wait. If a user is given, it must be
-    /// that user's.
+    /// Locks a reservation, open or not; concurrent calls that settle it wait. With a user, only a
+    /// reservation of that user is found.
     pub fn find(
         registry: &Registry,
         reservation_id: pgrx::Uuid,
@@ -109,7 +109,7 @@ impl Locked {
         })
     }
 
-    /// The counter that it counts in: that of its own period, also after midnight.
+    /// The counter of the reservation's own period, even after midnight.
     pub fn counter(&self, registry: &Rc<Registry>) -> Counter {
         let feature_type = &self.feature_type;
         let Some(registered) = registry.find(feature_type) else {
@@ -123,12 +123,12 @@ impl Locked {
         Counter::new(registry, registered, self.user_id, period)
     }
 
-    /// Whether this row counts it, and not one that took its place.
+    /// Whether this row counts it, and not one that replaced a deleted row.
     pub fn is_counted_in(&self, row: &Counted) -> bool {
         self.counter_id.is_of(row.id)
     }
 
-    /// Stores how it was settled.
+    /// Stores the status after settling.
     pub fn settle(&self, registry: &Registry, change: &Change) {
         let statements = &registry.statements.reservations;
         let reservation = [Argument::Uuid(self.reservation_id), Argument::Uuid(self.user_id)];
@@ -155,12 +155,12 @@ pub struct Open {
 }
 
 impl Open {
-    /// Whether this row counts it, and not one that took its place.
+    /// Whether this row counts it, and not one that replaced a deleted row.
     pub fn is_counted_in(&self, row: &Counted) -> bool {
         self.counter_id.is_of(row.id)
     }
 
-    /// Adds it to what a counter's reservations hold.
+    /// Adds it to the amounts that a counter's reservations hold.
     pub fn add_to(held: Held, open: &Self) -> Held {
         match open.is_past {
             true => Held { past: held.past + open.amount, ..held },
@@ -169,8 +169,8 @@ impl Open {
     }
 }
 
-/// The open reservations of a user. Time goes on while a call waits for a lock, so the clock decides
-/// which have expired.
+/// The open reservations of a user. Whether they have expired depends on the clock, not on the
+/// start of the transaction, because a call may have waited for a lock.
 pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> Vec<Open> {
     let now = clock::since_2000(clock::wall());
     let open = &registry.statements.reservations.open;
@@ -188,7 +188,7 @@ pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> 
     rows.into_iter().flatten().collect()
 }
 
-/// What open reservations hold of a counter.
+/// The amounts that open reservations hold of a counter.
 pub fn held(counter: &Counter, row: &Counted, snapshot: Snapshot) -> Held {
     if !row.has_reservations {
         return Held::default();
@@ -199,20 +199,20 @@ pub fn held(counter: &Counter, row: &Counted, snapshot: Snapshot) -> Held {
     own.fold(Held::default(), |held, open| Open::add_to(held, &open))
 }
 
-/// Reservations that have been marked as expired.
+/// The result of marking reservations as expired.
 pub struct Expired {
     pub number: i32,
-    /// How much of the counter's row they held.
+    /// The amount of the counter's row that they held.
     pub amount: i64,
 }
 
-/// Marks at most so many expired reservations of a counter whose row is locked. One that another
-/// transaction has locked is skipped: it may be a commit that came in time.
+/// Marks up to `limit` reservations of a counter as expired; the counter's row must be locked.
+/// Skips one that another transaction has locked, because that may be a commit before its expiry.
 pub fn mark_expired(counter: &Counter, row: Option<&Counted>, limit: i32) -> Expired {
     mark_expired_of(&counter.registry, counter.arguments_with_feature(), row, limit)
 }
 
-/// The same by user, period key and feature, also of a feature that is not registered any more.
+/// The same by user, period key and feature, even of a feature that is no longer registered.
 pub fn mark_expired_of(
     registry: &Registry,
     [user_id, key, feature_type]: [Argument; 3],
@@ -231,7 +231,7 @@ pub fn mark_expired_of(
     Expired { number: marked.len() as i32, amount }
 }
 
-/// The counters of the reservations that expired first, by user, period key and feature.
+/// The counters of the reservations that expire first, by user, period key and feature.
 pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<(pgrx::Uuid, String, String)> {
     let past = &registry.statements.reservations.past_of_any;
     let rows = registry.on_tables(|| {

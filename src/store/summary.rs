@@ -1,4 +1,4 @@
-//! What `get_user_limits` reads: a user's plan, and the current count of every feature.
+//! Reads for `get_user_limits`: a user's plan, and the current count of every feature.
 
 use std::rc::Rc;
 
@@ -15,8 +15,8 @@ use crate::pg::argument::Argument;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 
-/// A user's plan, if it is known and active, and the count of each feature of the registry in its
-/// own current period.
+/// A user's plan, if it is known and active, and the count of each feature in its own current
+/// period.
 pub fn read(
     registry: &Registry,
     user_id: Uuid,
@@ -51,7 +51,7 @@ pub fn read(
     (plan, usage.collect())
 }
 
-/// Where the columns of the features begin.
+/// The position of the first feature column.
 fn first_feature(registry: &Registry) -> usize {
     3 + 2 * registry.statements.summary.columns.kinds.len()
 }

@@ -1,4 +1,4 @@
-//! What the catalog says of our tables.
+//! What the catalog contains about the extension's tables.
 
 use domain::feature::Feature;
 use pgrx::pg_sys::{self, Oid};
@@ -24,7 +24,8 @@ pub const TABLES: [&str; 6] = [
     "usage_features",
 ];
 
-/// How errors name our tables, or a column of one by the alias that statements use.
+/// The names of our tables in error messages, or the alias that statements use for a column's
+/// table.
 pub const NAMES: [&str; 14] = [
     "feature_usage",
     "fu",
@@ -58,18 +59,18 @@ struct Column {
     type_oid: Oid,
 }
 
-/// A foreign key from `user_id` of one of our tables, such as to `auth.users`.
+/// A foreign key from `user_id` of a table of the extension, such as to `auth.users`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The referenced table and column, quoted.
     pub table: String,
     pub column: String,
-    /// Who owns the referenced table.
+    /// The owner of the referenced table.
     pub owner: Oid,
 }
 
 impl Tables {
-    /// Reads the catalog. Tables with rules, and those that Citus distributes, are refused.
+    /// Reads the catalog. Raises an error for a table with rules, or distributed by Citus.
     pub fn read() -> Self {
         let (schema, schema_oid) = extension_schema();
         let found = find(schema_oid);
@@ -85,7 +86,7 @@ impl Tables {
         }
     }
 
-    /// The tables whose changes make this out of date; `None` if one is missing, which may be
+    /// The tables whose changes invalidate this; `None` if one is missing, because it may be
     /// created at any time.
     pub fn watched(&self) -> Option<[Oid; MAX_TABLES]> {
         let mut watched = [Oid::INVALID; MAX_TABLES];
@@ -108,8 +109,7 @@ impl Tables {
         self.column_type("plan_limits", &feature.limit_column).is_some()
     }
 
-    /// An expression for an integer column. It is cast only if it has to be: every cast costs a call
-    /// a little.
+    /// An expression for an integer column, cast only if its type differs: a cast slows every call.
     pub fn integer(&self, alias: &str, table: &str, column: &str) -> String {
         let quoted = quote_identifier(column);
         match self.column_type(table, column) {
@@ -118,7 +118,16 @@ impl Tables {
         }
     }
 
-    /// An expression for the end of a trial. A type without a time zone is taken as UTC.
+    /// An expression for the id of a row of `feature_usage`. An existing table may have none, or
+    /// one of another type; its rows are then not told apart.
+    pub fn row_id(&self, alias: &str) -> String {
+        match self.column_type("feature_usage", "id") {
+            Some(pg_sys::UUIDOID) => format!("{alias}.id"),
+            _ => "NULL::pg_catalog.uuid".to_owned(),
+        }
+    }
+
+    /// An expression for the end of a trial. A timestamp without time zone is taken as UTC.
     pub fn trial_end_date(&self) -> &'static str {
         match self.column_type("user_plans", "trial_end_date") {
             Some(pg_sys::TIMESTAMPTZOID) => "up.trial_end_date",
@@ -163,7 +172,7 @@ fn extension_schema() -> (String, Oid) {
     rows.into_iter().flatten().next().unwrap_or_else(|| InstallationError::NotInstalled.raise())
 }
 
-/// A condition on the table `c` of `pg_class`: one of ours, in schema `$1`.
+/// The condition that the row `c` of `pg_class` is a table of the extension in schema `$1`.
 fn is_ours() -> String {
     let names = TABLES.map(|name| format!("'{name}'")).join(", ");
     format!(
@@ -195,7 +204,7 @@ fn find(schema: Oid) -> Vec<Found> {
     })
 }
 
-/// A distributed table is empty on this node: every count would seem to be 0.
+/// A distributed table is empty on this node: every count would appear to be 0.
 fn refuse_distributed(found: &[Found]) {
     let exists = Statement::kept(
         "SELECT c.oid FROM pg_catalog.pg_class AS c

@@ -1,5 +1,6 @@
--- What the app sells. A limit of null is unlimited; one that is not set is 0. Who has which plan is
--- a row of user_plans, written by the server, for example when a payment arrives.
+-- The plans of the application. NULL means unlimited. A limit you have not set is 0: the feature is
+-- blocked on that plan. The server writes each user's plan to user_plans, for example after a
+-- payment.
 insert into public.plan_limits (
     plan_id, plan_name, voice_seconds_limit, insights_limit, therai_calls_limit,
     chat_messages_daily_limit, image_generation_daily_limit,

@@ -1,5 +1,5 @@
--- The images that the app has made, so that a repeated request gets the same image, not another one.
--- An app with many keeps the files in Supabase Storage, and here where they are.
+-- Generated images, so that a repeated request returns the same image. With many images, store the
+-- files in Supabase Storage, and only their paths here.
 create table if not exists public.generated_images (
     user_id uuid not null references auth.users (id) on delete cascade,
     id uuid not null,
@@ -11,8 +11,8 @@ create table if not exists public.generated_images (
     primary key (user_id, id)
 );
 
--- Only the server: an image is handed out by image-generate, which sees to it that it is counted.
--- Supabase's default privileges grant more than that.
+-- For the server only: image-generate returns an image only after it is counted. Supabase's default
+-- privileges would grant more.
 alter table public.generated_images enable row level security;
 revoke all on public.generated_images from anon, authenticated;
 

@@ -1,5 +1,5 @@
--- What the specs share, in the database that they run in. Features are counted a month here, so that
--- a midnight during the run matters once a month only.
+-- Helpers of the specs, in the database that the specs run in. Features here are counted per month, so
+-- that only a midnight at the end of a month could disturb a run.
 
 CREATE EXTENSION feature_usage;
 CREATE SCHEMA test;
@@ -13,8 +13,8 @@ CREATE FUNCTION test.this_month() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')
 $$;
 
--- Everything is as after the installation, but the plan free allows so much of each feature, and user 1
--- has used so much of insights; NULL is no row of this month yet.
+-- Resets everything to the state after installing, except that the free plan has the limit "allowed",
+-- and user 1 has used "used" of insights; NULL means no row of this month.
 CREATE PROCEDURE test.start(allowed integer, used integer DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
     TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys;
@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 
--- A user has reserved so much of insights; or has, and the time of the reservation is over.
+-- Reserves an amount of insights; hold_past makes a reservation that has expired.
 CREATE PROCEDURE test.hold(n integer, amount integer) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM reserve_feature(test.u(n), 'insights', amount);
@@ -42,7 +42,7 @@ CREATE FUNCTION test.reservation(n integer) RETURNS uuid LANGUAGE sql STABLE AS 
     SELECT reservation_id FROM feature_reservations WHERE user_id = test.u(n)
 $$;
 
--- An answer without what differs from one run to the next, or is in every answer.
+-- An answer without fields that vary between runs or are in every answer.
 CREATE FUNCTION test.brief(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT answer - '{period,reset_at,expires_at,reservation_id,feature_type,is_unlimited,reason}'::text[]
 $$;
@@ -58,7 +58,7 @@ CREATE VIEW test.reservations AS
 CREATE VIEW test.keys AS
     SELECT right(user_id::text, 1) AS "user", operation, key FROM feature_idempotency_keys ORDER BY user_id, operation, key;
 
--- A batch of one event of insights for each of the users, with a key if it is given.
+-- A batch of one insights event per user, with an idempotency key if "key" is given.
 CREATE FUNCTION test.events(users integer[], key text DEFAULT NULL, amount integer DEFAULT 1) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_agg(jsonb_build_object('user_id', test.u(n), 'feature_type', 'insights', 'amount', amount,
                                         'idempotency_key', key || n) ORDER BY place)

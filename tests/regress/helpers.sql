@@ -1,4 +1,4 @@
--- What the tests share. Included with ECHO off, into the database of the test.
+-- Helpers of the tests, included into each test's database with ECHO none.
 
 CREATE SCHEMA test;
 GRANT USAGE ON SCHEMA test TO PUBLIC;
@@ -13,13 +13,13 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- An answer of admission without what differs from one run to the next.
+-- An answer of admission without the fields that vary between runs.
 CREATE FUNCTION test.brief(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT answer - '{period,reset_at,expires_at,reservation_id}'::text[]
 $$;
 
--- What comes of a call that answers with jsonb or a number: its error_code if it has one, ok, or the
--- SQLSTATE and the message.
+-- The outcome of a call that returns jsonb or a number: its error_code, ok, or the SQLSTATE and the
+-- message.
 CREATE FUNCTION test.outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     answer jsonb;
@@ -31,7 +31,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- A fingerprint of the tables: the same before and after is nothing written.
+-- A hash of the tables' contents; if it is unchanged, nothing was written.
 CREATE FUNCTION test.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN md5(concat(
@@ -43,7 +43,7 @@ BEGIN
 END
 $$;
 
--- The functions of the extension, and those that it has made for custom features.
+-- The functions of the extension, and those of custom features.
 CREATE VIEW test.functions AS
     SELECT p.oid, p.proname AS name, p.oid IN (SELECT objid FROM pg_depend WHERE deptype = 'e'
                                                   AND classid = 'pg_proc'::regclass) AS is_member,
@@ -54,7 +54,7 @@ CREATE VIEW test.functions AS
                       AND d.refobjid = e.oid AND d.deptype = 'e')
         OR p.pronamespace = e.extnamespace AND p.proname LIKE 'increment\_%';
 
--- The tables, wherever the extension is.
+-- The tables, in whichever schema the extension is.
 CREATE VIEW test.relations AS
     SELECT c.oid, c.relname AS name, c.relkind AS kind
       FROM pg_class AS c
@@ -62,18 +62,18 @@ CREATE VIEW test.relations AS
      WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features',
                          'feature_reservations', 'feature_idempotency_keys');
 
--- PUBLIC, and the roles. Rights are asked by oid: another test may drop its role meanwhile.
+-- PUBLIC and all roles, by oid, because another test may drop its roles meanwhile.
 CREATE VIEW test.roles AS SELECT 0::oid AS oid, 'public' AS name UNION ALL SELECT oid, rolname FROM pg_roles;
 
--- Who may execute what: x. The functions of the private schema are one entry.
+-- EXECUTE rights, as x. The functions of the private schema are one entry.
 CREATE VIEW test.function_rights AS
     SELECT CASE WHEN f.is_internal THEN 'feature_usage_internal.…' ELSE f.name END AS name, r.name AS role,
            CASE WHEN has_function_privilege(r.oid, f.oid, 'EXECUTE') THEN 'x' ELSE '-' END AS rights
       FROM test.functions AS f
      CROSS JOIN test.roles AS r;
 
--- Who may do what with a table, in the letters of psql's \dp:
--- r SELECT, a INSERT, w UPDATE, d DELETE, D TRUNCATE, x REFERENCES, t TRIGGER.
+-- Table rights, in the letters of psql's \dp: r SELECT, a INSERT, w UPDATE, d DELETE, D TRUNCATE, x
+-- REFERENCES, t TRIGGER.
 CREATE VIEW test.table_rights AS
     SELECT t.name, r.name AS role,
            (SELECT string_agg(CASE WHEN has_table_privilege(r.oid, t.oid, privilege) THEN letter ELSE '-' END, '' ORDER BY n)
@@ -82,7 +82,7 @@ CREATE VIEW test.table_rights AS
       FROM test.relations AS t
      CROSS JOIN test.roles AS r;
 
--- Who may do anything in the private schema: what of it, and with how many of its objects.
+-- Rights in the private schema: which, and on how many of its objects.
 CREATE VIEW test.internal_rights AS
     SELECT r.name AS role,
            has_schema_privilege(r.oid, 'feature_usage_internal', 'USAGE') AS uses,
@@ -96,8 +96,8 @@ CREATE VIEW test.internal_rights AS
      WHERE c.relnamespace = to_regnamespace('feature_usage_internal') AND c.relkind = 'r'
      GROUP BY r.name, r.oid;
 
--- Whatever of ours has no comment: the extension, its members, the tables that the setup creates
--- with their columns and policies, and the functions of custom features.
+-- Objects of the extension without a comment: itself, its members, its tables with their columns and
+-- policies, and the functions of custom features.
 CREATE VIEW test.without_comment AS
     SELECT 'extension ' || extname AS object FROM pg_extension
      WHERE extname = 'feature_usage' AND obj_description(oid, 'pg_extension') IS NULL
@@ -124,5 +124,5 @@ CREATE VIEW test.without_comment AS
 
 GRANT SELECT ON ALL TABLES IN SCHEMA test TO PUBLIC;
 
--- Errors without the lines that functions raise them in.
+-- Omit the CONTEXT of errors.
 \set SHOW_CONTEXT never

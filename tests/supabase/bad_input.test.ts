@@ -1,4 +1,4 @@
-// Requests that are wrong: a clear status and message, nothing counted, nothing generated.
+// Invalid requests: a clear status and message; nothing is counted or generated.
 import assert from "node:assert/strict";
 import { SignJWT } from "jose";
 import { imagesCounted, newUser } from "./support/database.ts";
@@ -25,7 +25,7 @@ const functions: Record<string, Record<string, unknown>> = {
   "llm-handler": { chat_id, message: "draw a cat", user_id: userId },
 };
 
-/** A request that must be refused with this status and a message like this. */
+/** A request that must be refused with this status and a matching message. */
 function refused(what: string, ask: () => Promise<Answer>, status: number, message: RegExp) {
   Deno.test(`${what}: ${status}`, async () => {
     await using model = new ModelServer();
@@ -134,7 +134,7 @@ for (const [name, good] of Object.entries(functions)) {
   refused(`${name}, a token without a signature`, () => post(name, good, unsigned()), 401, /not valid/);
   refused(`${name}, a token that is none`, () => post(name, good, "let-me-in"), 401, /not valid/);
 
-  Deno.test(`${name}: the request that all these differ from is a good one, in capitals as well`, async () => {
+  Deno.test(`${name}: the valid request, even with ids in capitals, works`, async () => {
     await using _model = new ModelServer();
     const someone = await newUser();
     for (const user_id of [someone, someone.toUpperCase()]) {
@@ -159,7 +159,7 @@ refused(
 
 const part = (value: unknown) => btoa(JSON.stringify(value)).replace(/=+$/, "");
 
-/** The same token, but for the role in it. */
+/** The same token with another role in it. */
 function changed(good: string): string {
   const [header, , signature] = good.split(".");
   return [header, part({ role: "authenticated", sub: userId, exp: 4_000_000_000 }), signature].join(".");
@@ -170,7 +170,7 @@ function everlasting(): Promise<string> {
   return new SignJWT({ role: "service_role" }).setProtectedHeader({ alg: "HS256" }).sign(secret);
 }
 
-/** A token that claims to need no signature. */
+/** An unsigned token, with the algorithm "none". */
 function unsigned(): string {
   return [part({ alg: "none", typ: "JWT" }), part({ role: "service_role", exp: 4_000_000_000 }), ""].join(
     ".",

@@ -1,4 +1,4 @@
-// Wrong requests to the RPCs themselves, past supabase-js: a clear status and code, nothing counted.
+// Invalid RPC requests without supabase-js: a clear status and code; nothing is counted.
 import assert from "node:assert/strict";
 import { newUser, sum } from "./support/database.ts";
 import { anonKey, serviceKey, token, url, userToken } from "./support/stack.ts";
@@ -30,7 +30,7 @@ const refused: Record<string, [() => ReturnType<typeof call>, number, string | R
     409,
     "23503",
   ],
-  // Postrust sends a null as an empty text, which is no uuid; with PostgREST it is 22004.
+  // Postrust sends a null as an empty text, which is not a uuid; PostgREST's answer is 22004.
   "no user": [() => call({ ...good, p_user_id: null }, serviceKey), 400, /^(22P02|22004)$/],
   "a count that is a word": [() => call({ ...good, p_count: "many" }, serviceKey), 400, "22P02"],
   "a count with a fraction": [() => call({ ...good, p_count: 1.5 }, serviceKey), 400, "22P02"],
@@ -69,7 +69,7 @@ Deno.test("GET counts nothing", async () => {
   assert.equal(await sum("chat_messages", userId), 0);
 });
 
-Deno.test("the request that all these differ from is a good one", async () => {
+Deno.test("the valid request on which these are based works", async () => {
   assert.deepEqual(await call(good, serviceKey), { status: 204, code: undefined });
   assert.equal(await sum("chat_messages", userId), 1);
 });

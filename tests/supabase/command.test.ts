@@ -1,4 +1,5 @@
-// The command dev/supabase: it starts a stack, says how to use it, and stops it without a trace.
+// The command dev/supabase: it starts a stack, prints how to use it, and stops it without
+// leftovers.
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
@@ -17,7 +18,7 @@ const command = (args: string[] = []) =>
   });
 
 interface Started extends AsyncDisposable {
-  /** What was printed beside a word, such as a key. */
+  /** The value printed after a label, such as a key. */
   printed(name: string): string;
   process: Deno.ChildProcess;
 }
@@ -54,7 +55,7 @@ function leftBehind(): string[] {
 const answers = () => fetch(`http://127.0.0.1:${port}/rest/v1/`).then((response) => response.body?.cancel());
 
 for (const how of ["Ctrl-C", "dev/supabase stop"]) {
-  Deno.test(`it starts, prints what an app needs, and ${how} stops it`, async () => {
+  Deno.test(`it starts, prints addresses and keys, and ${how} stops it`, async () => {
     await using stack = await start();
     const alice = "a11ce000-0000-4000-8000-000000000001";
     const url = stack.printed("URL");

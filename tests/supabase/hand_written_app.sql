@@ -1,5 +1,5 @@
--- An app before it takes over: functions written by hand, subscriptions in profiles, and images
--- counted by the rows of a log. Its functions give the answers that the extension gives.
+-- An application before the takeover: hand-written functions, subscriptions in profiles, and a log
+-- with one row per image. Its functions answer like the extension's.
 SET ROLE postgres;
 
 CREATE TABLE public.profiles (
@@ -144,7 +144,7 @@ CREATE FUNCTION public.get_user_limits(p_user_id uuid) RETURNS jsonb LANGUAGE sq
       FROM to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today
 $$;
 
--- Its plans, users and what they have used: every kind of subscription, today and before.
+-- Plans, users and usage: every kind of subscription, today and earlier.
 INSERT INTO public.plan_limits VALUES
     ('free', 'Free', 120, 0, 3, 3, 3, false, true, true, false, false, true),
     ('growth', 'Growth', 3600, 10, 50, 100, 10, true, true, true, false, false, true),
@@ -168,7 +168,7 @@ SELECT id, period, voice, insights, calls, messages, 'by hand'
                        ('2025-02-10', NULL, 0, 8, 0)) AS used (period, voice, insights, calls, messages)
  WHERE email <> 'user7@example.com';
 
--- Images of today, and of both sides of a midnight in UTC.
+-- Images of today, and on both sides of a UTC midnight.
 INSERT INTO public.image_generation_log (user_id, prompt, created_at)
 SELECT id, 'a cat', made
   FROM auth.users, unnest(ARRAY[now(), now(), '2025-02-10 23:59:59+00'::timestamptz, '2025-02-11 01:00:00+02', '2025-02-11 00:00:00+00']) AS made

@@ -1,4 +1,4 @@
-// The edge function image-generate: no image without its count, no count without its image.
+// The edge function image-generate: images and counts always match.
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { decode } from "fast-png";
@@ -8,7 +8,7 @@ import { type Answer, chat_id, post, service, serviceKey, signedIn, userToken } 
 
 const request = (user_id: string, more = {}) => ({ chat_id, prompt: "a cat", user_id, ...more });
 
-Deno.test("a signed-in user gets a PNG, which is counted and kept", async () => {
+Deno.test("a signed-in user gets a PNG, which is counted and stored", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const { status, body } = await post(
@@ -35,7 +35,7 @@ Deno.test("a signed-in user gets a PNG, which is counted and kept", async () => 
   ]);
 });
 
-Deno.test("the official client of edge functions gets it as well", async () => {
+Deno.test("the official client of edge functions gets one too", async () => {
   await using _model = new ModelServer();
   const userId = await newUser();
   const { data, error } = await signedIn(userId).functions.invoke("image-generate", {
@@ -45,11 +45,11 @@ Deno.test("the official client of edge functions gets it as well", async () => {
   assert.match(data.image_url, /^data:image\/png/);
 });
 
-Deno.test("50 requests at once on a limit of 3 make exactly 3 images", async () => {
+Deno.test("50 concurrent requests with a limit of 3 make exactly 3 images", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const bearer = await userToken(userId);
-  // Nobody's image is ready before everybody has been let in or refused.
+  // No image is finished before all requests have been admitted or denied.
   const open = Promise.withResolvers<void>();
   model.gate = open.promise;
   let refused = 0;
@@ -84,7 +84,7 @@ Deno.test("a request repeated with its image_id gets the same image and is count
   assert.equal(await imagesCounted(userId), 1);
 });
 
-Deno.test("a used image_id gives no other image: not for another prompt, not to another user", async () => {
+Deno.test("a used image_id is refused for another prompt; another user gets another image", async () => {
   await using model = new ModelServer();
   const [userId, other] = [await newUser(), await newUser()];
   const image_id = crypto.randomUUID();
@@ -97,7 +97,7 @@ Deno.test("a used image_id gives no other image: not for another prompt, not to 
   assert.equal(answer.status, 409);
   assert.match(answer.body.error, /another prompt/);
   assert.equal(model.made, 1);
-  // To another user it is an id like any other, and their own image, however often they ask.
+  // For another user it is a new id, of their own image, however often they ask.
   for (let nth = 0; nth < 2; nth++) {
     const theirs = await post(
       "image-generate",
@@ -111,7 +111,7 @@ Deno.test("a used image_id gives no other image: not for another prompt, not to 
   assert.deepEqual([await imagesCounted(userId), await imagesCounted(other)], [1, 1]);
 });
 
-Deno.test("a request repeated while its image is being made is told to wait, and counted once", async () => {
+Deno.test("a request repeated while its image is being made is a 409, and counted once", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const bearer = await userToken(userId);
@@ -155,7 +155,7 @@ for (
     assert.deepEqual(await sql(`select status from feature_reservations where user_id = '${userId}'`), [
       "released",
     ]);
-    // All three of the day are still there.
+    // All three images of the day are still available.
     model.failure = undefined;
     for (let image = 0; image < 3; image++) {
       assert.equal((await post("image-generate", request(userId), await userToken(userId))).status, 200);
@@ -164,7 +164,7 @@ for (
   });
 }
 
-Deno.test("an image that can't be kept is not handed out and not counted", async () => {
+Deno.test("an image that cannot be stored is neither returned nor counted", async () => {
   await using _model = new ModelServer();
   const userId = await newUser();
   await sql("alter table generated_images add constraint full_disk check (png_base64 = '') not valid");
@@ -176,7 +176,7 @@ Deno.test("an image that can't be kept is not handed out and not counted", async
   assert.equal(await imagesCounted(userId), 0);
 });
 
-Deno.test("an image whose count was given back meanwhile is not handed out", async () => {
+Deno.test("an image whose reservation was released meanwhile is not returned", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const open = Promise.withResolvers<void>();
@@ -194,7 +194,7 @@ Deno.test("an image whose count was given back meanwhile is not handed out", asy
   assert.equal(await imagesCounted(userId), 0);
 });
 
-Deno.test("the server may make an image for any user, who must exist", async () => {
+Deno.test("the server may make an image for any existing user", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   assert.equal((await post("image-generate", request(userId), serviceKey)).status, 200);
@@ -205,7 +205,7 @@ Deno.test("the server may make an image for any user, who must exist", async () 
   assert.equal(model.made, 1);
 });
 
-Deno.test("who has no plan for it is refused with the reason", async () => {
+Deno.test("a user whose plan does not allow images is refused with the reason", async () => {
   await using model = new ModelServer();
   const userId = await newUser("growth");
   const ask = async () => await post("image-generate", request(userId), await userToken(userId));

@@ -22,7 +22,7 @@ const counters: Record<FeatureType, string> = {
 };
 
 for (const [feature, counter] of Object.entries(counters) as [FeatureType, string][]) {
-  Deno.test(`${feature}: what incrementUsage counts, checkLimit sees`, async () => {
+  Deno.test(`${feature}: checkLimit includes what incrementUsage counts`, async () => {
     const userId = await newUser("growth");
     assert.deepEqual(await incrementUsage(service(), userId, feature, 4), { success: true });
     assert.equal(await sum(counter, userId), 4);
@@ -34,7 +34,7 @@ for (const [feature, counter] of Object.entries(counters) as [FeatureType, strin
   });
 }
 
-Deno.test("checkLimit says unlimited, and why not", async () => {
+Deno.test("checkLimit returns unlimited, or the reason of a denial", async () => {
   const premium = await newUser("premium");
   const unlimited = await checkLimit(service(), premium, "chat");
   assert.deepEqual(
@@ -46,7 +46,7 @@ Deno.test("checkLimit says unlimited, and why not", async () => {
   assert.deepEqual([denied.allowed, denied.error_code, denied.limit], [false, "LIMIT_EXCEEDED", 3]);
 });
 
-Deno.test("getUserLimits gives the plan and the usage", async () => {
+Deno.test("getUserLimits returns the plan and the usage", async () => {
   const userId = await newUser("growth");
   await incrementUsage(service(), userId, "voice_seconds", 245);
   const answer = await getUserLimits(service(), userId);
@@ -56,7 +56,7 @@ Deno.test("getUserLimits gives the plan and the usage", async () => {
   assert.equal(answer?.usage.voice_seconds, 245);
 });
 
-Deno.test("consume counts up to the limit, and a key once", async () => {
+Deno.test("consume counts up to the limit, and once per idempotency key", async () => {
   const userId = await newUser();
   assert.equal((await consume(service(), userId, "chat", 2, "k")).consumed, 2);
   assert.equal((await consume(service(), userId, "chat", 2, "k")).replayed, true);
@@ -67,7 +67,7 @@ Deno.test("consume counts up to the limit, and a key once", async () => {
   assert.equal(await sum("chat_messages", userId), 2);
 });
 
-Deno.test("reserve, then commit what was used, or release", async () => {
+Deno.test("reserve, then commit the used amount, or release", async () => {
   const userId = await newUser("growth");
   const voice = await reserve(service(), userId, "voice_seconds", 60, { ttl: "10 minutes" });
   assert.equal(voice.allowed, true);
@@ -85,7 +85,7 @@ Deno.test("reserve, then commit what was used, or release", async () => {
 
 Deno.test("an RPC error is a denial, never an allowance", async () => {
   const userId = await newUser("premium");
-  // Whoever may not call, calls a reservation that there is not, or asks without a user.
+  // A role without rights, an unknown reservation, and a missing user.
   const user = signedIn(userId);
   assert.equal((await checkLimit(anon(), userId, "chat")).allowed, false);
   assert.equal((await checkLimit(anon(), userId, "chat")).error_code, "RPC_ERROR");
@@ -115,7 +115,7 @@ function pick(answer: { allowed: boolean; error_code?: string; rpc_code?: string
   return [answer.allowed, answer.error_code, answer.rpc_code];
 }
 
-Deno.test("an answer of another shape is a denial as well", async () => {
+Deno.test("an answer of another shape is a denial too", async () => {
   const userId = await newUser("premium");
   await sql("alter extension feature_usage drop function check_feature_limit(uuid, text, integer, text)", {
     role: "supabase_admin",

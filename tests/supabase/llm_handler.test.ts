@@ -1,4 +1,4 @@
-// The edge function llm-handler: it offers an image only if the day has one left.
+// The edge function llm-handler: offers an image only if the daily limit has room.
 import assert from "node:assert/strict";
 import { imagesCounted, newUser, sql } from "./support/database.ts";
 import { chat_id, post, service, userToken } from "./support/stack.ts";
@@ -9,7 +9,7 @@ async function ask(userId: string, message: string) {
   return await post("llm-handler", { chat_id, message, user_id: userId }, await userToken(userId));
 }
 
-Deno.test("an image is offered while there is one left, and the offer counts nothing", async () => {
+Deno.test("an image is offered if one is left, and the offer counts nothing", async () => {
   const userId = await newUser();
   const { status, body } = await ask(userId, "Please draw a cat on a roof");
   assert.equal(status, 200);
@@ -17,7 +17,7 @@ Deno.test("an image is offered while there is one left, and the offer counts not
   assert.equal(await imagesCounted(userId), 0);
 });
 
-Deno.test("at the limit, one friendly sentence names it and when it resets", async () => {
+Deno.test("at the limit, one friendly sentence says when it resets", async () => {
   const userId = await newUser();
   await service().rpc("increment_images_generated", { p_user_id: userId, p_count: 3, p_period: today() });
   const { status, body } = await ask(userId, "Please draw a cat");
@@ -31,7 +31,7 @@ Deno.test("at the limit, one friendly sentence names it and when it resets", asy
   );
 });
 
-Deno.test("other reasons are one sentence too, and no offer", async () => {
+Deno.test("any other denial is one sentence too, without an offer", async () => {
   const userId = await newUser("growth");
   const plan = (set: string) => sql(`update user_plans set ${set} where user_id = '${userId}'`);
   const reply = async () => {
@@ -46,7 +46,7 @@ Deno.test("other reasons are one sentence too, and no offer", async () => {
   assert.match(await reply(), /trial has ended/);
 });
 
-Deno.test("a message that wants no image is answered without one", async () => {
+Deno.test("a message without a wish for an image gets no offer", async () => {
   const userId = await newUser();
   const { status, body } = await ask(userId, "How are you?");
   assert.deepEqual([status, body.reply, body.offer], [200, "You said: How are you?", undefined]);

@@ -1,8 +1,8 @@
-// The migrations of the example project, as supabase db push has applied them.
+// The migrations of the example project, as applied by supabase db push.
 import assert from "node:assert/strict";
 import { push, sql } from "./support/database.ts";
 
-Deno.test("the owner is Supabase's postgres, who is no superuser", async () => {
+Deno.test("the owner is Supabase's postgres, who is not a superuser", async () => {
   const owner = await sql(`select rolname, rolsuper from pg_extension join pg_roles on pg_roles.oid = extowner
                             where extname = 'feature_usage'`);
   assert.deepEqual(owner, ["postgres|f"]);
@@ -18,7 +18,7 @@ Deno.test("a second push does nothing", async () => {
   assert.deepEqual(await state(), before);
 });
 
-Deno.test("nor do the migrations harm when they are run again by hand", async () => {
+Deno.test("running the migrations again by hand changes nothing", async () => {
   const state = () => sql("select p::text from plan_limits as p order by plan_id");
   const before = await state();
   await sql("update plan_limits set image_generation_daily_limit = 4 where plan_id = 'free'");
@@ -32,8 +32,8 @@ Deno.test("nor do the migrations harm when they are run again by hand", async ()
 
 const withoutTimes = (row: string) => row.replaceAll(/"[^"]*"/g, "");
 
-Deno.test("a takeover that is stopped changes nothing", async () => {
-  // Two rows of one user and month, which the extension refuses to choose from.
+Deno.test("a takeover that fails changes nothing", async () => {
+  // Two rows of one user and month: the extension refuses to choose one.
   await sql("create database stopped template supabase_template", { database: "template1" });
   const stopped = (text: string) => sql(text, { database: "stopped" });
   await stopped(await Deno.readTextFile("tests/supabase/hand_written_app.sql"));

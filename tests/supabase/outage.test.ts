@@ -1,4 +1,4 @@
-// When the database is down or lacks a function: a clear answer, nothing counted, nothing generated.
+// If the database is down or lacks a function: a clear answer; nothing is counted or generated.
 import assert from "node:assert/strict";
 import { imagesCounted, newUser, run, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
@@ -19,7 +19,7 @@ async function withoutDatabase(test: () => Promise<void>) {
   }
 }
 
-Deno.test("with the database down, the edge functions say so and make nothing", async () => {
+Deno.test("with the database down, the edge functions report it and make nothing", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const bearer = await userToken(userId);
@@ -36,12 +36,12 @@ Deno.test("with the database down, the edge functions say so and make nothing", 
   });
   assert.equal(model.made, 0);
   assert.equal(await imagesCounted(userId), 0);
-  // Once it is back, so are they.
+  // Once the database is back, the functions work again.
   assert.equal((await ask()).status, 200);
   assert.equal(await imagesCounted(userId), 1);
 });
 
-Deno.test("an image that is being made when the database goes down is not handed out, and given back", async () => {
+Deno.test("an image made while the database goes down is not returned; its reservation expires", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const open = Promise.withResolvers<void>();
@@ -57,12 +57,12 @@ Deno.test("an image that is being made when the database goes down is not handed
     const { status, body } = await pending;
     assert.deepEqual([status, body.image_url], [502, undefined]);
   });
-  // Nobody could say so, so it is given back when the reservation has expired.
+  // The release could not reach the database, so the reservation has to expire.
   await sql(`update feature_reservations set expires_at = now() where user_id = '${userId}'`);
   assert.equal((await checkLimit(service(), userId, "image_generation")).current_usage, 0);
 });
 
-Deno.test("an image whose count can't be confirmed is not handed out; asking again counts it", async () => {
+Deno.test("an image whose commit fails is not returned; repeating the request counts it", async () => {
   await using model = new ModelServer();
   const userId = await newUser();
   const bearer = await userToken(userId);
@@ -85,7 +85,7 @@ Deno.test("an image whose count can't be confirmed is not handed out; asking aga
 });
 
 for (const name of ["reserve_feature", "check_feature_limit"] as const) {
-  Deno.test(`with ${name} missing, the edge functions say so and make nothing`, async () => {
+  Deno.test(`with ${name} missing, the edge functions report it and make nothing`, async () => {
     await using model = new ModelServer();
     const userId = await newUser();
     const rename = (from: string, to: string) =>
@@ -105,7 +105,7 @@ for (const name of ["reserve_feature", "check_feature_limit"] as const) {
       assert.match(answer.body.error, /Try again later/);
     } finally {
       await rename(`${name}_kept`, name);
-      // The REST server learns of it a moment later.
+      // The REST server notices a moment later.
       await until(async () =>
         (await service().rpc(name, { p_user_id: userId, p_feature_type: "" })).error === null
       );

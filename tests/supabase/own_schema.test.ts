@@ -1,4 +1,4 @@
-// The extension in a schema of its own, which the API exposes besides public.
+// The extension in a separate schema, which the API exposes in addition to public.
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import { sql } from "./support/database.ts";
@@ -9,7 +9,7 @@ const service = createClient(at, serviceKey, { auth: { persistSession: false } }
 const signedIn = (userId: string) =>
   createClient(at, anonKey, { accessToken: () => userToken(userId) }).schema("limits");
 
-Deno.test("its functions and tables answer there, to the same roles", async () => {
+Deno.test("its functions and tables work there, for the same roles", async () => {
   const userId = crypto.randomUUID();
   await sql(`insert into auth.users (id) values ('${userId}')`, { database: "own_schema" });
   const feature = { p_user_id: userId, p_feature_type: "image_generation" };

@@ -1,4 +1,4 @@
-// The README's JavaScript, run as it stands. The first line of each snippet says where it runs.
+// Runs the README's JavaScript unchanged. The first line of each snippet says where it runs.
 import assert from "node:assert/strict";
 import { imagesCounted, newUser } from "./support/database.ts";
 import { service, signedIn } from "./support/stack.ts";
@@ -11,7 +11,7 @@ const readme = await Deno.readTextFile("README.md");
 const snippets = [...readme.matchAll(/```js\n(.*?)\n```/gs)].map(([, code]) => code);
 const running = (where: string) => snippets.filter((code) => code.startsWith(where));
 
-/** A snippet as a function of the names that it uses. */
+/** Makes a snippet a function of the names that it uses. */
 function compiled(code: string, names: string[]) {
   const AsyncFunction = (async () => {}).constructor as new (
     ...source: string[]
@@ -19,7 +19,7 @@ function compiled(code: string, names: string[]) {
   return new AsyncFunction(...names, code);
 }
 
-/** A user of the plan free, whom an edge function with this code serves; the first generations may fail. */
+/** A user of the free plan, served by an edge function with this code. The first generations may fail. */
 async function served(code: string, failures = 0) {
   const p_user_id = await newUser();
   const served = { p_user_id, made: 0, call: () => Promise.resolve(0) };
@@ -33,7 +33,7 @@ async function served(code: string, failures = 0) {
   return served;
 }
 
-Deno.test("every snippet says where it runs, and there is one of each", () => {
+Deno.test("every snippet says where it runs, and each kind occurs once", () => {
   const kinds = [QUICK, SLOW, IN_THE_APP].map(running);
   assert.ok(kinds.every((kind) => kind.length > 0));
   assert.equal(kinds.flat().length, snippets.length);
@@ -59,7 +59,7 @@ for (const code of running(SLOW)) {
 }
 
 for (const code of running(IN_THE_APP)) {
-  Deno.test("in the app, a signed-in user reads what is left and what was used", async () => {
+  Deno.test("in the app, a signed-in user reads remaining and used amounts", async () => {
     const p_user_id = await newUser();
     await service().rpc("consume_feature", { p_user_id, p_feature_type: "image_generation" });
     const snippet = compiled(`${code}\nreturn { limits, days }`, ["supabase", "p_user_id"]);

@@ -1,4 +1,4 @@
-// What each role reads and writes of the tables themselves.
+// Which rows of the tables each role can read and write.
 import assert from "node:assert/strict";
 import { newUser, sum } from "./support/database.ts";
 import { anon, service, signedIn } from "./support/stack.ts";
@@ -46,7 +46,7 @@ Deno.test("plan_limits: everybody reads the active plans", async () => {
   }
 });
 
-Deno.test("a user can't write what decides: not their count, their plan or a limit", async () => {
+Deno.test("a user cannot write a count, a plan or a limit", async () => {
   const userId = await userWithUsage();
   for (const client of [signedIn(userId), anon()]) {
     const attempts = [
@@ -63,7 +63,7 @@ Deno.test("a user can't write what decides: not their count, their plan or a lim
   assert.equal(await sum("images_generated", userId), 1);
 });
 
-Deno.test("service_role writes: a payment gives a plan", async () => {
+Deno.test("service_role writes: it sets a user's plan", async () => {
   const userId = await newUser();
   const plan = { user_id: userId, plan_id: "growth", is_active: true, status: "active" };
   assert.equal((await service().from("user_plans").upsert(plan)).error, null);

@@ -1,5 +1,5 @@
-// Every RPC by named arguments, as each role that an app has: what it answers, or with which code
-// it is refused.
+// Every RPC with named arguments, called by each role of an application: its answer, or its error
+// code.
 import assert from "node:assert/strict";
 import { newUser, sum } from "./support/database.ts";
 import { anon, service, signedIn } from "./support/stack.ts";
@@ -78,7 +78,7 @@ const increments: Record<string, { counter: string; call: Call }> = {
   },
 };
 
-// These need no user: whoever has no right to them does not get as far as their arguments.
+// These need no user: without rights, the call is refused before its arguments are read.
 const others: Record<string, Call> = {
   commit_reservation: (client) => client.rpc("commit_reservation", { p_reservation_id: crypto.randomUUID() }),
   release_reservation: (client) =>
@@ -102,7 +102,7 @@ for (const [name, { counter, call }] of Object.entries(increments)) {
     assert.equal(await sum(counter, userId), 2);
   });
 
-  Deno.test(`${name} is refused to a signed-in user, for themselves as well, and to anon`, async () => {
+  Deno.test(`${name} is refused to anon and to a signed-in user, even for themselves`, async () => {
     const userId = await newUser();
     for (const client of [signedIn(userId), anon()]) {
       const { error } = await call(client, userId);
@@ -113,18 +113,18 @@ for (const [name, { counter, call }] of Object.entries(increments)) {
 }
 
 for (const [name, call] of Object.entries(others)) {
-  Deno.test(`${name} is for service_role`, async () => {
+  Deno.test(`${name} works for service_role`, async () => {
     const userId = await newUser();
     assert.equal((await call(signedIn(userId), userId)).error?.code, NOT_ALLOWED);
     assert.equal((await call(anon(), userId)).error?.code, NOT_ALLOWED);
     const { error } = await call(service(), userId);
-    // That there is no such reservation is another matter.
+    // That the reservation does not exist does not matter here.
     assert.equal(error?.code, name.endsWith("_reservation") ? "P0002" : undefined);
   });
 }
 
 for (const [name, call] of Object.entries(ownersOnly)) {
-  Deno.test(`${name} is refused to all that the gateway lets in`, async () => {
+  Deno.test(`${name} is refused to every role of the API`, async () => {
     const userId = await newUser();
     for (const client of [service(), signedIn(userId), anon()]) {
       assert.equal((await call(client, userId)).error?.code, NOT_ALLOWED);
@@ -133,7 +133,7 @@ for (const [name, call] of Object.entries(ownersOnly)) {
 }
 
 for (const [name, call] of Object.entries(readers)) {
-  Deno.test(`${name} answers service_role and the user, and not anon`, async () => {
+  Deno.test(`${name} answers service_role and the user, but not anon`, async () => {
     const userId = await newUser("growth");
     await service().rpc("increment_chat_messages", { p_user_id: userId, p_count: 7, p_period: today() });
     const asService = await call(service(), userId);
@@ -143,7 +143,7 @@ for (const [name, call] of Object.entries(readers)) {
     assert.equal((await call(anon(), userId)).error?.code, NOT_ALLOWED);
   });
 
-  Deno.test(`${name} tells a signed-in user nothing of another's`, async () => {
+  Deno.test(`${name} shows a signed-in user nothing of another user`, async () => {
     const [userId, other, nobody] = [await newUser(), await newUser("growth"), await newUser()];
     await service().rpc("increment_chat_messages", { p_user_id: other, p_count: 7, p_period: today() });
     const ofOther = await call(signedIn(userId), other);
@@ -152,7 +152,7 @@ for (const [name, call] of Object.entries(readers)) {
   });
 }
 
-Deno.test("check_feature_limit finds the period itself", async () => {
+Deno.test("check_feature_limit uses the current period by default", async () => {
   const userId = await newUser();
   const { data } = await service().rpc("check_feature_limit", {
     p_user_id: userId,
@@ -165,7 +165,7 @@ Deno.test("check_feature_limit finds the period itself", async () => {
   assert.match(String(answer.period), /^\d{4}-\d\d-\d\d$/);
 });
 
-Deno.test("a reservation is counted, committed once and not released again", async () => {
+Deno.test("a reservation is counted, committed once, and cannot be released afterwards", async () => {
   const userId = await newUser();
   const client = service();
   const reserved = await client.rpc("reserve_feature", {
@@ -184,7 +184,7 @@ Deno.test("a reservation is counted, committed once and not released again", asy
   assert.equal(await sum("chat_messages", userId), 1);
 });
 
-Deno.test("consume_feature with the same key counts once, also when asked at once", async () => {
+Deno.test("consume_feature with the same idempotency key counts once, even concurrently", async () => {
   const userId = await newUser("growth");
   const consume = () =>
     service().rpc("consume_feature", {
@@ -200,7 +200,7 @@ Deno.test("consume_feature with the same key counts once, also when asked at onc
   assert.equal(await sum("chat_messages", userId), 1);
 });
 
-Deno.test("wrong use is an error with a code and a hint, and counts nothing", async () => {
+Deno.test("invalid arguments are an error with a code and a hint, and count nothing", async () => {
   const userId = await newUser();
   const wrong = await service().rpc("increment_images_generated", {
     p_user_id: userId,

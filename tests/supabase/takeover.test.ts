@@ -1,4 +1,4 @@
-// An app with hand-written functions takes over: the same answers before and after, every count kept.
+// The takeover of an application with hand-written functions: the same answers, every count kept.
 import assert from "node:assert/strict";
 import { push, sql, until } from "./support/database.ts";
 import { anon, service, signedIn, takeoverUrl } from "./support/stack.ts";
@@ -11,7 +11,7 @@ const userIds = Array.from(
 );
 const takeover = (text: string) => sql(text, { database: "takeover" });
 
-/** What the app's server is told of everybody: each feature for one more, and for very many more. */
+/** The server's checks of every user and feature, for one more and for very many more. */
 async function answers() {
   const all: Record<string, unknown> = {};
   for (const p_user_id of userIds) {
@@ -51,14 +51,14 @@ const counts = () =>
 
 const takeOver = () => push("takeover", "supabase/takeover");
 
-Deno.test("the app gives the same answers before and after, and keeps every count", async () => {
+Deno.test("the takeover keeps every answer and every count", async () => {
   const before = await answers();
   const countsBefore = await counts();
   const imagesBefore = await takeover(
     `select user_id, to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, count(*)
        from image_generation_log group by 1, 2 order by 1, 2`,
   );
-  // The comparison means something: all kinds of answers are there.
+  // Make sure that the comparison covers all kinds of answers.
   const codes = new Set(
     Object.values(before).map((answer) => (answer as { error_code?: string }).error_code),
   );
@@ -86,7 +86,7 @@ Deno.test("a second push does nothing", async () => {
   assert.deepEqual(await rows(), before);
 });
 
-Deno.test("user_plans is a view over profiles: what changes there, counts at once", async () => {
+Deno.test("user_plans is a view over profiles: a change there applies at once", async () => {
   const [userId] = userIds;
   assert.deepEqual(await takeover("select relkind from pg_class where oid = 'user_plans'::regclass"), ["v"]);
   await takeover(`update profiles set subscription_plan = 'growth', subscription_active = true,
@@ -97,13 +97,13 @@ Deno.test("user_plans is a view over profiles: what changes there, counts at onc
   }
 });
 
-Deno.test("the app's users see their own rows, and can count no more", async () => {
+Deno.test("users read their own rows, and can no longer count", async () => {
   const [userId, other] = userIds;
   const user = signedIn(userId, takeoverUrl);
   const { data } = await user.from("feature_usage").select("user_id");
   assert.deepEqual(new Set(data?.map((row) => row.user_id)), new Set([userId]));
   const ownPlan = () => user.from("user_plans").select("user_id");
-  // The REST server learns of the new tables a moment after the migration has told it.
+  // The REST server notices the new tables a moment after the migration.
   await until(async () => (await ownPlan()).error?.code !== "PGRST205");
   const plans = await ownPlan();
   assert.deepEqual([plans.error, plans.data], [null, [{ user_id: userId }]]);

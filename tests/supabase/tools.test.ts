@@ -1,4 +1,4 @@
-// What Supabase's own tools say of a database with the extension: types, advisors and linter.
+// Supabase's tools on a database with the extension: types, advisors and linter.
 import assert from "node:assert/strict";
 import { run, sql } from "./support/database.ts";
 import { setting } from "./support/stack.ts";
@@ -12,7 +12,7 @@ interface Advice {
   metadata: { name: string };
 }
 
-/** The errors and warnings of the advisors, which print a list, or nothing if there is nothing to say. */
+/** The errors and warnings of the advisors, which print a list, or nothing if there are none. */
 async function advice(database = "app"): Promise<string[]> {
   const printed = await run(setting("SUPABASE_CLI"), [
     "db",
@@ -31,7 +31,7 @@ async function lint(): Promise<string> {
   return await run(setting("SUPABASE_CLI"), ["db", "lint", ...options]);
 }
 
-Deno.test("types.ts is what supabase gen types makes of the database", async () => {
+Deno.test("types.ts is the output of supabase gen types", async () => {
   const checkedIn = await Deno.readTextFile("supabase/functions/_shared/types.ts");
   assert.ok(
     await generateTypes(address("app")) === checkedIn,
@@ -39,7 +39,7 @@ Deno.test("types.ts is what supabase gen types makes of the database", async () 
   );
 });
 
-Deno.test("a change of the database shows in the types", async () => {
+Deno.test("a change of the database changes the types", async () => {
   await sql("alter table user_plans add column coupon text");
   try {
     assert.match(await generateTypes(address("app")), /coupon/);
@@ -48,15 +48,15 @@ Deno.test("a change of the database shows in the types", async () => {
   }
 });
 
-Deno.test("the advisors have one thing to say: the extension is in public, where the API is", async () => {
+Deno.test("the advisors have one warning: the extension is in public, which the API exposes", async () => {
   assert.deepEqual(await advice(), ["extension_in_public feature_usage"]);
 });
 
-Deno.test("and nothing at all where it is in a schema of its own", async () => {
+Deno.test("the advisors have no warning if it is in a separate schema", async () => {
   assert.deepEqual(await advice("own_schema"), []);
 });
 
-Deno.test("the advisors would tell of a table without row-level security", async () => {
+Deno.test("the advisors would warn of a table without row-level security", async () => {
   await sql("create table left_open (id integer primary key)");
   try {
     assert.ok((await advice()).includes("rls_disabled_in_public left_open"));

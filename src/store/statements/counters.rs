@@ -17,7 +17,7 @@ pub struct FeatureCounterStatements {
     pub count: Rc<Statement>,
     /// Locks the row; returns its count, whether it has reservations, and its id.
     pub lock: Rc<Statement>,
-    /// The same, unless another transaction has locked the row.
+    /// The same, but skips a row that another transaction has locked.
     pub lock_if_free: Rc<Statement>,
     /// Adds `$3` if there is a row and it has room.
     pub add: Rc<Statement>,
@@ -25,7 +25,7 @@ pub struct FeatureCounterStatements {
     pub add_reserved: Rc<Statement>,
     /// Subtracts `$3` if there is a row.
     pub subtract: Rc<Statement>,
-    /// Adds `$3` whether there is a row or not, if it has room.
+    /// Adds `$3`, inserting the row if there is none, if it has room.
     pub upsert: Rc<Statement>,
     /// Adds to many rows: see [`add_many`].
     pub add_many: Rc<Statement>,
@@ -37,11 +37,12 @@ impl FeatureCounterStatements {
         let usage = quote_identifier(&feature.usage_column);
         let count = tables.integer("fu", "feature_usage", &feature.usage_column);
         let max = feature.max_count;
+        let id = tables.row_id("fu");
         let read = format!("SELECT {count} FROM {schema}.feature_usage AS fu WHERE {ROW}");
         let lock = format!(
-            "SELECT {count}, fu.has_reservations, fu.id FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
+            "SELECT {count}, fu.has_reservations, {id} FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
         );
-        // The last condition makes an overflow an error of ours, with a hint.
+        // The last condition makes an overflow the extension's own error, with a hint.
         let add = |and_set: &str| {
             format!(
                 "UPDATE {schema}.feature_usage AS fu
@@ -82,9 +83,9 @@ impl FeatureCounterStatements {
 pub struct CounterStatements {
     /// Inserts the row of user `$1` and period `$2` unless it exists.
     pub insert: Rc<Statement>,
-    /// Inserts the rows of users `$1` and periods `$2` that do not exist, in the order of the key.
+    /// Inserts the missing rows of users `$1` and periods `$2`, in the order of the unique key.
     pub insert_many: Rc<Statement>,
-    /// Locks the rows of users `$1` and periods `$2`, in the order of the key.
+    /// Locks the rows of users `$1` and periods `$2`, in the order of the unique key.
     pub lock_many: Rc<Statement>,
     /// Adds to many rows, amounts of all features: see [`add_many`].
     pub add_many: Rc<Statement>,
@@ -122,7 +123,7 @@ impl CounterStatements {
     }
 }
 
-/// The order in which everybody locks rows.
+/// The order in which every call locks rows.
 fn in_order(alias: &str) -> String {
     format!(
         "{alias}.user_id USING OPERATOR(pg_catalog.<),
@@ -130,8 +131,8 @@ fn in_order(alias: &str) -> String {
     )
 }
 
-/// Adds to many rows, in the order of the key: `$1` users, `$2` period keys, and from `$3` on an
-/// array of amounts per feature.
+/// Adds to many rows, in the order of the unique key: `$1` users, `$2` period keys, and from `$3`
+/// on an array of amounts per feature.
 fn add_many(schema: &str, features: &[&Feature]) -> Rc<Statement> {
     let of_each = |part: &dyn Fn(usize, &str, i64) -> String, separator: &str| -> String {
         let parts = features.iter().enumerate().map(|(index, feature)| {

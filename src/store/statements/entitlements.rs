@@ -1,4 +1,4 @@
-//! What a user's plan says of a feature: `user_plans`, or the view of that name, and `plan_limits`.
+//! A user's plan and its limits: `user_plans`, or the view of that name, and `plan_limits`.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use domain::subscription::FREE_PLAN;
 use crate::pg::statement::Statement;
 use crate::store::tables::Tables;
 
-/// Both read nothing from a user without a row: such a user has the free plan.
+/// Both read NULLs for a user without a row: such a user has the free plan.
 pub struct EntitlementStatements {
     /// The subscription of user `$1`, whether the plan is active, and its limit.
     pub read: Rc<Statement>,
@@ -20,6 +20,7 @@ impl EntitlementStatements {
     pub fn new(tables: &Tables, feature: &Feature) -> Self {
         let schema = &tables.schema;
         let usage = tables.integer("fu", "feature_usage", &feature.usage_column);
+        let id = tables.row_id("fu");
         let columns = format!(
             "up.plan_id::pg_catalog.text, up.is_active::pg_catalog.bool,
              up.status::pg_catalog.text, {}, pl.is_active::pg_catalog.bool, {}",
@@ -28,9 +29,9 @@ impl EntitlementStatements {
         );
         let plan = plan_of(schema, "$1");
         let read = format!("SELECT {columns} FROM (VALUES (true)) AS call {plan}");
-        // The tables are in the order in which everybody locks them.
+        // The tables are in the common lock order.
         let read_with_counter = format!(
-            "SELECT {columns}, {usage}, fu.has_reservations, fu.id
+            "SELECT {columns}, {usage}, fu.has_reservations, {id}
                FROM (VALUES (true)) AS call
                LEFT JOIN {schema}.feature_usage AS fu
                  ON fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2

@@ -5,15 +5,15 @@ use std::rc::Rc;
 use crate::pg::statement::Statement;
 
 pub struct KeyStatements {
-    /// The arguments and the result of the call of user `$1` for operation `$2` with key `$3`.
+    /// The arguments and the result of the call of user `$1`, operation `$2` and key `$3`.
     pub read: Rc<Statement>,
-    /// Stores the arguments `$4` and the result `$5` of that call, unless the key is taken. Waits
-    /// for a transaction that is inserting the same key.
+    /// Stores that call with its arguments `$4` and its result `$5`, unless the idempotency key is
+    /// already used. Waits for a transaction that is inserting the same one.
     pub insert: Rc<Statement>,
-    /// The same for many, in the order of the key: operation `$1`, users `$2`, keys `$3` and
-    /// arguments `$4`. Returns the keys that were free.
+    /// The same for many, in the order of the unique key: operation `$1`, users `$2`, keys `$3`,
+    /// arguments `$4`. Returns the idempotency keys that were unused.
     pub insert_many: Rc<Statement>,
-    /// The arguments of those of users `$2` and keys `$3` that are taken for operation `$1`.
+    /// The arguments of those of users `$2` and keys `$3` that are used for operation `$1`.
     pub read_many: Rc<Statement>,
 }
 

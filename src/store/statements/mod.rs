@@ -1,7 +1,7 @@
-//! The SQL texts, a file a subject.
+//! The SQL texts, one file per subject.
 //!
-//! Names and operators are qualified, so that a caller's search path cannot change what they mean,
-//! and selected values are cast, so that an existing table or a view may have types of its own.
+//! Names and operators are qualified, so that a caller's search path cannot change their meaning.
+//! Selected values are cast, because an existing table or a view may have other types.
 
 mod counters;
 mod entitlements;

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use crate::pg::statement::Statement;
 
-/// The open reservations of user `$1`, in the words of the index of open reservations.
+/// The open reservations of user `$1`, with the exact predicate of the partial index.
 const OPEN: &str = "fr.user_id OPERATOR(pg_catalog.=) $1
                 AND fr.status OPERATOR(pg_catalog.=) 'reserved'";
 
-/// The clock goes on while a transaction waits for a lock.
+/// Advances while a transaction waits for a lock, unlike `now()`.
 const IS_PAST: &str = "fr.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()";
 
 pub struct ReservationStatements {
@@ -17,7 +17,7 @@ pub struct ReservationStatements {
     pub insert: Rc<Statement>,
     /// Locks reservation `$1`, open or not, and reads it.
     pub lock: Rc<Statement>,
-    /// The same if it is of user `$2`.
+    /// The same if it belongs to user `$2`.
     pub lock_of_user: Rc<Statement>,
     /// Settles reservation `$1` of user `$2`: status `$3`, whether it was late, `$4`.
     pub release: Rc<Statement>,
@@ -25,10 +25,10 @@ pub struct ReservationStatements {
     pub commit: Rc<Statement>,
     /// The open reservations of user `$1`: feature, period, amount, expiry, id of the counter's row.
     pub open: Rc<Statement>,
-    /// Which counters have some of the `$1` reservations that expired first.
+    /// The counters of the `$1` reservations that expire first.
     pub past_of_any: Rc<Statement>,
     /// Marks up to `$4` expired reservations of a counter, and returns their amounts and the ids of
-    /// the counter's row. One that another transaction has locked is skipped.
+    /// the counter's row. Skips those that another transaction has locked.
     pub expire: Rc<Statement>,
 }
 

@@ -10,9 +10,9 @@ use super::entitlements::plan_of;
 use crate::pg::statement::Statement;
 use crate::store::tables::Tables;
 
-/// The statement, and in which order it returns its columns.
+/// The statement, and the layout of its result columns.
 pub struct SummaryStatement {
-    /// For user `$1`, with a period key for each kind in `columns.kinds`, from `$2` on.
+    /// For user `$1`, with a period key per kind in `columns.kinds`, from `$2` on.
     pub read: Rc<Statement>,
     pub columns: SummaryColumns,
 }
@@ -46,7 +46,7 @@ impl SummaryStatement {
         let mut counters = String::new();
         for place in 0..kinds.len() {
             selected.push(format!("fu{place}.has_reservations"));
-            selected.push(format!("fu{place}.id"));
+            selected.push(tables.row_id(&format!("fu{place}")));
             counters += &format!(
                 "LEFT JOIN {schema}.feature_usage AS fu{place}
                    ON fu{place}.user_id OPERATOR(pg_catalog.=) $1

@@ -7,7 +7,7 @@ use pgrx::pg_sys::Oid;
 use crate::pg::statement::Statement;
 use crate::store::tables::Reference;
 
-/// One statement per referenced table, with the owner whose rights it is executed with.
+/// One statement per referenced table, with the owner whose rights it needs.
 pub struct UserStatements(pub Vec<UserLock>);
 
 pub struct UserLock {

@@ -1,9 +1,9 @@
-// Who calls: the token says it, not the body.
+// Identifies the caller by the token, never by the body.
 import { errors, jwtVerify } from "jose";
 import { HttpError } from "./http.ts";
 
 const secret = Deno.env.get("JWT_SECRET");
-// Without a secret every token would be as good as any other.
+// Without a secret, any token would be accepted.
 if (!secret) throw new Error("JWT_SECRET is not set");
 const key = new TextEncoder().encode(secret);
 
@@ -18,7 +18,7 @@ export async function authenticate(request: Request): Promise<Caller> {
   throw new HttpError(401, "Sign in: the token is not a user's.");
 }
 
-/** The user that a request is for. A signed-in user acts for themselves; the server for anyone. */
+/** The user of a request. A signed-in user acts for themselves; the server may act for anyone. */
 export function actingFor(caller: Caller, userId: string): string {
   if (caller.role === "service_role" || caller.userId.toLowerCase() === userId) return userId;
   throw new HttpError(403, "The user_id is not that of the signed-in user.");

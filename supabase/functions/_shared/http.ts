@@ -1,4 +1,4 @@
-// Requests and answers in JSON: what every edge function does the same way.
+// JSON requests and answers, shared by all edge functions.
 import { z } from "zod";
 
 const corsHeaders = {
@@ -9,14 +9,14 @@ const corsHeaders = {
 
 const MAX_BODY = 64 * 1024;
 
-/** An id as the database writes it: the same id is the same text. */
+/** A uuid in lower case, as the database writes it, so that equal ids are equal texts. */
 export const uuid = z.uuid().toLowerCase();
 
-/** Words that the database can keep. */
+/** Text that the database can store. */
 export const words = z.string().trim().min(1).max(4000)
   .refine((text) => text.isWellFormed() && !text.includes("\0"), "Invalid input: not a valid text");
 
-/** An answer other than success; whatever throws it ends the request. */
+/** An error response; throwing it ends the request. */
 export class HttpError extends Error {
   constructor(readonly status: number, message: string, readonly details: Record<string, unknown> = {}) {
     super(message);
@@ -27,7 +27,7 @@ export function json(status: number, body: Record<string, unknown>): Response {
   return Response.json(body, { status, headers: corsHeaders });
 }
 
-/** Serves POST and a browser's preflight, and turns what is thrown into answers. */
+/** Serves POST and a browser's preflight, and turns thrown errors into responses. */
 export function servePost(handle: (request: Request) => Promise<Response>): void {
   Deno.serve(async (request) => {
     try {
@@ -42,7 +42,7 @@ export function servePost(handle: (request: Request) => Promise<Response>): void
   });
 }
 
-/** The body of a request, or a 400 that says what is wrong with it. */
+/** Parses the body of a request; throws a 400 that says what is invalid. */
 export async function readBody<T>(request: Request, shape: z.ZodType<T>): Promise<T> {
   const text = await request.text();
   if (text.length > MAX_BODY) throw new HttpError(413, "The body is too long.");

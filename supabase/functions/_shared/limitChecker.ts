@@ -1,5 +1,5 @@
-// What the edge functions ask the database about limits, and what they tell it about usage. Pass a
-// client with the service key: users may only ask. Where the database doesn't answer, the answer is no.
+// Calls the database's functions for limits and usage. Pass a client with the service key: users
+// may only check. If the database does not answer, the result is a denial.
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import {
@@ -24,7 +24,7 @@ export type Client = SupabaseClient<Database>;
 
 export type FeatureType = "voice_seconds" | "image_generation" | "therai_calls" | "insights" | "chat";
 
-/** May the user use so much more of the feature now? Counts nothing. */
+/** Checks whether the user may use an amount of the feature now. Counts nothing. */
 export function checkLimit(
   supabase: Client,
   userId: string,
@@ -39,7 +39,7 @@ export function checkLimit(
   return ask(rpc, limitCheckResult, denied);
 }
 
-/** Counts what was used already, whatever the limit. */
+/** Counts usage that has happened, without checking the limit. */
 export function incrementUsage(
   supabase: Client,
   userId: string,
@@ -51,12 +51,12 @@ export function incrementUsage(
   return ask(rpc, counted, ({ reason }) => ({ success: false, reason }));
 }
 
-/** The limits of the user's plan and what is used of them; null if the database doesn't answer. */
+/** Returns the limits of the user's plan and the usage; null if the database does not answer. */
 export function getUserLimits(supabase: Client, userId: string): Promise<UserLimits | null> {
   return ask(supabase.rpc("get_user_limits", { p_user_id: userId }), userLimits, () => null);
 }
 
-/** Checks and counts in one step, for work that is quick. A repeated key is counted once. */
+/** Checks and counts in one step, for quick work. Counts once per idempotency key. */
 export function consume(
   supabase: Client,
   userId: string,
@@ -73,7 +73,7 @@ export function consume(
   return ask(rpc, consumeResult, denied);
 }
 
-/** Counts for work that takes a while, until commit or release; after the ttl it is given back. */
+/** Reserves an amount for slow work, until commit or release; after the ttl it expires. */
 export function reserve(
   supabase: Client,
   userId: string,
@@ -91,13 +91,13 @@ export function reserve(
   return ask(rpc, reserveResult, denied);
 }
 
-/** The work is done: what was reserved, or what was really used, stays counted. */
+/** Settles after success: the reserved amount, or the amount really used, stays counted. */
 export function commit(supabase: Client, reservationId: string, actual?: number): Promise<CommitResult> {
   const rpc = supabase.rpc("commit_reservation", { p_reservation_id: reservationId, p_actual: actual });
   return ask(rpc, commitResult, (failure) => ({ committed: false, ...failure }));
 }
 
-/** The work has failed: what was reserved is given back. */
+/** Settles after failure: the reserved amount is subtracted. */
 export function release(supabase: Client, reservationId: string): Promise<ReleaseResult> {
   const rpc = supabase.rpc("release_reservation", { p_reservation_id: reservationId });
   return ask(rpc, releaseResult, (failure) => ({ released: false, ...failure }));
@@ -134,7 +134,7 @@ interface Failure {
 
 const denied = (failure: Failure) => ({ allowed: false, ...failure });
 
-/** The answer of an RPC, if it has the shape that it should have; for anything else, what a failure gives. */
+/** Returns the answer of an RPC if it matches the schema; otherwise the result of `failed`. */
 async function ask<T, F>(
   rpc: PromiseLike<RpcResponse>,
   shape: z.ZodType<T>,
@@ -144,7 +144,7 @@ async function ask<T, F>(
   const answer = shape.safeParse(data);
   if (!error && answer.success) return answer.data;
   const { message: reason, code } = error ??
-    { message: "The database gave no usable answer.", code: undefined };
+    { message: "The database returned no valid answer.", code: undefined };
   console.error(JSON.stringify({ event: "rpc_error", code, reason }));
   return failed({ reason, error_code: "RPC_ERROR", rpc_code: code });
 }

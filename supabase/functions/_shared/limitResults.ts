@@ -1,11 +1,11 @@
-// The answers of the database about limits: their shapes, checked as they arrive, and their types.
+// The shapes of the database's answers about limits: schemas that validate them, and their types.
 import { z } from "zod";
 
-/** Why there is no answer. */
+/** Why a call has no valid answer. */
 const failure = {
   reason: z.string().optional(),
   error_code: z.string().optional(),
-  /** The SQLSTATE or PostgREST's code behind an RPC_ERROR. */
+  /** The SQLSTATE, or PostgREST's code, of an RPC_ERROR. */
   rpc_code: z.string().optional(),
 };
 
@@ -13,7 +13,7 @@ export const limitCheckResult = z.object({
   allowed: z.boolean(),
   limit: z.number().nullable().optional(),
   current_usage: z.number().optional(),
-  /** How much of the current usage is reserved, not committed. */
+  /** The part of the current usage that open reservations hold. */
   reserved: z.number().optional(),
   remaining: z.number().nullable().optional(),
   is_unlimited: z.boolean().optional(),

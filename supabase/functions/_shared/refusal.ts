@@ -1,4 +1,4 @@
-// What a caller is told when the database says no.
+// The responses to a caller whose request the database denies.
 import { HttpError } from "./http.ts";
 import type { LimitCheckResult } from "./limitChecker.ts";
 
@@ -23,7 +23,7 @@ export function refusal(answer: LimitCheckResult): HttpError {
   });
 }
 
-/** The words of an RPC's error stay in the log: they tell more of the database than a client needs. */
+/** Hides an RPC's error message, which is only logged: it could reveal details of the database. */
 export function rpcRefusal(code?: string): HttpError {
   const details = { error_code: "RPC_ERROR" };
   if (code === FOREIGN_KEY_VIOLATION) return new HttpError(404, "There is no such user.", details);

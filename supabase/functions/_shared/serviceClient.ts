@@ -1,4 +1,4 @@
-// The client of the server itself, with the service key: it may count, so it never leaves the server.
+// The client with the service key: it may count, so the key must never leave the server.
 import { createClient } from "@supabase/supabase-js";
 import type { Client } from "./limitChecker.ts";
 import type { Database } from "./types.ts";

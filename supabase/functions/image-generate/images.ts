@@ -1,4 +1,4 @@
-// Where images are kept: in a table, as base64.
+// Stores images in a table, as base64.
 import { Buffer } from "node:buffer";
 import type { Client } from "../_shared/limitChecker.ts";
 import { rpcRefusal } from "../_shared/refusal.ts";

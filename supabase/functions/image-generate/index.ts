@@ -1,6 +1,6 @@
-// POST {chat_id, prompt, user_id, mode?, image_id?}: makes an image, if the day's limit allows it.
-// One image is reserved before the costly call, and settled after it: no image without its count, no
-// count without its image. A request that is repeated with its image_id gets the same image.
+// POST {chat_id, prompt, user_id, mode?, image_id?}: generates an image, if the daily limit allows
+// it. One image is reserved before the expensive call, and settled after it, so that images and
+// counts always match. Repeating a request with its image_id returns the same image.
 import { z } from "zod";
 import { actingFor, authenticate } from "../_shared/caller.ts";
 import { HttpError, json, readBody, servePost, uuid, words } from "../_shared/http.ts";
@@ -10,7 +10,7 @@ import { serviceClient } from "../_shared/serviceClient.ts";
 import { findImage, saveImage } from "./images.ts";
 import { imageModel } from "./model.ts";
 
-// A reservation outlives the longest generation.
+// Longer than the longest generation.
 const GENERATION_MS = 60_000;
 const RESERVATION = "3 minutes";
 
@@ -38,7 +38,7 @@ servePost(async (request) => {
 
   const png = reserved.replayed ? await madeBefore(image) : await make(image, reserved.reservation_id);
 
-  // Only what is counted is handed out. A repeated commit changes nothing.
+  // Return the image only if it is counted. Repeating a commit changes nothing.
   const counted = await commit(supabase, reserved.reservation_id);
   if (!counted.committed) {
     if (counted.error_code === "RPC_ERROR") throw rpcRefusal(counted.rpc_code);
@@ -63,7 +63,7 @@ async function make(image: Image, reservationId: string): Promise<string> {
     return await saveImage(supabase, image, png);
   } catch (error) {
     console.error(JSON.stringify({ event: "image_failed", image_id: image.id, message: String(error) }));
-    // If this fails too, the reservation gives the image back when it expires.
+    // If this fails too, the reservation expires.
     await release(supabase, reservationId);
     throw new HttpError(
       502,

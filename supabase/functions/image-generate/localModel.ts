@@ -1,4 +1,4 @@
-// Draws a small symmetric pattern: the same prompt, the same picture.
+// Draws a small symmetric pattern, always the same for the same prompt.
 import { encode } from "fast-png";
 import type { ImageModel } from "./model.ts";
 

@@ -1,13 +1,13 @@
-// The image model: whatever makes a PNG of a prompt.
+// The interface of image models, which make a PNG from a prompt.
 import { LocalModel } from "./localModel.ts";
 import { RemoteModel } from "./remoteModel.ts";
 
 export interface ImageModel {
-  /** The bytes of a PNG. Throws if there will be none. */
+  /** Returns the bytes of a PNG; throws on failure. */
   generate(prompt: string, signal: AbortSignal): Promise<Uint8Array>;
 }
 
-/** A remote model where IMAGE_API_URL names one; otherwise the local one, which needs no key. */
+/** The remote model if IMAGE_API_URL is set; otherwise the local one, which needs no API key. */
 export function imageModel(): ImageModel {
   const url = Deno.env.get("IMAGE_API_URL");
   if (!url) return new LocalModel();

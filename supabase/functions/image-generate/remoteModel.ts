@@ -1,4 +1,4 @@
-// A model behind an HTTP API, in the form that OpenAI has made common.
+// A model behind an HTTP API that is compatible with OpenAI's.
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import type { ImageModel } from "./model.ts";

@@ -1,5 +1,5 @@
 // POST {chat_id, message, user_id, mode?}: answers a chat message. If the model wants to make an
-// image, the limit is asked before one is offered; the offer itself counts nothing.
+// image, checks the limit before offering one; the offer itself counts nothing.
 import { z } from "zod";
 import { actingFor, authenticate } from "../_shared/caller.ts";
 import { json, readBody, servePost, uuid, words } from "../_shared/http.ts";

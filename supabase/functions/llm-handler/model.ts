@@ -1,4 +1,4 @@
-// The chat model: it answers in words, or asks for an image.
+// The chat model: replies with text, or requests an image.
 
 export type Turn = { text: string } | { imagePrompt: string };
 
@@ -6,7 +6,7 @@ export interface ChatModel {
   answer(message: string): Promise<Turn>;
 }
 
-/** A rule in place of a model: whoever asks to draw something wants an image. */
+/** A simple rule instead of a model: a message that asks to draw something requests an image. */
 export class LocalModel implements ChatModel {
   answer(message: string): Promise<Turn> {
     const wish = /\b(?:draw|paint|sketch|(?:picture|image|photo) of)\s+(.+)/is.exec(message);

@@ -1,4 +1,4 @@
-// Why there is no image, in one friendly sentence.
+// Explains in one friendly sentence why there is no image.
 import type { LimitCheckResult } from "../_shared/limitChecker.ts";
 
 export function noImage(answer: LimitCheckResult): string {

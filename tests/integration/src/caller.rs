@@ -1,4 +1,4 @@
-//! A session that calls the functions of admission, which it has prepared.
+//! A session with prepared calls of the admission functions.
 
 use postgres::types::ToSql;
 use postgres::{Client, Error, Statement};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Database;
 
-/// The functions by name, so that a wrong one can be put in the place of each.
+/// The names of the functions, each of which can be replaced by a mutant.
 #[derive(Clone, Copy)]
 pub struct Functions {
     pub consume: &'static str,
@@ -60,7 +60,7 @@ impl Caller {
         (0..sessions).map(|_| Self::with(database, functions)).collect()
     }
 
-    /// Makes this the isolation level of all calls.
+    /// Sets the isolation level of all calls.
     pub fn set_isolation(&mut self, level: &str) {
         let set = format!("SET default_transaction_isolation = '{level}'");
         self.client.batch_execute(&set).expect("a level");
@@ -95,7 +95,7 @@ impl Caller {
         answer(&mut self.client, &self.release, &[&reservation])
     }
 
-    /// Not a call: makes a reservation one whose time is over.
+    /// Not a call: makes a reservation an expired one.
     pub fn pass(&mut self, reservation: Uuid) -> Result<u64, Error> {
         let end =
             "UPDATE feature_reservations SET expires_at = '2020-01-01' WHERE reservation_id = $1";
@@ -123,7 +123,7 @@ fn answer(
     client.query_one(call, arguments).map(|row| row.get(0))
 }
 
-/// The id of the reservation that an answer gives.
+/// The id of the reservation in an answer.
 pub fn reservation_id(answer: &Value) -> Uuid {
     let id = answer["reservation_id"].as_str().and_then(|id| id.parse().ok());
     id.unwrap_or_else(|| panic!("no reservation: {answer}"))

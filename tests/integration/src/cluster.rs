@@ -1,4 +1,4 @@
-//! Private clusters, made by `dev/server`, and databases in them.
+//! Private clusters, started by `dev/server`, and databases in them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,18 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use postgres::{Client, Config, NoTls};
 
-/// How a server is started, in the variables that `dev/cluster.sh` reads.
+/// Settings for starting a server, as variables that `dev/cluster.sh` reads.
 #[derive(Clone, Copy, Default)]
 pub struct Settings<'a> {
-    /// Where its clock starts, such as `2024-02-29 23:59:55`, in UTC.
+    /// The start of its clock, such as `2024-02-29 23:59:55`, in UTC.
     pub clock: &'a str,
-    /// Further options, such as `-c jit=off`.
+    /// Further server options, such as `-c jit=off`.
     pub options: &'a str,
-    /// A variable of its environment, such as `RUST_BACKTRACE=1`.
+    /// An environment variable, such as `RUST_BACKTRACE=1`.
     pub environment: &'a str,
 }
 
-/// A running Postgres of the test's own. It is removed when the test's process ends.
+/// A private Postgres server, removed when the test's process ends.
 pub struct Cluster {
     name: String,
     socket: PathBuf,
@@ -34,7 +34,7 @@ impl Cluster {
         Self::start(&["create", name], name, settings)
     }
 
-    /// One whose clock starts at this time.
+    /// A cluster whose clock starts at this time.
     pub fn create_at(name: &str, clock: &str) -> Self {
         Self::create_with(name, Settings { clock, ..Settings::default() })
     }
@@ -83,7 +83,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// A new session. Nothing in these tests takes long, so a hanging statement is an error.
+    /// A new session, with a statement timeout: no statement in these tests takes long.
     pub fn connect(&self) -> Client {
         let mut config = Config::new();
         config
@@ -95,18 +95,18 @@ impl Database {
         config.connect(NoTls).expect("a session")
     }
 
-    /// How another server connects to it.
+    /// The connection string for another server.
     pub fn conninfo(&self) -> String {
         let (socket, port) = (self.socket.display(), self.port);
         format!("host={socket} port={port} user=postgres dbname={}", self.name)
     }
 
-    /// Executes statements in a session of their own.
+    /// Executes statements in a new session.
     pub fn execute(&self, statements: &str) {
         self.connect().batch_execute(statements).expect(statements);
     }
 
-    /// Runs a client program of Postgres on this database and gives what it prints.
+    /// Runs a Postgres client program on this database, and returns its output.
     pub fn run(&self, name: &str, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(program(name));
         command
@@ -152,7 +152,7 @@ fn output_of(command: &mut Command, input: &str) -> String {
         .expect("a program that can be run");
     let mut stdin = child.stdin.take().expect("a pipe");
     let output = std::thread::scope(|scope| {
-        // A program that fails early does not read all of its input, and says why on its own.
+        // A program that fails early does not read all of its input; it reports the reason itself.
         scope.spawn(move || stdin.write_all(input.as_bytes()).ok());
         child.wait_with_output().expect("a program that ends")
     });
@@ -163,11 +163,11 @@ fn output_of(command: &mut Command, input: &str) -> String {
 
 static CLUSTERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Statics are never dropped, and a failing test must not leave a server behind.
+/// Statics are never dropped, but even a failing test must remove its server.
 fn remove_at_exit(name: &str) {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
-        // SAFETY: the function is there until the process has ended.
+        // SAFETY: the function exists until the process has ended.
         let code = unsafe { libc::atexit(remove_clusters) };
         assert_eq!(code, 0, "atexit");
     });
@@ -176,7 +176,7 @@ fn remove_at_exit(name: &str) {
 
 extern "C" fn remove_clusters() {
     let mut clusters = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    // The last first: a standby before its primary.
+    // In reverse order: a standby before its primary.
     for name in clusters.drain(..).rev() {
         let removed = std::panic::catch_unwind(|| server(&["remove", &name], Settings::default()));
         if removed.is_err() {

@@ -1,6 +1,6 @@
-//! Many sessions compete for a limit, round after round, and a judge compares what they were told.
+//! Many sessions compete for a limit, round after round, and a judge compares their answers.
 //!
-//! Each session goes on until it is denied an amount of 1: so the limit must be reached exactly.
+//! Each session continues until it is denied an amount of 1, so the limit must be reached exactly.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,18 +22,18 @@ pub struct Contest<'a> {
     pub rounds: u64,
     /// The highest limit.
     pub most: u64,
-    /// Whether calls have keys in some rounds.
+    /// Whether calls have idempotency keys in some rounds.
     pub with_keys: bool,
     pub seed: u64,
 }
 
-/// What has happened, to show that it was not nothing.
+/// Counts of what has happened, to show that the contest has tested something.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub admitted: u64,
     pub denied: u64,
     pub replayed: u64,
-    /// Calls that were tried again after 40001 or 40P01.
+    /// Calls that were retried after 40001 or 40P01.
     pub retried: u64,
 }
 
@@ -54,7 +54,7 @@ enum Way {
 }
 
 impl Contest<'_> {
-    /// Plays the rounds, until one of them breaks a rule: then says which.
+    /// Plays all rounds; stops at the first violated rule, and returns it as the error.
     pub fn play(&self) -> Result<Tally, String> {
         let mut random = Random(self.seed);
         let mut owner = self.database.connect();
@@ -99,7 +99,7 @@ impl Contest<'_> {
         let judge = Judge { round, before, after: counts_of(owner, round.user) };
         judge.judge(&grants)?;
 
-        // Who was denied before something was given back, or before an upgrade, may try again.
+        // A session denied before a release or an upgrade may try again.
         if round.with_reservations || round.plan_changes() {
             let (calls, random) = (AtomicU64::new(u64::MAX / 2), Random(self.seed));
             let caller = &mut callers[0];
@@ -123,7 +123,7 @@ struct Player<'a> {
     caller: &'a mut Caller,
     random: Random,
     grants: Vec<Grant>,
-    /// The features that it was not denied yet, and the amount that it may still hope for.
+    /// The features not denied so far, with the largest amount that may still be admitted.
     open: Vec<(Feature, u64)>,
     keys: u64,
 }
@@ -160,7 +160,7 @@ impl<'a> Player<'a> {
         Ok(self.grants)
     }
 
-    /// Takes what is left.
+    /// Consumes until it is denied.
     fn top_up(mut self) -> Result<Vec<Grant>, String> {
         for feature in &self.round.features {
             while self.consume(feature, 1)? {}
@@ -176,7 +176,7 @@ impl<'a> Player<'a> {
         let answer = consume()?;
         let is_admitted = self.note(amount, &answer)?;
         if way == Way::RolledBack {
-            // It was not to be. Denied is denied, though.
+            // The transaction was rolled back, but a denial is a denial.
             return Ok(is_admitted);
         }
         if is_admitted {
@@ -190,7 +190,7 @@ impl<'a> Player<'a> {
         Ok(is_admitted)
     }
 
-    /// Reserves, does something meanwhile perhaps, and settles.
+    /// Reserves, perhaps does other work, and settles.
     fn reserve(&mut self, feature: &Feature, amount: i32) -> Result<bool, String> {
         let (key, user) = (self.key(), self.round.user);
         let reserve = |caller: &mut Caller| {
@@ -212,13 +212,13 @@ impl<'a> Player<'a> {
             0 => None,
             1 => Some(self.random.below(amount as u64 + 1) as i32),
             2 => {
-                // Nobody will settle it: its amount is free for others.
+                // It is never settled, so its amount expires.
                 self.ask(Way::Alone, |caller| caller.pass(id).map(Value::from))?;
                 return Ok(true);
             }
             _ => {
                 self.ask(way, |caller| caller.release(id))?;
-                // Once more, whether the first was rolled back or not.
+                // A repetition, whether or not the first was rolled back.
                 self.ask(Way::Alone, |caller| caller.release(id))?;
                 return Ok(true);
             }
@@ -232,7 +232,7 @@ impl<'a> Player<'a> {
         Ok(true)
     }
 
-    /// Makes a call, and makes it again for as long as the isolation level asks for that.
+    /// Makes a call, and retries it after a serialization error.
     fn ask(
         &mut self,
         way: Way,
@@ -297,7 +297,7 @@ impl<'a> Player<'a> {
     }
 }
 
-/// Makes a call. A longer transaction has its snapshot from before.
+/// Makes a call. In a longer transaction, the snapshot is taken earlier.
 fn make(
     caller: &mut Caller,
     way: Way,

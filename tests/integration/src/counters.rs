@@ -1,4 +1,4 @@
-//! The counters as the table has them.
+//! The counters as stored in the table.
 
 use std::collections::BTreeMap;
 

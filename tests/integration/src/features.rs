@@ -4,14 +4,14 @@ use postgres::{Client, Error, Row};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A feature as the tests know it, apart from the registry.
+/// A built-in feature, described independently of the registry.
 #[derive(Clone, Copy)]
 pub struct Feature {
     pub name: &'static str,
     pub increment: &'static str,
     pub column: &'static str,
     pub is_daily: bool,
-    /// Its limit in the plan free.
+    /// Its limit in the free plan.
     pub free_limit: i64,
 }
 
@@ -25,7 +25,7 @@ pub const FEATURES: [Feature; 5] = [
 ];
 
 impl Feature {
-    /// The key of this feature's period that contains this day, such as `2025-02-10`.
+    /// The period key of this feature for a day such as `2025-02-10`.
     pub fn period<'a>(&self, day: &'a str) -> &'a str {
         if self.is_daily { day } else { &day[..7] }
     }
@@ -36,7 +36,7 @@ pub fn user(n: u128) -> Uuid {
     Uuid::from_u128(n)
 }
 
-/// Calls an increment function, which may be named with its schema.
+/// Calls an increment function, whose name may include its schema.
 pub fn increment(
     client: &mut impl postgres::GenericClient,
     function: &str,

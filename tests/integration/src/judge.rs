@@ -1,4 +1,4 @@
-//! The judge of a round: was exactly what the limit allows admitted, and was it counted?
+//! The judge of a round: the limit was admitted exactly, and the admitted amounts were counted.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::round::{Plan, Round};
 use crate::{Counts, Feature};
 
-/// What a session was granted, and for good.
+/// An amount that a session was granted and that was committed.
 pub struct Grant {
     feature: &'static str,
     period: String,
     amount: i64,
-    /// What the answer said: the count afterwards, and the limit.
+    /// From the answer: the count afterwards, and the limit.
     usage: i64,
     limit: i64,
 }
@@ -30,7 +30,7 @@ impl Grant {
     }
 }
 
-/// Nobody is denied for whom there was room.
+/// Rule: no call is denied if there is room.
 pub fn judge_denial(round: &Round, amount: i32, answer: &Value) -> Result<(), String> {
     let is_right = match answer["error_code"].as_str() {
         Some("UNKNOWN_PLAN") => round.plan != Plan::Active,
@@ -52,7 +52,8 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// No more than the limit is admitted, and what is counted is what was admitted.
+    /// Rule: no more than the limit is admitted, and the counter is the sum of the admitted
+    /// amounts.
     pub fn judge(&self, grants: &[Grant]) -> Result<(), String> {
         let limits = self.round.limits;
         let most = limits[0].max(limits[1]);
@@ -84,7 +85,7 @@ impl Judge<'_> {
         }
     }
 
-    /// The limit is reached.
+    /// Rule: the limit is reached.
     pub fn require_all(&self, grants: &[Grant]) -> Result<(), String> {
         if self.round.plan != Plan::Active {
             return Ok(());
@@ -92,7 +93,7 @@ impl Judge<'_> {
         let limit = self.round.limits[1];
         let used = self.used(grants);
         for feature in &self.round.features {
-            // Were it midnight, a day of less would end.
+            // After midnight, the previous day may end below its limit.
             let last = used.iter().rev().find(|((name, _), _)| *name == feature.name);
             let usage = last.map_or(0, |(_, usage)| *usage);
             if usage < limit {
@@ -102,7 +103,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Each answer goes on where another one ended: they are the answers of calls in a row.
+    /// Rule: the answers are those of some serial order, each starting from the count before it.
     fn require_steps(&self, grants: &[Grant]) -> Result<(), String> {
         let mut grants: Vec<&Grant> = grants.iter().collect();
         grants.sort_by_key(|grant| (grant.feature, &grant.period, grant.usage));
@@ -117,7 +118,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// What was used before, and what was granted.
+    /// Earlier usage plus the granted amounts.
     fn used<'a>(&'a self, grants: &'a [Grant]) -> Used<'a> {
         let mut used: Used = BTreeMap::new();
         for (counter, count) in &self.before {

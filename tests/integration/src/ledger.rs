@@ -1,4 +1,4 @@
-//! What many sessions were told, put together: it must be one history, and the table's.
+//! The answers of many sessions, combined: they must form one history, and match the table.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::model::Status;
 use crate::{Counter, Counts};
 
-/// What a session was told.
+/// The result of one call.
 #[derive(Clone, Debug)]
 pub enum Told {
     Consumed {
@@ -28,16 +28,16 @@ pub enum Told {
         id: Uuid,
         late: bool,
     },
-    /// It is settled already, and so.
+    /// The reservation was settled before, in this way.
     Finalized {
         id: Uuid,
         status: String,
     },
-    /// How many reservations were expired by one call.
+    /// The number of reservations expired by one call.
     Expired(i64),
 }
 
-/// A reservation as its row shows it.
+/// A reservation as stored in its row.
 pub struct Row {
     pub status: String,
     pub actual: Option<i64>,
@@ -63,7 +63,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Notes what a session was told. Of one reservation, all must have been told the same.
+    /// Records a result. All results about one reservation must agree.
     pub fn note(&mut self, told: Told) {
         match told {
             Told::Consumed { counter, amount } => {
@@ -88,13 +88,13 @@ impl Ledger {
         assert_eq!(first, settlement, "{id} was settled in two ways");
     }
 
-    /// Compares with the rows of the reservations, and gives what the counters must be: what is
-    /// committed, what is reserved, and what was consumed.
+    /// Compares with the rows of the reservations, and returns the expected counters: committed,
+    /// reserved and consumed amounts.
     pub fn counts(&self, rows: &BTreeMap<Uuid, Row>) -> Counts {
-        assert!(rows.keys().eq(self.reserved.keys()), "other reservations than were told");
+        assert!(rows.keys().eq(self.reserved.keys()), "unexpected reservations");
         for (id, status) in &self.finalized {
             let settled = self.settled.get(id).map(|settled| settled.status.name());
-            assert_eq!(settled, Some(status.as_str()), "{id} is said to be settled");
+            assert_eq!(settled, Some(status.as_str()), "{id}: settled according to the answer");
         }
         let mut counts = self.consumed.clone();
         for (id, (counter, amount)) in &self.reserved {
@@ -104,7 +104,7 @@ impl Ledger {
                     assert_eq!(row.status, settled.status.name(), "{id}");
                     assert_eq!(row.actual.unwrap_or(0), settled.actual, "{id}");
                     assert_eq!(row.late, Some(settled.late), "{id}");
-                    assert!(row.is_past || !settled.late, "{id} is late before its end");
+                    assert!(row.is_past || !settled.late, "{id} is late before its expiry");
                     settled.actual
                 }
                 None if row.status == "reserved" => *amount,
@@ -119,7 +119,7 @@ impl Ledger {
         counts
     }
 
-    /// What live reservations hold, and what is past and not given back yet.
+    /// The amounts of live reservations, and of expired ones that are still counted.
     pub fn held(&self, rows: &BTreeMap<Uuid, Row>, counter: &Counter) -> (i64, i64) {
         let of_counter = self.reserved.iter().filter(|(_, (of, _))| of == counter);
         let open = of_counter.filter(|(id, _)| rows[id].status == "reserved");

@@ -1,4 +1,4 @@
-//! What the tests share: private clusters, fresh databases, sessions, the features and their calls.
+//! Shared by the tests: private clusters, new databases, sessions, the features and their calls.
 
 mod caller;
 mod cluster;

@@ -1,6 +1,6 @@
-//! What the functions of admission should do, without a database.
+//! A model of the admission functions, without a database.
 //!
-//! Time is not the clock's: a reservation is past when the test says so.
+//! It has no clock: a reservation expires when the test says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,9 +38,9 @@ pub struct Reservation {
     pub is_past: bool,
 }
 
-/// The state: what is counted and what is reserved.
+/// The state: counted and reserved amounts.
 pub struct Model {
-    /// Limits by feature; none is unlimited.
+    /// Limits by feature; `None` is unlimited.
     pub limits: BTreeMap<&'static str, Option<i64>>,
     pub counts: Counts,
     consumed: Counts,
@@ -57,7 +57,7 @@ impl Model {
         }
     }
 
-    /// What a check answers: expired amounts are free already, though nobody has given them back.
+    /// The answer of a check: excludes expired amounts, even if they are still counted.
     pub fn check(&self, counter: &Counter, amount: i64) -> Value {
         let usage = self.count(counter) - self.held(counter, true);
         let mut answer = self.decide(counter, usage, amount);
@@ -73,7 +73,7 @@ impl Model {
         answer
     }
 
-    /// `id` is what the answer of the database calls the reservation, if it made one.
+    /// `id` is the reservation's id in the database's answer, if it made one.
     pub fn reserve(&mut self, counter: &Counter, amount: i64, id: Option<Uuid>) -> Value {
         let (is_admitted, mut answer) = self.admit(counter, amount);
         if let (true, Some(id)) = (is_admitted, id) {
@@ -102,14 +102,14 @@ impl Model {
         answer
     }
 
-    /// The time of a reservation is over.
+    /// Makes a reservation an expired one.
     pub fn pass(&mut self, id: Uuid) {
         if let Some(reservation) = self.reservations.get_mut(&id) {
             reservation.is_past = true;
         }
     }
 
-    /// What waits for being given back.
+    /// The expired reservations that are still counted.
     pub fn past(&self) -> BTreeSet<Uuid> {
         let is_past = |(_, r): &(&Uuid, &Reservation)| is_open(r) && r.is_past;
         self.reservations.iter().filter(is_past).map(|(id, _)| *id).collect()
@@ -122,7 +122,7 @@ impl Model {
         self.add(counter, -amount);
     }
 
-    /// What the counters must be: what is committed, what is reserved, and what was consumed.
+    /// The expected counters: committed, reserved and consumed amounts.
     pub fn balance(&self) -> Counts {
         let mut counts = self.consumed.clone();
         for Reservation { counter, amount, status, actual, .. } in self.reservations.values() {
@@ -133,7 +133,7 @@ impl Model {
         counts
     }
 
-    /// Decides, gives back what is past, and counts.
+    /// Decides, expires reservations, and counts.
     fn admit(&mut self, counter: &Counter, amount: i64) -> (bool, Value) {
         let usage = self.count(counter) - self.held(counter, true);
         let mut answer = self.decide(counter, usage, amount);
@@ -206,7 +206,7 @@ impl Model {
         self.counts.get(counter).copied().unwrap_or(0)
     }
 
-    /// What open reservations hold: those that are past, or those that are live.
+    /// The amounts of open reservations: either expired or live ones.
     fn held(&self, counter: &Counter, past: bool) -> i64 {
         let reservations = self.reservations.values();
         let open = reservations.filter(|r| is_open(r) && r.counter == *counter);

@@ -1,9 +1,9 @@
-//! Random choices that a seed repeats.
+//! Random choices that can be repeated from a seed.
 
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The seed of a run, which is printed: FUZZ_SEED, or another one every time.
+/// The seed of a run: FUZZ_SEED, or a new one for every run. It is printed.
 pub fn seed() -> u64 {
     let seed = match env::var("FUZZ_SEED") {
         Ok(seed) => seed.parse().expect("FUZZ_SEED is a number"),
@@ -13,7 +13,7 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// SplitMix64: small, and good enough to choose test data.
+/// SplitMix64: small, and good enough for test data.
 pub struct Random(pub u64);
 
 impl Random {
@@ -25,17 +25,17 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 to `end`, without `end` itself.
+    /// A number from 0 to `end`, exclusive.
     pub fn below(&mut self, end: u64) -> u64 {
         self.number() % end
     }
 
-    /// True once in `n` times.
+    /// True with probability 1 / `n`.
     pub fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    /// Mixes a list.
+    /// Shuffles a list.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for place in (1..list.len()).rev() {
             list.swap(place, self.below(place as u64 + 1) as usize);

@@ -1,4 +1,4 @@
-//! What one round of a contest is about: who competes for what, and by which rules.
+//! One round of a contest: its sessions, features, limits and rules.
 
 use postgres::Client;
 use uuid::Uuid;
@@ -8,34 +8,35 @@ use crate::{FEATURES, Feature, Random, user};
 pub struct Round {
     pub number: u64,
     pub user: Uuid,
-    /// One feature, or two at once.
+    /// The features of the round, one or two.
     pub features: Vec<Feature>,
-    /// The limit before and after the plan changes in the round; mostly the same.
+    /// The limits before and after the plan changes in the round; mostly equal.
     pub limits: [i64; 2],
-    /// What was used before; none is no row yet.
+    /// The earlier usage; `None` is no row.
     pub used: Option<i32>,
-    /// Whether the user's plan is in use at all. Otherwise nobody may be admitted.
+    /// Whether the user's plan is active. If not, nothing may be admitted.
     pub plan: Plan,
-    /// The largest amount of a call.
+    /// The largest amount per call.
     pub largest: u64,
     pub with_reservations: bool,
     pub with_keys: bool,
     /// Whether some calls are part of longer transactions, of which some are rolled back.
     pub with_transactions: bool,
-    /// After how many calls the plan changes.
+    /// The number of calls before the plan changes.
     pub change_after: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
     Active,
-    /// It is in `plan_limits` without limits, but not in use any more.
+    /// In `plan_limits` without limits, but inactive.
     Inactive,
     Missing,
 }
 
 impl Round {
-    /// The rules follow from the number, so that each is tried with each; what is left is random.
+    /// The rules follow from the number, so that all combinations are tried; everything else is
+    /// random.
     pub fn new(number: u64, sessions: u64, most: u64, random: &mut Random) -> Self {
         let limit = match number % 5 {
             0 => 1,
@@ -66,7 +67,7 @@ impl Round {
             with_reservations: number % 9 > 5,
             with_keys: number % 11 > 7,
             with_transactions: number % 13 > 9,
-            // There are at least so many: each session is denied once.
+            // A lower bound for the number of calls: each session is denied once.
             change_after: random.below(sessions + (limit - used.unwrap_or(0)) / largest),
         }
     }
@@ -75,7 +76,7 @@ impl Round {
         self.limits[0] != self.limits[1]
     }
 
-    /// Makes the plans, the user and what was used before.
+    /// Creates the plans, the user and the earlier usage.
     pub fn prepare(&self, owner: &mut Client) {
         let Self { number, user, .. } = self;
         for (place, limit) in self.limits.iter().enumerate() {
@@ -105,7 +106,7 @@ impl Round {
         }
     }
 
-    /// Changes the plan: the user gets another one, or the plan another limit.
+    /// Changes the user's plan, or the plan's limit.
     pub fn change_plan(&self, client: &mut Client) {
         let Self { number, user, limits, .. } = self;
         let (before, after) = (format!("round_{number}_0"), format!("round_{number}_1"));

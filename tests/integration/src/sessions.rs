@@ -1,4 +1,4 @@
-//! Many sessions at once, and what a session is told.
+//! Concurrent sessions, and the results of their statements.
 
 use std::sync::Barrier;
 use std::thread;
@@ -9,7 +9,7 @@ use postgres::{Client, Error};
 
 use crate::Database;
 
-/// Runs `work` in so many sessions, which start together once all are connected.
+/// Runs `work` in `sessions` new sessions, which start together once all are connected.
 pub fn at_once<T: Send>(
     database: &Database,
     sessions: u64,
@@ -44,19 +44,19 @@ pub fn backend_pid(client: &mut Client) -> i32 {
     row.expect("a process id").get(0)
 }
 
-/// Asks again until there is an answer; the limit only ends a test that hangs.
+/// Polls until there is an answer. The time limit only ends a test that hangs.
 pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(started.elapsed() < Duration::from_secs(90), "{what}: never");
+        assert!(started.elapsed() < Duration::from_secs(90), "{what}: timed out");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Waits until a backend waits for a lock of another.
+/// Waits until a backend is blocked by a lock.
 pub fn wait_until_blocked(observer: &mut Client, pid: i32) {
     poll("a blocked session", || {
         let row = observer.query_one("SELECT cardinality(pg_blocking_pids($1)) > 0", &[&pid]);
@@ -64,7 +64,7 @@ pub fn wait_until_blocked(observer: &mut Client, pid: i32) {
     });
 }
 
-/// The error that Postgres has answered with.
+/// The error that Postgres has returned.
 pub fn refusal<T>(result: Result<T, Error>) -> DbError {
     let error = result.err().expect("an error");
     match error.as_db_error() {
@@ -78,7 +78,7 @@ pub fn sqlstate<T>(result: Result<T, Error>) -> String {
     refusal(result).code().code().to_owned()
 }
 
-/// Whether a call is to be made again: where the isolation level is higher, it may have to be.
+/// Whether an error calls for a retry: a serialization failure or a deadlock.
 pub fn is_to_be_retried(error: &Error) -> bool {
     let code = error.code();
     code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)

@@ -1,4 +1,4 @@
-//! Of any number of sessions at once, what the limit allows is admitted: no more, and no less.
+//! Any number of concurrent sessions are admitted exactly the limit: no more, and no less.
 //! FUZZ_SEED repeats the choices of a run.
 
 use std::sync::LazyLock;
@@ -37,15 +37,15 @@ fn at_serializable_it_is_reached_exactly_by_retries() {
     retries_reach_it("serializable");
 }
 
-/// Most calls fail, each as soon as another one has succeeded: so there are fewer of them.
+/// Most calls fail, because another one has committed first, so there are fewer rounds.
 fn retries_reach_it(isolation: &str) {
     let database = CLUSTER.database(&isolation.replace(' ', "_"));
     let contest = contest(&database, FUNCTIONS);
     let tally = require_exact(&Contest { isolation, rounds: 40, most: 20, ..contest });
-    assert!(tally.retried > 0, "no call had to be tried again");
+    assert!(tally.retried > 0, "no call had to be retried");
 }
 
-/// The same contest finds a function that is known to be wrong.
+/// The same contest detects a known-wrong function.
 fn is_caught(functions: Functions, violation: &str) {
     let name = [functions.consume, functions.release].into_iter();
     let name = name.filter(|name| name.starts_with("wrong")).collect::<String>();
@@ -54,7 +54,7 @@ fn is_caught(functions: Functions, violation: &str) {
     let contest = contest(&database, functions);
     let with_keys = name == "wrong_replay";
     let caught = Contest { sessions: 16, most: 50, with_keys, ..contest }.play();
-    let broken = caught.err().unwrap_or_else(|| panic!("nothing is wrong with {name}"));
+    let broken = caught.err().unwrap_or_else(|| panic!("the contest has not caught {name}"));
     println!("{name}: {broken}");
     assert!(broken.contains(violation), "{name}: {broken}");
 }
@@ -69,32 +69,32 @@ fn check_then_act_is_caught() {
 }
 
 #[test]
-fn a_guard_that_reads_an_old_count_is_caught() {
+fn a_condition_on_an_old_count_is_caught() {
     consume_is_caught("wrong_old_count", "over the limit");
 }
 
 #[test]
-fn a_first_call_without_a_guard_is_caught() {
+fn an_unconditional_first_call_is_caught() {
     consume_is_caught("wrong_first_call", "over the limit");
 }
 
 #[test]
-fn a_missing_limit_that_allows_is_caught() {
+fn treating_an_unknown_plan_as_unlimited_is_caught() {
     consume_is_caught("wrong_missing_limit", "admitted without a limit");
 }
 
 #[test]
-fn a_key_that_is_ignored_is_caught() {
+fn an_ignored_idempotency_key_is_caught() {
     consume_is_caught("wrong_replay", "not replayed");
 }
 
 #[test]
-fn a_denial_of_who_would_have_to_wait_is_caught() {
+fn denying_instead_of_waiting_is_caught() {
     consume_is_caught("wrong_denial", "too early");
 }
 
 #[test]
-fn a_row_that_is_written_back_whole_is_caught() {
+fn writing_back_the_whole_row_is_caught() {
     consume_is_caught("wrong_whole_row", "over the limit");
 }
 
@@ -104,6 +104,6 @@ fn an_expired_amount_that_is_used_twice_is_caught() {
 }
 
 #[test]
-fn a_release_that_gives_back_twice_is_caught() {
+fn a_release_that_subtracts_twice_is_caught() {
     is_caught(Functions { release: "wrong_release", ..FUNCTIONS }, "over the limit");
 }

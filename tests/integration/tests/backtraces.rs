@@ -1,4 +1,4 @@
-//! Errors say what was wrong, and nothing of the inside, even if the server runs with RUST_BACKTRACE.
+//! Errors contain no Rust backtrace, even if the server runs with RUST_BACKTRACE.
 
 use integration::{Cluster, Settings, increment, user};
 use postgres::error::DbError;
@@ -19,7 +19,7 @@ fn no_error_carries_a_backtrace() {
         let detail = error.detail().unwrap_or_default();
         !detail.contains("pgrx") && !detail.contains(".rs:") && detail.lines().count() <= 1
     };
-    // An error of ours, from SQL, and one of the executor's that passes through Rust.
+    // An error of the extension, and one of the executor that passes through Rust.
     let ours = raised(-1, "2025-02-10");
     assert_eq!(ours.code().code(), "22023");
     assert_eq!(ours.detail(), None);

@@ -1,4 +1,4 @@
-//! Batches count all of their events or none, and never wait for one another in a circle.
+//! Batches count all of their events or none, and never deadlock.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ const _: () = assert!(SESSIONS * BATCHES * EVENTS >= 100_000);
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_batches"));
 
-/// An event of a few users, days and features, and what it adds to.
+/// An event of one of a few users, days and features, and the counter that it adds to.
 fn event(random: &mut Random, users: u64) -> (Value, Counter, i64) {
     let (user, feature) = (user(random.below(users).into()), random.pick(&FEATURES));
     let period = feature.period(random.pick(&["2024-02-28", "2024-02-29", "2024-03-01"]));
@@ -65,7 +65,7 @@ fn overlapping_batches_never_deadlock_and_all_count() {
                 *sums.entry(counter).or_default() += amount;
                 events.push(event);
             }
-            // A deadlock would be an error here, and so would a call that gave up.
+            // A deadlock would be an error here, and so would a call that stops retrying.
             let counted = caller.record(&Value::from(events)).expect("a number");
             assert_eq!(counted as u64, EVENTS);
         }
@@ -92,7 +92,7 @@ fn batches_beside_reservations_that_expire_never_deadlock() {
         let mut random = Random(seed ^ session);
         let (mut recorded, mut given_back) = (0, 0);
         for _ in 0..40 {
-            // Of the current periods, in which the reservations are as well.
+            // In the current periods, like the reservations.
             let mut subject =
                 || (user(random.below(USERS).into()), random.pick(&["chat", "voice_seconds"]));
             let events: Vec<Value> = (0..50)
@@ -119,7 +119,7 @@ fn batches_beside_reservations_that_expire_never_deadlock() {
 }
 
 #[test]
-fn events_of_overlapping_batches_count_once_a_key() {
+fn events_of_overlapping_batches_count_once_per_idempotency_key() {
     const POOL: usize = 3_000;
     let database = CLUSTER.database("keys");
     let seed = seed();
@@ -128,7 +128,7 @@ fn events_of_overlapping_batches_count_once_a_key() {
     let mut pool = Vec::new();
     for number in 0..POOL {
         let (mut event, counter, amount) = event(&mut random, 60);
-        // The same key of different users is not the same key.
+        // The same text is another idempotency key for another user.
         event["idempotency_key"] = format!("{} {}", number / 2, counter.feature).into();
         event["amount"] = (amount + 1).into();
         let is_key_of_another = pool.iter().any(|other: &Value| {
@@ -144,7 +144,7 @@ fn events_of_overlapping_batches_count_once_a_key() {
     let told = together(&mut callers, |session, caller| {
         let mut random = Random(seed ^ session);
         let mut counted = 0;
-        // All sessions send the whole pool, in parts, each in another order and with repeats.
+        // All sessions send all events, in parts, each in another order and with repetitions.
         let mut events = pool.clone();
         random.shuffle(&mut events);
         for part in events.chunks(500) {
@@ -157,12 +157,12 @@ fn events_of_overlapping_batches_count_once_a_key() {
     });
     assert_eq!(told.iter().sum::<i32>() as usize, pool.len());
     assert_eq!(counts(&mut callers[0].client), sums);
-    // Of many sessions, not one has counted all: they did overlap.
+    // No session has counted all events, so they did overlap.
     assert!(told.iter().all(|counted| (*counted as usize) < pool.len()), "{told:?}");
 }
 
 #[test]
-fn a_bad_event_is_named_and_nothing_of_its_batch_is_counted() {
+fn an_error_names_the_invalid_event_and_nothing_of_its_batch_is_counted() {
     let database = CLUSTER.database("bad");
     let mut caller = Caller::connect(&database);
     let good = |number: u128| {
@@ -222,11 +222,11 @@ fn require_empty(caller: &mut Caller) {
 }
 
 #[test]
-fn an_overflow_in_the_last_event_takes_all_back() {
+fn an_overflow_in_the_last_event_rolls_back_the_batch() {
     const PERIOD: &str = "2024-02-29";
     let database = CLUSTER.database("overflow");
     let mut caller = Caller::connect(&database);
-    // The last to be written, after rows that were there and rows that were not.
+    // The last row to be written, after existing rows and new ones.
     let full = user(1_000);
     let event = |number: u128, amount: i32| json!({"user_id": user(number).to_string(), "feature_type": "chat", "amount": amount, "period": PERIOD});
     let before = [event(1_000, i32::MAX - 1), event(1, 5), event(2, i32::MAX)];
@@ -235,7 +235,7 @@ fn an_overflow_in_the_last_event_takes_all_back() {
     for (amount, fits) in [(2, false), (i32::MAX, false), (1, true)] {
         let mut events: Vec<Value> = (0..50).map(|number| event(10 + number, 1)).collect();
         events.push(event(1, 1));
-        // These have so much that once more would be too much, which is not the point.
+        // Counting these a second time would overflow, which is not what this test is about.
         events.extend([event(900, i32::MAX), event(901, i32::MAX / 2 + 2)]);
         let last = events.len();
         events.push(event(1_000, amount));
@@ -255,11 +255,11 @@ fn an_overflow_in_the_last_event_takes_all_back() {
 }
 
 #[test]
-fn an_overflow_names_the_event_that_is_too_much() {
+fn an_overflow_error_names_the_event_that_does_not_fit() {
     let database = CLUSTER.database("too_much");
     let mut caller = Caller::connect(&database);
     let event = |amount: i32| json!({"user_id": user(1).to_string(), "feature_type": "chat", "amount": amount, "period": "2024-02-29"});
-    // Alone, and with what was counted before.
+    // In an empty table, and on top of earlier counts.
     for (before, amounts, place) in [
         (0, [1, i32::MAX - 1, 1, 5], 2),
         (10, [1, 2, i32::MAX - 12, 1], 2),

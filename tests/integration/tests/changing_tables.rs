@@ -1,10 +1,10 @@
-//! Calls while tables are replaced by others.
+//! Calls while other tables replace the existing ones.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use integration::{Cluster, at_once, check, user};
 
-/// Ways to replace what the plans are read from, each in one transaction, and back.
+/// Ways to replace the tables of plans and subscriptions, each in one transaction, and back.
 const CHANGES: [(&str, &str); 4] = [
     (
         "ALTER TABLE user_plans RENAME TO kept; CREATE VIEW user_plans AS TABLE kept",
@@ -25,10 +25,10 @@ const CHANGES: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn an_answer_is_that_of_one_table_or_of_the_other() {
+fn an_answer_is_based_on_the_old_table_or_the_new_one() {
     let cluster = Cluster::create("it_changing");
     let database = cluster.database("changing");
-    // In the other table, the same user has another plan, and the rows are in another order.
+    // In the other table, the user has another plan, and the rows are in another order.
     database.execute(
         "INSERT INTO plan_limits (plan_id, insights_limit) VALUES ('five', 5), ('nine', 9), ('none', 0);
          INSERT INTO user_plans
@@ -57,5 +57,5 @@ fn an_answer_is_that_of_one_table_or_of_the_other() {
         changed.expect("tables that can be changed");
         0
     });
-    assert!(answers.iter().sum::<usize>() > 0, "nobody has asked meanwhile");
+    assert!(answers.iter().sum::<usize>() > 0, "no call has run meanwhile");
 }

@@ -1,4 +1,4 @@
-//! N sessions at once: every count that is acknowledged is there, and nothing else.
+//! Concurrent sessions: the counters equal the acknowledged counts exactly.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -28,9 +28,9 @@ fn seconds(client: &mut impl postgres::GenericClient, amount: i32, period: &str)
 }
 
 #[test]
-fn the_first_calls_of_a_period_make_one_row_and_all_count() {
+fn the_first_calls_of_a_period_insert_one_row_and_all_count() {
     let database = CLUSTER.database("first_calls");
-    // Sessions meet before each month, so that many of them find no row.
+    // Sessions wait for one another before each month, so that many of them find no row.
     let meeting = std::sync::Barrier::new(SESSIONS as usize);
     let months: Vec<String> =
         (1..=12).flat_map(|month| [2023, 2024].map(|year| format!("{year}-{month:02}"))).collect();
@@ -120,7 +120,7 @@ fn exact_with_retries(name: &str, level: IsolationLevel) {
     assert_eq!(count(&mut database.connect(), MONTH), Some(32 * 20));
 }
 
-/// A transaction that reads, then counts. False if it has to be tried again.
+/// A transaction that reads, then counts. False if it must be retried.
 fn count_one(client: &mut Client, level: IsolationLevel) -> bool {
     let transaction = client.build_transaction().isolation_level(level).start();
     let mut transaction = transaction.expect("a transaction");
@@ -138,10 +138,10 @@ fn count_one(client: &mut Client, level: IsolationLevel) -> bool {
 }
 
 #[test]
-fn a_snapshot_older_than_another_count_gives_40001_and_loses_neither() {
+fn a_snapshot_older_than_another_count_raises_40001_and_loses_neither() {
     let database = CLUSTER.database("old_snapshot");
     let (mut old, mut other) = (database.connect(), database.connect());
-    // First where the other session makes the row, then where it changes it.
+    // First the other session inserts the row, then it updates it.
     for expected in [1, 2] {
         for level in ["REPEATABLE READ", "SERIALIZABLE"] {
             let period = if level == "SERIALIZABLE" { "2024-02" } else { MONTH };
@@ -159,7 +159,7 @@ fn a_snapshot_older_than_another_count_gives_40001_and_loses_neither() {
 }
 
 #[test]
-fn what_is_rolled_back_is_not_counted() {
+fn a_rolled_back_transaction_counts_nothing() {
     let database = CLUSTER.database("rolled_back");
     let mut client = database.connect();
     for expected in [None, Some(1)] {
@@ -174,7 +174,7 @@ fn what_is_rolled_back_is_not_counted() {
 }
 
 #[test]
-fn what_a_savepoint_rolls_back_is_not_counted() {
+fn counts_rolled_back_to_a_savepoint_are_not_counted() {
     let database = CLUSTER.database("savepoints");
     let mut client = database.connect();
     for (period, before) in [(MONTH, 0), ("2024-02", 1)] {
@@ -195,7 +195,7 @@ fn what_a_savepoint_rolls_back_is_not_counted() {
 fn a_waiting_call_counts_once_whether_the_other_commits_or_not() {
     let database = CLUSTER.database("waiting");
     let mut observer = database.connect();
-    // Twice each: without a row, and with one.
+    // Each twice: without a row, and with one.
     for (end, period, expected) in [
         ("ROLLBACK", "2024-03", 1),
         ("ROLLBACK", "2024-03", 2),

@@ -1,12 +1,12 @@
-//! A user who is deleted while calls count for them: neither side deadlocks.
+//! Deleting a user while calls count for that user: neither side deadlocks.
 
 use integration::{Cluster, is_to_be_retried, sqlstate, together, user};
 use postgres::Client;
 
-/// An `auth.users` as on Supabase, which the tables then reference.
+/// An `auth.users` as on Supabase, which the tables reference.
 const USERS: &str = "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY)";
 
-/// Calls that write rows which reference the user, beside the counter.
+/// Calls that write rows which reference the user, in addition to the counter.
 const CALLS: [&str; 5] = [
     "SELECT reserve_feature($1, 'insights')",
     "SELECT consume_feature($1, 'insights', 1, gen_random_uuid()::text)",
@@ -32,7 +32,7 @@ fn a_deletion_and_calls_for_the_same_user_do_not_deadlock() {
     for round in 0..ROUNDS {
         let id = user(round.into());
         owner.execute("INSERT INTO auth.users VALUES ($1)", &[&id]).expect("a user");
-        // The row exists, so every call locks it before it writes another row.
+        // The row exists, so every call locks it before writing another row.
         owner.execute("SELECT consume_feature($1, 'insights')", &[&id]).expect("a count");
         let outcomes = together(&mut sessions, |number, session| {
             let statement = match CALLS.get(number as usize) {

@@ -1,4 +1,4 @@
-//! A dump carries everything, and a restore brings everything back; so does a new CREATE EXTENSION.
+//! A dump contains everything, and a restore or a new CREATE EXTENSION brings everything back.
 
 use std::sync::LazyLock;
 
@@ -14,12 +14,13 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
 
 const DAY: &str = "2024-01-31";
 
-/// An app's database: extension, custom feature, rows of every table, and things of the app's own.
+/// An application's database: the extension, a custom feature, rows of every table, user-defined
+/// objects.
 fn app(name: &str, schema: &str) -> Database {
     app_with_tables(name, schema, "")
 }
 
-/// The same where the app has made these tables before the extension came.
+/// The same if these tables existed before the extension.
 fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
     let database = CLUSTER.empty_database(name);
     database.psql(include_str!("../../fixtures/supabase_database.sql"));
@@ -35,7 +36,7 @@ fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
          CREATE EXTENSION feature_usage SCHEMA {schema};
          SET search_path = {schema};
          SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit');
-         -- A column that is there keeps its type: this one can be full.
+         -- An existing column keeps its type, so this counter can be full.
          ALTER TABLE feature_usage ADD COLUMN exports integer;
          SELECT add_feature('exports', 'day');
          INSERT INTO auth.users SELECT lpad(n::text, 32, '0')::uuid FROM generate_series(1, 9) AS n;
@@ -59,7 +60,7 @@ fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
     database
 }
 
-/// The same with the app's profiles in place of user_plans.
+/// The same with the application's profiles instead of user_plans.
 fn app_with_view(name: &str) -> Database {
     let database = app(name, "public");
     database.psql(
@@ -73,10 +74,10 @@ fn app_with_view(name: &str) -> Database {
     database
 }
 
-/// Everything that has to be the same afterwards, one line each: what the catalogs say of every
-/// object of the app and the extension, and the rows.
+/// Everything that a restore must preserve, one line each: the catalog entries of every object of
+/// the application and the extension, and the rows.
 const CATALOGS: &[&str] = &[
-    // The extension, its configuration tables, its members and what goes with it.
+    // The extension, its configuration tables, its members and dependencies.
     "SELECT extname, extnamespace::regnamespace, extversion, pg_get_userbyid(extowner),
             extconfig::regclass[], extcondition FROM pg_extension",
     "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
@@ -98,7 +99,7 @@ const CATALOGS: &[&str] = &[
        FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid AND relkind IN ('r', 'v')
        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
       WHERE attrelid >= 16384 AND attnum > 0 AND NOT attisdropped AND relnamespace <> 'pg_toast'::regnamespace",
-    // Constraints with the foreign keys, indexes, triggers, policies.
+    // Constraints including foreign keys, indexes, triggers, policies.
     "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated, obj_description(oid)
        FROM pg_constraint WHERE conrelid >= 16384",
     "SELECT pg_get_indexdef(indexrelid), indisprimary, indisvalid FROM pg_index WHERE indrelid >= 16384
@@ -133,14 +134,14 @@ fn contents(database: &Database, with_rows: bool) -> Vec<String> {
     contents
 }
 
-/// The rows of a query as text, in an order of their own.
+/// The rows of a query as text, sorted.
 fn lines(client: &mut Client, query: &str) -> Vec<String> {
     let text = format!("SELECT q::text FROM ({query}) AS q ORDER BY q::text COLLATE \"C\"");
     let rows = client.query(&text, &[]).expect(query);
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Compares line by line: a difference is then a line, not two pages.
+/// Compares line by line, so that a failure shows only the lines that differ.
 fn expect_same(before: &[String], after: &[String], what: &str) {
     let lost: Vec<_> = before.iter().filter(|line| !after.contains(line)).collect();
     let new: Vec<_> = after.iter().filter(|line| !before.contains(line)).collect();
@@ -175,7 +176,7 @@ fn copy(from: &Database, name: &str, way: Way) -> Database {
     to
 }
 
-/// Everything goes on where the dump was made.
+/// Calls on the copy continue from the state of the dump.
 fn expect_it_works(database: &Database, schema: &str) {
     let mut client = database.connect();
     client.batch_execute(&format!("SET search_path = {schema}")).expect("a schema");
@@ -212,7 +213,7 @@ fn expect_copies(from: &Database, schema: &str) {
     }
 }
 
-/// A dump without the lines that differ every time.
+/// A dump without the lines that differ between runs.
 fn dump_text(database: &Database) -> String {
     let dump = database.run("pg_dump", &[], "");
     let lines = dump.lines().filter(|line| {
@@ -257,7 +258,7 @@ fn a_second_create_extension_leaves_a_database_that_can_be_dumped() {
 }
 
 #[test]
-fn the_tables_are_the_apps_and_only_internal_ones_are_the_extensions() {
+fn only_internal_tables_are_members_of_the_extension() {
     let from = app("app_members", "public");
     let to = copy(&from, "app_members_copy", Way::Plain);
     for database in [from, to] {
@@ -277,14 +278,14 @@ fn a_dump_of_the_schema_alone_restores_and_denies_until_there_are_plans() {
     expect_same(&contents(&from, false), &contents(&to, false), "the schema");
     to.execute("INSERT INTO auth.users VALUES ('00000000-0000-0000-0000-000000000001')");
     let mut client = to.connect();
-    // The rows of the registry are data: without them, no feature is known.
+    // The rows of the registry are data: without them, all features are unknown.
     let refused = increment(&mut client, "increment_images_generated", user(1), 1, DAY);
     assert_eq!(integration::sqlstate(refused), "22023", "an unknown feature");
     to.execute("SELECT feature_usage_setup()");
     increment(&mut client, "increment_images_generated", user(1), 1, DAY).expect("a count");
     let answer = integration::check(&mut client, "image_generation", user(1), 0);
     assert_eq!(answer["error_code"], "UNKNOWN_PLAN");
-    // The setup knows the built-in features; whoever added others adds them again.
+    // The setup adds the built-in features; custom ones must be added again.
     let refused = increment(&mut client, "increment_video_minutes", user(1), 5, "2024-01");
     assert_eq!(integration::sqlstate(refused), "22023", "an unknown feature");
     to.execute(
@@ -295,10 +296,10 @@ fn a_dump_of_the_schema_alone_restores_and_denies_until_there_are_plans() {
 }
 
 #[test]
-fn the_setup_takes_back_what_default_privileges_give_to_restored_tables() {
+fn the_setup_revokes_default_privileges_on_restored_tables() {
     let from = app("app_project", "public");
     let to = CLUSTER.empty_database("app_project_copy");
-    // A new project hands all that is restored into public to the roles of its API.
+    // A new project's default privileges grant every table restored into public to the API's roles.
     to.psql(include_str!("../../fixtures/supabase_database.sql"));
     to.execute("INSERT INTO auth.users SELECT lpad(n::text, 32, '0')::uuid FROM generate_series(1, 9) AS n");
     to.psql(&from.run("pg_dump", &["--exclude-schema=auth"], ""));

@@ -1,4 +1,4 @@
-//! Random calls against a model of what they count. FUZZ_SEED repeats a run.
+//! Random calls against a model of the counters. FUZZ_SEED repeats a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 const CALLS_OF_EACH: u64 = 5_000;
 const USERS: u64 = 5;
 
-/// A feature of the app's own, so that the wrapper that SQL writes is called too.
+/// A custom feature, so that its generated increment function is called too.
 const EXPORTS: Feature = Feature {
     name: "exports",
     increment: "increment_exports",
@@ -48,19 +48,19 @@ fn random_calls_count_what_the_model_counts() {
 
     assert_eq!(run.table(&features), run.counts);
     assert_eq!(backend_pid(&mut run.client), pid);
-    // A run that meets none of the errors has tried nothing.
+    // A run without errors would have tested no bad input.
     assert_eq!(run.codes, BTreeSet::from(["22003", "22004", "22007", "22023"].map(String::from)));
     assert!(run.counts.len() > 50, "only {} counts", run.counts.len());
 }
 
-/// By user, period and counter; a row's other counters are 0, and a count of 0 is not listed.
+/// By user, period and counter; counts of 0 are left out.
 type Counts = BTreeMap<(Uuid, String, String), i32>;
 
 struct Run {
     client: Client,
     random: Random,
     counts: Counts,
-    /// The SQLSTATEs that were met.
+    /// The SQLSTATEs that have occurred.
     codes: BTreeSet<String>,
 }
 
@@ -87,7 +87,7 @@ impl Run {
         }
     }
 
-    /// Compares with the rules, and counts what they count.
+    /// Compares with the model, and applies the call to it.
     fn expect(
         &mut self,
         result: Result<(), postgres::Error>,
@@ -100,7 +100,7 @@ impl Run {
         let (Some(user), Some(amount), Some(period)) = (user, amount, period) else {
             return self.refused(result, &["22004"], &call);
         };
-        // With more than one fault, any of them may be named.
+        // If several arguments are invalid, the error may be about any of them.
         let mut faults = Vec::new();
         if amount < 0 || feature.is_none() {
             faults.push("22023");
@@ -145,7 +145,7 @@ impl Run {
                 if key.is_some_and(|key| !is_period(key, feature.is_daily)) {
                     (Some("INVALID_PERIOD"), None)
                 } else {
-                    // Without a period, the answer says which one is current.
+                    // Without a period argument, the answer has the current one.
                     let key = key.or(answer["period"].as_str()).expect(&call);
                     assert!(is_period(key, feature.is_daily), "{call}: {answer}");
                     let usage = self.counted(user, key, feature);
@@ -164,7 +164,7 @@ impl Run {
         let call = "SELECT get_user_limits($1), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
         let result = self.client.query_one(call, &[&user]);
         let Some(user) = user else {
-            return self.refused(result.map(drop), &["22004"], "limits of nobody");
+            return self.refused(result.map(drop), &["22004"], "limits of a NULL user");
         };
         let row = result.expect("limits");
         let (summary, day): (Value, String) = (row.get(0), row.get(1));
@@ -175,7 +175,7 @@ impl Run {
         }
     }
 
-    /// Only names that are none: the good ones have tests of their own, and change the tables.
+    /// Only invalid names: valid ones have their own tests, and change the tables.
     fn add_feature(&mut self) {
         let (name, kind) = (self.text(), self.random.pick(&["day", "month", "week", "", "DAY"]));
         let is_name = name.as_deref().is_some_and(|name| {
@@ -216,7 +216,7 @@ impl Run {
         counts
     }
 
-    // The arguments: mostly good ones, or else no call would get far enough to count.
+    // The arguments are mostly valid, otherwise hardly any call would count.
 
     fn user(&mut self) -> Option<Uuid> {
         let n = self.random.below(USERS);
@@ -244,7 +244,7 @@ impl Run {
         }
     }
 
-    /// A period with a character changed, doubled or taken away; it may still be one.
+    /// A period with a character changed, doubled or removed; it may still be valid.
     fn near_period(&mut self, period: &str) -> String {
         let mut characters: Vec<char> = period.chars().collect();
         let place = self.random.below(characters.len() as u64) as usize;
@@ -273,7 +273,7 @@ impl Run {
         }
     }
 
-    /// Any character but NUL, which no text in Postgres has.
+    /// Any character except NUL, which no Postgres text can contain.
     fn character(&mut self) -> char {
         let code = self.random.number() as u32 % 0x11_0000;
         char::from_u32(code).filter(|&c| c != '\0').unwrap_or('?')
@@ -331,7 +331,7 @@ const BAD_PERIODS: &[&str] = &[
     "epoch",
 ];
 
-/// The rule for a period's key, written again.
+/// The rule for period keys, implemented independently.
 fn is_period(key: &str, is_daily: bool) -> bool {
     let shape = if is_daily { "dddd-dd-dd" } else { "dddd-dd" };
     let fits = key.len() == shape.len()

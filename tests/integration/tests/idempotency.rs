@@ -1,4 +1,4 @@
-//! A call with a key has its effect once, whoever repeats it and whenever.
+//! A call with an idempotency key has its effect once, whoever repeats it and whenever.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -16,14 +16,14 @@ const ROUNDS: u128 = 15;
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_idempotency"));
 
-/// A database in which the free plan has room.
+/// A database in which the free plan has limits that are high enough.
 fn database(name: &str) -> Database {
     let database = CLUSTER.database(name);
     database.execute("UPDATE plan_limits SET image_generation_daily_limit = 100, chat_messages_daily_limit = 100");
     database
 }
 
-/// What takes a key.
+/// The operations that take an idempotency key.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Consume,
@@ -34,7 +34,7 @@ enum Operation {
 const OPERATIONS: [Operation; 3] = [Operation::Consume, Operation::Reserve, Operation::Record];
 
 impl Operation {
-    /// Counts 7 images of this user, with the key; gives the answer.
+    /// Counts 7 images of this user with the idempotency key; returns the answer.
     fn call(self, caller: &mut Caller, user: Uuid) -> Result<Value, Error> {
         match self {
             Self::Consume => caller.consume(user, "image_generation", 7, Some("key")),
@@ -43,10 +43,10 @@ impl Operation {
         }
     }
 
-    /// The answer of a call that repeats another.
+    /// The answer of a replay.
     fn replay(self, first: &Value) -> Value {
         match self {
-            // Of its one event, none was counted now.
+            // For a batch: its only event was not counted now.
             Self::Record => 0.into(),
             _ => {
                 let mut answer = first.clone();
@@ -61,7 +61,7 @@ fn event(user: Uuid) -> Value {
     json!({"user_id": user.to_string(), "feature_type": "image_generation", "amount": 7, "idempotency_key": "key"})
 }
 
-/// The answers of calls with one key: one is the first, all others repeat it.
+/// The answers of calls with one idempotency key: one is the original, all others are replays.
 fn require_one_effect(operation: Operation, answers: &[Value]) {
     let is_first = |answer: &&Value| match operation {
         Operation::Record => **answer == 1,
@@ -82,7 +82,7 @@ fn counted(caller: &mut Caller, of: Uuid) -> i64 {
         .sum()
 }
 
-/// All that calls can change.
+/// Everything that calls can change.
 fn state(caller: &mut Caller) -> (Counts, Vec<i64>) {
     let rows = ["feature_reservations", "feature_idempotency_keys", "feature_usage"].map(|table| {
         let row = caller.client.query_one(&format!("SELECT count(*) FROM {table}"), &[]);
@@ -92,7 +92,7 @@ fn state(caller: &mut Caller) -> (Counts, Vec<i64>) {
 }
 
 #[test]
-fn sessions_that_race_with_one_key_have_one_effect_and_one_answer() {
+fn sessions_that_race_with_one_idempotency_key_have_one_effect_and_one_answer() {
     let database = database("races");
     let mut callers = Caller::many(&database, SESSIONS, FUNCTIONS);
     for round in 0..ROUNDS {
@@ -134,7 +134,7 @@ fn each_changed_argument_is_refused_without_effect() {
         assert_eq!(answer["allowed"], false, "{answer}");
         assert!(answer["replayed"].is_null(), "{answer}");
     }
-    // What is no call at all is refused for that.
+    // Invalid arguments are reported as such.
     for (feature, amount) in [("unknown", 7), ("image_generation", -1)] {
         let answer = caller.consume(of, feature, amount, key).expect("an answer");
         assert_eq!(answer["allowed"], false, "{answer}");
@@ -155,14 +155,14 @@ fn each_changed_argument_is_refused_without_effect() {
         assert!(named && refusal.message().contains("idempotency_key"), "{refusal:?}");
     }
     assert_eq!(state(&mut caller), before);
-    // The same time to live in other words is the same.
+    // An equal time to live may be written differently.
     let again = caller.reserve(of, "image_generation", 7, "3600 seconds", key).expect("an answer");
     assert_eq!(again["replayed"], true, "{again}");
     assert_eq!(state(&mut caller), before);
 }
 
 #[test]
-fn keys_of_other_users_and_other_operations_are_others() {
+fn each_user_and_operation_has_its_own_idempotency_keys() {
     let database = database("others");
     let mut caller = Caller::connect(&database);
     for of in [user(1), user(2)] {
@@ -177,7 +177,7 @@ fn keys_of_other_users_and_other_operations_are_others() {
     assert_eq!(counted(&mut caller, user(1)), 28);
 }
 
-/// What happens to the session that has the key in hand while others wait for it.
+/// The end of the session that uses the idempotency key while others wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Commit,
@@ -187,7 +187,7 @@ enum End {
 }
 
 #[test]
-fn whoever_waits_for_a_key_goes_on_whatever_becomes_of_it() {
+fn calls_that_wait_for_an_idempotency_key_continue_however_its_session_ends() {
     let database = database("waiting");
     let mut observer = database.connect();
     let mut waiting = Caller::many(&database, 8, FUNCTIONS);
@@ -255,7 +255,7 @@ fn a_denied_call_stores_no_key_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn a_denied_call_may_be_retried_with_its_key_after_an_upgrade() {
+fn a_denied_call_may_be_retried_with_its_idempotency_key_after_an_upgrade() {
     let database = database("upgrade");
     let mut caller = Caller::connect(&database);
     let limit = "UPDATE plan_limits SET image_generation_daily_limit = $1 WHERE plan_id = 'free'";
@@ -269,7 +269,7 @@ fn a_denied_call_may_be_retried_with_its_key_after_an_upgrade() {
         }
         caller.client.execute(limit, &[&7]).expect("a limit");
         let admitted = operation.call(&mut caller, of).expect("an answer");
-        // Now it is used up, and the retry is nevertheless what it was.
+        // The limit is used up now, but the retry still replays the admission.
         let again = operation.call(&mut caller, of).expect("an answer");
         require_one_effect(operation, &[admitted, again]);
         assert_eq!(counted(&mut caller, of), 7);
@@ -299,7 +299,7 @@ fn a_reservation_is_replayed_after_it_was_settled() {
 }
 
 #[test]
-fn a_key_that_was_pruned_is_free() {
+fn a_pruned_idempotency_key_can_be_used_again() {
     let database = database("pruned");
     let mut caller = Caller::connect(&database);
     for operation in OPERATIONS {

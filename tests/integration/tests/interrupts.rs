@@ -1,5 +1,5 @@
-//! Calls that are cancelled, timed out or cut off have their whole effect or none, and leave nothing
-//! behind. FUZZ_SEED repeats the choices of a run.
+//! Calls that are cancelled, timed out or disconnected have their whole effect or none, and leave
+//! nothing behind. FUZZ_SEED repeats the choices of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 const WORKERS: u64 = 6;
 const USERS: u64 = 20;
-/// The users that single calls are about: few, so that calls wait for one another.
+/// The users of single calls: few, so that calls wait for one another.
 const BUSY_USERS: u64 = 4;
 
-/// How often each kind of interrupt must have hit a call, and each kind of call must have been hit.
+/// The minimum number of hits by each kind of interrupt, and of each kind of call.
 const OF_EACH_REASON: u64 = 100;
 const OF_EACH_CALL: u64 = 10;
 
@@ -41,7 +41,7 @@ enum Call {
     Loop,
     /// Many calls in a query.
     Query,
-    /// Many calls in a block that goes on after an interrupt.
+    /// Many calls in a block that continues after an interrupt.
     Catching,
 }
 
@@ -58,7 +58,7 @@ const CALLS: [Call; 9] = [
 ];
 
 #[test]
-fn a_call_that_is_interrupted_has_its_whole_effect_or_none() {
+fn an_interrupted_call_has_its_whole_effect_or_none() {
     let seed = seed();
     let cluster = Cluster::create("it_interrupts");
     let database = cluster.database("interrupts");
@@ -85,7 +85,7 @@ fn a_call_that_is_interrupted_has_its_whole_effect_or_none() {
                 })
             })
             .collect();
-        // A worker that fails ends the others as well.
+        // If one worker fails, the others stop too.
         while !hits.are_enough()
             && threads.iter().all(|thread| !thread.is_finished())
             && started.elapsed() < Duration::from_secs(240)
@@ -102,7 +102,7 @@ fn a_call_that_is_interrupted_has_its_whole_effect_or_none() {
     require_further_calls(&database);
 }
 
-/// How often what was hit, and by what.
+/// The number of hits per kind of call and kind of interrupt.
 #[derive(Default)]
 struct Hits(Mutex<BTreeMap<(Call, &'static str), u64>>);
 
@@ -137,21 +137,21 @@ impl Hits {
     }
 }
 
-/// A session that makes calls, and makes itself a new session when it has lost it.
+/// A session that makes calls, and reconnects after it has been disconnected.
 ///
-/// Its gate holds its process id; whoever has the gate keeps interrupts away from it.
+/// Its gate contains its process id; interrupts are sent only by a thread that has locked the gate.
 struct Worker<'a> {
     database: &'a Database,
     hits: &'a Hits,
     client: Client,
     random: Random,
-    /// The last unit: each statement has its own, by which the journal names it.
+    /// The last unit number: each statement has its own, which identifies it in the journal.
     unit: i64,
-    /// Its own reservations that are open.
+    /// The session's open reservations.
     reservations: Vec<Uuid>,
     acknowledged: BTreeSet<i64>,
     refused: BTreeSet<i64>,
-    /// Units whose session was lost before they were answered.
+    /// Units whose session was disconnected before the answer.
     doubtful: BTreeSet<i64>,
     dead: Vec<i32>,
 }
@@ -202,7 +202,7 @@ impl<'a> Worker<'a> {
         }
         self.set_timeouts(gate, (0, 0));
         if !self.acknowledged.contains(&unit) {
-            // The next call works, in the same session unless that is lost.
+            // The next call must work, in the same session unless it was disconnected.
             self.unit += 1;
             let unit = self.unit;
             let next = format!("SELECT noted_consume({unit}, nth_user(1), 1)");
@@ -219,12 +219,12 @@ impl<'a> Worker<'a> {
 
     fn set_timeouts(&mut self, gate: &Mutex<i32>, (statement, lock): (u64, u64)) {
         let set = format!("SET statement_timeout = {statement}; SET lock_timeout = {lock}");
-        // The timeout that is being set must not end this.
+        // Setting the timeout must not itself time out.
         let set = format!("BEGIN; {set}; COMMIT");
         self.undisturbed(gate, |client| client.batch_execute(&set));
     }
 
-    /// A call with a key is repeated: only what it has not done is done now.
+    /// Repeats a call with an idempotency key: it counts only if the first did not.
     fn resolve(&mut self, gate: &Mutex<i32>, call: Call, statement: &str) {
         self.undisturbed(gate, |client| client.batch_execute("SELECT"));
         if matches!(call, Call::Consume | Call::Reserve | Call::Record | Call::Query) {
@@ -233,8 +233,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Does something while no interrupt is on its way; one that came before may have ended the
-    /// session, and then there is a new one.
+    /// Does work while no interrupt can arrive. An earlier one may have ended the session; then it
+    /// reconnects.
     fn undisturbed<T>(
         &mut self,
         gate: &Mutex<i32>,
@@ -249,11 +249,11 @@ impl<'a> Worker<'a> {
                     self.client = self.database.connect();
                     *pid = backend_pid(&mut self.client);
                 }
-                // On a slow machine, the timeout that is being taken back may end just that.
+                // On a slow machine, the timeout may end the statement that resets it.
                 Err(error) if interrupt_of(&error) == Some(STATEMENT_TIMEOUT) => {
                     let rolled_back =
                         (0..100).any(|_| self.client.batch_execute("ROLLBACK").is_ok());
-                    assert!(rolled_back, "a timeout that can't be taken back");
+                    assert!(rolled_back, "the timeout cannot be reset");
                 }
                 Err(error) => panic!("a call that is not interrupted: {error:?}"),
             }
@@ -306,13 +306,13 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Which of our interrupts an error is.
+/// The kind of interrupt that caused an error.
 fn interrupt_of(error: &Error) -> Option<&'static str> {
     if error.is_closed() || error.code().is_some_and(|code| code.code() == "57P01") {
         return Some("the session was lost");
     }
     let Some(error) = error.as_db_error() else {
-        // The connection broke while it was in use.
+        // The connection was closed while it was in use.
         return Some("the session was lost");
     };
     REASONS.into_iter().find(|reason| *reason == error.message())
@@ -330,7 +330,7 @@ fn interrupt(database: &Database, gates: &[Mutex<i32>], mut random: Random, stop
     }
 }
 
-/// Holds the rows that calls want, each for a moment.
+/// Locks the rows that calls need, each for a moment.
 fn block(database: &Database, mut random: Random, stop: &AtomicBool) {
     let mut client = database.connect();
     while !stop.load(Ordering::Relaxed) {
@@ -346,7 +346,7 @@ fn block(database: &Database, mut random: Random, stop: &AtomicBool) {
     }
 }
 
-/// The counters are what the journal says, and the journal is what was acknowledged.
+/// The counters must match the journal, and the journal must match the acknowledged calls.
 fn require_nothing_partial(observer: &mut Client, workers: &[Worker]) {
     let query = "SELECT user_id, sum(amount) FROM journal GROUP BY user_id HAVING sum(amount) <> 0";
     let journal = observer.query(query, &[]).expect("rows");
@@ -371,13 +371,13 @@ fn require_nothing_partial(observer: &mut Client, workers: &[Worker]) {
         .iter()
         .filter(|unit| !units.contains(unit) && !caught.contains(unit))
         .collect();
-    assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
-    assert!(units.is_disjoint(&refused), "refused and done");
+    assert!(missing.is_empty(), "acknowledged but not in the journal: {missing:?}");
+    assert!(units.is_disjoint(&refused), "refused but in the journal");
     let unknown: Vec<&i64> = units
         .iter()
         .filter(|unit| !acknowledged.contains(unit) && !doubtful.contains(unit))
         .collect();
-    assert!(unknown.is_empty(), "done and never told: {unknown:?}");
+    assert!(unknown.is_empty(), "in the journal but not acknowledged: {unknown:?}");
 
     for (what, query) in [
         (
@@ -391,7 +391,7 @@ fn require_nothing_partial(observer: &mut Client, workers: &[Worker]) {
                  (SELECT FROM journal AS j WHERE j.reservation_id = r.reservation_id)",
         ),
         (
-            "reservations that were settled by nobody, or twice",
+            "reservations settled without a call in the journal, or twice",
             "SELECT count(*) FROM feature_reservations AS r WHERE (status <> 'reserved')::integer + 1 <>
                  (SELECT count(*) FROM journal AS j WHERE j.reservation_id = r.reservation_id)",
         ),
@@ -401,7 +401,7 @@ fn require_nothing_partial(observer: &mut Client, workers: &[Worker]) {
     }
 }
 
-/// Dead sessions are gone with all their locks, and living ones hold none.
+/// Ended sessions are gone with all their locks, and the remaining ones hold none.
 fn require_no_locks(observer: &mut Client, workers: &[Worker]) {
     let dead: Vec<i32> = workers.iter().flat_map(|worker| worker.dead.iter().copied()).collect();
     poll("the end of the dead sessions", || {
@@ -413,11 +413,11 @@ fn require_no_locks(observer: &mut Client, workers: &[Worker]) {
                     AND (pid = ANY ($1) OR database = (SELECT oid FROM pg_database
                                                         WHERE datname = current_database()))";
     let locks: i64 = observer.query_one(query, &[&dead]).expect("a number").get(0);
-    assert_eq!(locks, 0, "locks that are left");
+    assert_eq!(locks, 0, "locks that were not released");
     assert!(dead.len() as u64 >= OF_EACH_REASON);
 }
 
-/// Nobody waits for anything any more.
+/// No session is waiting any more.
 fn require_further_calls(database: &Database) {
     let mut caller = Caller::connect(database);
     caller.client.batch_execute("SET lock_timeout = '200ms'").expect("a setting");

@@ -1,9 +1,9 @@
-//! The tree of the source: each layer uses the ones below it, and none above.
+//! The layers of the source: each module uses only modules of its own layer or lower ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the top to the bottom. The domain is a crate of its own, so the compiler watches over it.
+/// From top to bottom. The domain is a crate of its own, so the compiler enforces its place.
 const LAYERS: [&str; 5] = ["api", "actions", "store", "pg", "error"];
 
 fn source() -> PathBuf {
@@ -17,7 +17,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn data_flows_down_only() {
+fn modules_use_only_lower_layers() {
     let mut uses = 0;
     for (rank, layer) in LAYERS.iter().enumerate() {
         for file in files_below(&source().join(layer)) {
@@ -37,7 +37,7 @@ fn data_flows_down_only() {
 #[test]
 fn unsafe_code_is_in_pg_only() {
     let library = fs::read_to_string(source().join("lib.rs")).expect("lib.rs");
-    assert!(library.contains("#![deny(unsafe_code)]"), "the compiler does not refuse it");
+    assert!(library.contains("#![deny(unsafe_code)]"), "the crate does not deny unsafe code");
     for file in files_below(&source()) {
         let text = fs::read_to_string(&file).expect("a file");
         let allows = text.contains("allow(unsafe_code)");

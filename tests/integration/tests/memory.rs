@@ -1,4 +1,5 @@
-//! A backend that serves for days does not grow, and a long transaction grows no more than SQL does.
+//! Memory: long-lived backends do not grow, and a long transaction grows no more than with plain
+//! SQL.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -10,14 +11,14 @@ const MIB: i64 = 1024 * 1024;
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_memory"));
 
-/// What Postgres itself has allocated in this backend.
+/// The memory that Postgres has allocated in this backend.
 const CONTEXTS: &str = "SELECT sum(total_bytes)::bigint FROM pg_backend_memory_contexts";
 
 fn contexts(client: &mut Client) -> i64 {
     client.query_one(CONTEXTS, &[]).expect("a sum").get(0)
 }
 
-/// All that the backend has allocated, Rust's part too, as the kernel sees it.
+/// The memory of the whole backend including Rust's allocations, as the kernel reports it.
 fn anonymous_memory(pid: i32) -> i64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -25,7 +26,7 @@ fn anonymous_memory(pid: i32) -> i64 {
     kilobytes.parse::<i64>().expect("a number") * 1024
 }
 
-/// Increments, checks, a summary and errors, each in a transaction of its own.
+/// Increments, checks, a summary and errors, each in a separate transaction.
 fn serve(client: &mut Client, calls: i32) {
     let increment = client.prepare("SELECT increment_chat_messages($1, $2, '2024-01-31')");
     let check = client.prepare("SELECT check_feature_limit($1, 'chat', $2, '2024-01-31')");
@@ -57,8 +58,8 @@ fn a_backend_does_not_grow_with_the_number_of_transactions() {
     assert!(after.1 - before.1 <= 2 * MIB, "the process: {before:?} to {after:?}");
 }
 
-/// By how much a backend grows in one transaction that repeats these statements for many users.
-/// The contexts are measured before the block ends, since its end would free what it has used.
+/// The growth of a backend in one transaction that repeats these statements for many users. The
+/// contexts are measured before the block ends, because its end frees them.
 fn growth(database: &Database, statements: &str) -> (i64, i64) {
     let mut client = database.connect();
     let pid = backend_pid(&mut client);

@@ -1,6 +1,6 @@
-//! Periods begin and end in UTC, on the server's clock, whatever zone a client has set.
+//! Periods begin and end in UTC, by the server's clock, whatever the client's time zone.
 //!
-//! Each test starts a server whose clock stands a few seconds before a midnight.
+//! Each test starts a server whose clock is a few seconds before midnight.
 
 use integration::{Cluster, Database, FEATURES, Feature, check, limits, poll, user};
 use postgres::Client;
@@ -17,7 +17,7 @@ struct Midnight {
 }
 
 #[test]
-fn a_leap_february_ends_after_its_29th() {
+fn february_of_a_leap_year_ends_after_the_29th() {
     passes(&Midnight {
         name: "it_leap_year",
         last: "2024-02-29",
@@ -41,7 +41,7 @@ fn a_leap_day_does_not_end_the_month() {
 }
 
 #[test]
-fn another_february_ends_after_its_28th() {
+fn february_of_another_year_ends_after_the_28th() {
     passes(&Midnight {
         name: "it_february",
         last: "2023-02-28",
@@ -77,7 +77,7 @@ fn a_month_of_31_days_is_followed_by_a_shorter_one() {
 }
 
 impl Midnight {
-    /// What an answer about the feature has to say: its period and its end.
+    /// The period and its end that an answer about the feature must have.
     fn expected(&self, feature: &Feature, is_over: bool) -> (&str, String) {
         let ((period, reset_at), day, end_of_day) = if is_over {
             (self.month_after, self.first, self.reset_after.to_owned())
@@ -88,7 +88,7 @@ impl Midnight {
     }
 }
 
-/// A day ahead of UTC, a day behind, and others.
+/// A time zone a day ahead of UTC, one a day behind, and others.
 const FAR_ZONES: [&str; 4] =
     ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "America/New_York"];
 
@@ -108,13 +108,13 @@ fn passes(midnight: &Midnight) {
         client.batch_execute(&set).expect("a zone");
         client
     });
-    // All have to change at the same instant, so each answer comes with its own now().
+    // All must change at the same instant, so each answer is read together with its now().
     poll("midnight", || {
         let days = sessions.each_mut().map(day_of_answer);
         days.iter().all(|day| day == midnight.first).then_some(())
     });
 
-    // The transaction that began before midnight stays there until it ends.
+    // A transaction that began before midnight stays in the old period until it ends.
     expect(&mut old, midnight, false);
     expect_the_same_in_every_zone(&mut old);
     old.batch_execute("COMMIT; BEGIN").expect("a new transaction");
@@ -125,8 +125,8 @@ fn passes(midnight: &Midnight) {
     }
 }
 
-/// A server a few seconds before midnight, and a transaction in it that has begun in time. A slow
-/// machine gets another server, with more time.
+/// A server a few seconds before midnight, with a transaction that has begun in time. On a slow
+/// machine, a further server gets more time.
 fn before(midnight: &Midnight) -> (Database, Client) {
     for time in ["23:59:55", "23:59:45", "23:59:15"] {
         let cluster = Cluster::create_at(midnight.name, &format!("{} {time}", midnight.last));
@@ -145,7 +145,7 @@ fn utc_day(client: &mut Client) -> String {
     row.expect("a day").get(0)
 }
 
-/// The day in UTC of a statement that checks, after a look at the periods of its answers.
+/// The UTC day of a statement that checks, after comparing the periods of its answers.
 fn day_of_answer(client: &mut Client) -> String {
     let row = client.query_one(
         "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
@@ -167,7 +167,7 @@ fn expect(client: &mut Client, midnight: &Midnight, is_over: bool) {
         let (period, reset_at) = midnight.expected(feature, is_over);
         assert_eq!(answer["period"], period, "{}", feature.name);
         assert_eq!(answer["reset_at"], reset_at, "{}", feature.name);
-        // What was counted before midnight is seen for as long as its period lasts.
+        // Counts from before midnight are visible as long as their period lasts.
         let (period_before, _) = midnight.expected(feature, false);
         let expected = if period == period_before { 2 } else { 0 };
         assert_eq!(answer["current_usage"], expected, "{}", feature.name);
@@ -175,7 +175,7 @@ fn expect(client: &mut Client, midnight: &Midnight, is_over: bool) {
     }
 }
 
-/// In one transaction, so that now() stands still.
+/// In one transaction, so that now() does not change.
 fn expect_the_same_in_every_zone(client: &mut Client) {
     let zones = client.query("SELECT name FROM pg_timezone_names", &[]).expect("zones");
     let names = FEATURES.map(|feature| feature.name);

@@ -1,4 +1,4 @@
-//! Kept plans: made once, they go on being good ones.
+//! Prepared statements: they are prepared once, and stay correct and fast.
 
 use std::sync::LazyLock;
 
@@ -15,10 +15,10 @@ fn scans(client: &mut Client) -> i64 {
 }
 
 #[test]
-fn a_plan_that_was_made_for_empty_tables_finds_rows_by_their_key_later() {
+fn a_statement_prepared_for_empty_tables_uses_indexes_after_they_grow() {
     let database = CLUSTER.database("growing");
     let (mut caller, mut owner) = (database.connect(), database.connect());
-    // What VACUUM notes of an empty table tells the planner that it has no pages.
+    // After VACUUM of an empty table, the planner assumes that it has no pages.
     owner
         .batch_execute("ALTER TABLE feature_usage SET (autovacuum_enabled = off)")
         .expect("a setting");
@@ -50,7 +50,7 @@ fn a_plan_that_was_made_for_empty_tables_finds_rows_by_their_key_later() {
 }
 
 #[test]
-fn nothing_is_compiled_for_a_call_that_takes_microseconds() {
+fn jit_is_not_used() {
     let database = CLUSTER.database("compiled");
     let mut caller = database.connect();
     check(&mut caller, "image_generation", user(1), 1);
@@ -59,6 +59,6 @@ fn nothing_is_compiled_for_a_call_that_takes_microseconds() {
         .expect("a count");
     let maps = format!("/proc/{}/maps", backend_pid(&mut caller));
     let loaded = std::fs::read_to_string(maps).expect("what the backend has loaded");
-    assert!(loaded.contains("feature_usage.so"), "not the backend's own");
+    assert!(loaded.contains("feature_usage.so"), "not the memory map of this backend");
     assert!(!loaded.contains("llvmjit"), "LLVM is loaded");
 }

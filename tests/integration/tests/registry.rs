@@ -1,4 +1,4 @@
-//! A change of the registry, the schema or the tables reaches sessions that are already open.
+//! Changes of the registry, the schema or the tables reach open sessions.
 
 use std::sync::LazyLock;
 
@@ -11,13 +11,13 @@ const DAY: &str = "2024-01-31";
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_registry"));
 
-/// One that can publish changes.
+/// A cluster that can publish changes.
 static LOGICAL: LazyLock<Cluster> = LazyLock::new(|| {
     let settings = Settings { options: "-c wal_level=logical", ..Settings::default() };
     Cluster::create_with("it_logical", settings)
 });
 
-/// A session that has its copy of the registry, and its kept plans.
+/// A session with its copy of the registry and its prepared statements.
 fn used_session(database: &Database) -> Client {
     let mut client = database.connect();
     use_functions(&mut client);
@@ -65,7 +65,7 @@ fn a_new_feature_is_known_to_open_sessions_as_soon_as_it_is_committed() {
 }
 
 #[test]
-fn an_old_snapshot_does_not_spoil_the_copy() {
+fn an_old_snapshot_does_not_make_the_copy_of_the_registry_stale() {
     let database = CLUSTER.database("old_snapshot");
     for (feature, level) in [("one", "REPEATABLE READ"), ("two", "SERIALIZABLE")] {
         let (mut used, mut fresh) = (used_session(&database), database.connect());
@@ -103,8 +103,13 @@ fn an_uncommitted_feature_is_known_to_its_own_session_only() {
         execute(&mut admin, "BEGIN; SELECT add_feature('exports', 'month')");
         assert!(knows(&mut admin, "exports"));
         assert!(!knows(&mut other, "exports"));
-        assert!(!knows(&mut database.connect(), "exports"));
+        // A session that has not read the registry yet waits for the tables, as every call would.
+        let mut fresh = database.connect();
+        execute(&mut fresh, "SET lock_timeout = '100ms'");
+        let refused = fresh.query_one("SELECT check_feature_limit($1, 'exports')", &[&user(1)]);
+        assert_eq!(sqlstate(refused), "55P03");
         execute(&mut admin, end);
+        assert_eq!(knows(&mut fresh, "exports"), end == "COMMIT", "{end}");
         for session in [&mut admin, &mut other] {
             assert_eq!(knows(session, "exports"), end == "COMMIT", "{end}");
             use_functions(session);
@@ -144,7 +149,7 @@ fn a_deleted_feature_is_unknown_to_open_sessions() {
 }
 
 #[test]
-fn a_row_that_replication_brings_is_seen() {
+fn a_replicated_row_is_seen() {
     let database = CLUSTER.database("replica");
     database.execute(
         "SELECT add_feature('exports', 'month'); DELETE FROM usage_features WHERE NOT is_builtin",
@@ -157,7 +162,7 @@ fn a_row_that_replication_brings_is_seen() {
          VALUES ('exports', 'exports', 'exports_limit', 'month')",
     );
     assert!(knows(&mut session, "exports"));
-    // An apply worker fires the triggers of rows only, and of a statement for TRUNCATE.
+    // An apply worker fires only row triggers, and statement triggers of TRUNCATE.
     database.execute(
         "SET session_replication_role = replica;
          UPDATE usage_features SET feature_type = 'export' WHERE feature_type = 'exports'",
@@ -171,8 +176,8 @@ fn a_row_that_replication_brings_is_seen() {
 }
 
 #[test]
-fn rows_that_logical_replication_brings_are_seen() {
-    // Both ends in one cluster: that needs a slot that is made beforehand.
+fn rows_from_logical_replication_are_seen() {
+    // Publisher and subscriber are in one cluster, so the slot must be created beforehand.
     let (from, to) = (LOGICAL.database("publisher"), LOGICAL.database("subscriber"));
     from.execute("CREATE PUBLICATION features FOR TABLE usage_features");
     from.execute("SELECT pg_create_logical_replication_slot('features', 'pgoutput')");
@@ -205,7 +210,7 @@ fn open_sessions_follow_a_renamed_schema() {
     execute(&mut admin, "ALTER SCHEMA a RENAME TO b");
     count_image(&mut admin, "b");
     count_image(&mut other, "b");
-    // An unrelated schema of the old name catches nothing.
+    // An unrelated schema of the old name has no effect.
     execute(
         &mut admin,
         "CREATE SCHEMA a; CREATE TABLE a.feature_usage (LIKE b.feature_usage INCLUDING ALL)",
@@ -236,7 +241,7 @@ fn open_sessions_follow_the_extension_into_another_schema() {
 }
 
 #[test]
-fn dropped_tables_are_an_error_with_a_way_back_and_come_back_empty() {
+fn dropped_tables_are_an_error_with_a_hint_and_are_restored_empty() {
     let database = CLUSTER.database("dropped_tables");
     let mut session = used_session(&database);
     let mut admin = used_session(&database);
@@ -272,7 +277,7 @@ fn dropped_tables_are_an_error_with_a_way_back_and_come_back_empty() {
 }
 
 #[test]
-fn kept_plans_survive_columns_that_come_and_go() {
+fn prepared_statements_survive_added_and_dropped_columns() {
     let database = CLUSTER.database("columns");
     let mut session = used_session(&database);
     for change in [

@@ -18,11 +18,11 @@ const SESSIONS: u64 = 8;
 const PHASES: u64 = 60;
 const CALLS_A_PHASE: u64 = 24;
 
-/// Features with their limits: small ones, which are met often, and none.
+/// Features with their limits: small ones, which are reached often, and unlimited.
 const LIMITS: [(&str, Option<i64>); 3] =
     [("image_generation", Some(12)), ("voice_seconds", Some(40)), ("chat", None)];
 const USERS: u64 = 3;
-/// After so many calls come other users, whose limits are not used up yet.
+/// The number of calls after which new users follow, whose limits are not used up.
 const CALLS_OF_USERS: u64 = 200;
 const PHASES_OF_USERS: u64 = 4;
 
@@ -47,7 +47,7 @@ fn database(name: &str) -> Database {
 }
 
 #[test]
-fn calls_one_after_another_answer_what_the_model_answers() {
+fn sequential_calls_answer_like_the_model() {
     let database = database("sequential");
     let mut run = Sequential {
         callers: Caller::many(&database, 4, FUNCTIONS),
@@ -64,7 +64,7 @@ fn calls_one_after_another_answer_what_the_model_answers() {
     }
     run.compare_tables();
     println!("{:?}", run.met);
-    // A run that does not meet each of these often has tried little.
+    // Each of these must occur often, otherwise the run has tested little.
     for (what, least) in [("admitted", 500), ("LIMIT_EXCEEDED", 500), ("late", 100)] {
         assert!(run.met.get(what).is_some_and(|met| *met >= least), "{what}: {:?}", run.met);
     }
@@ -79,7 +79,7 @@ struct Sequential {
     model: Model,
     /// The ids of all reservations, the newest last.
     known: Vec<Uuid>,
-    /// How often what was met.
+    /// How often each kind of answer has occurred.
     met: BTreeMap<String, u64>,
 }
 
@@ -140,7 +140,7 @@ impl Sequential {
         }
     }
 
-    /// Of what is past, so many were to be given back. Which ones is not promised.
+    /// The expected number of reservations was expired; which ones is not specified.
     fn expired(&mut self, place: usize, most: i32, number: i32) {
         let past = self.model.past();
         assert_eq!(number, most.min(past.len() as i32));
@@ -152,7 +152,7 @@ impl Sequential {
         *self.met.entry("expired".to_owned()).or_default() += number as u64;
     }
 
-    /// Compares the whole answer, apart from sentences and times.
+    /// Compares the whole answer, except for sentences and times.
     fn expect(&mut self, mut answer: Value, expected: Value) {
         let fields = answer.as_object_mut().expect("an object");
         fields.retain(|name, _| !["reason", "reset_at", "expires_at"].contains(&name.as_str()));
@@ -175,7 +175,7 @@ impl Sequential {
         assert_eq!(self.model.counts, self.model.balance());
         let rows = rows(caller);
         let expected = self.model.reservations.iter();
-        assert!(rows.keys().eq(self.model.reservations.keys()), "other reservations");
+        assert!(rows.keys().eq(self.model.reservations.keys()), "unexpected reservations");
         for ((id, row), (_, reservation)) in rows.iter().zip(expected) {
             let Reservation { status, actual, late, is_past, .. } = reservation;
             assert_eq!(row.status, status.name(), "{id}");
@@ -186,7 +186,7 @@ impl Sequential {
 }
 
 #[test]
-fn what_sessions_are_told_at_once_adds_up_to_the_counters() {
+fn the_results_of_concurrent_sessions_add_up_to_the_counters() {
     told_adds_up("read committed", PHASES);
 }
 
@@ -218,7 +218,7 @@ fn told_adds_up(isolation: &str, phases: u64) {
             let known = known.clone();
             Concurrent { caller, random, generation, may_retry, known, told: Vec::new() }.calls()
         });
-        // First what was reserved, which others may have settled.
+        // First the reserved ones, which other sessions may have settled.
         let is_new = |told: &Told| matches!(told, Told::Reserved { .. });
         let (new, rest): (Vec<Told>, Vec<Told>) = told.into_iter().flatten().partition(is_new);
         for told in new.into_iter().chain(rest) {
@@ -237,11 +237,11 @@ fn told_adds_up(isolation: &str, phases: u64) {
     println!("{} reservations, {} expired by the scheduler", known.len(), ledger.expired);
     let late = [true, false].map(|late| [("committed", late), ("released", late)]);
     for what in late.into_iter().flatten().chain([("finalized", true), ("expired", true)]) {
-        assert!(met.contains(&what), "{what:?} was not met");
+        assert!(met.contains(&what), "{what:?} has not occurred");
     }
 }
 
-/// Nothing is in flight: the counters, and what a check says, follow from what was told.
+/// After all calls have ended: the counters and checks must follow from the sessions' results.
 fn require_balance(caller: &mut Caller, ledger: &Ledger) {
     let rows = rows(caller);
     let expected = ledger.counts(&rows);
@@ -352,7 +352,7 @@ impl Concurrent<'_> {
         });
     }
 
-    /// No answer admits more than its own limit.
+    /// No admitted usage exceeds the limit in the same answer.
     fn is_admitted(&self, answer: &Value) -> bool {
         let is_admitted = answer["allowed"] == true;
         if let (true, Some(limit)) = (is_admitted, answer["limit"].as_i64()) {
@@ -372,7 +372,7 @@ fn amount(random: &mut Random) -> i32 {
     random.pick(&[0, 1, 1, 2, 3, 5, 13, 41])
 }
 
-/// Less than was reserved, as much, more, or no amount.
+/// Less than was reserved, the same, more, or no amount.
 fn actual(random: &mut Random, reserved: i32) -> Option<i32> {
     match random.below(5) {
         0 => Some(random.below(reserved as u64 + 1) as i32),
@@ -382,14 +382,14 @@ fn actual(random: &mut Random, reserved: i32) -> Option<i32> {
     }
 }
 
-/// Mostly one of the last, which are open more often.
+/// Mostly one of the newest, which are more often open.
 fn some_reservation(random: &mut Random, known: &[Uuid]) -> Option<Uuid> {
     let newest = known.len().checked_sub(1)? as u64;
     let back = if random.one_in(8) { newest + 1 } else { (newest + 1).min(12) };
     Some(known[(newest - random.below(back)) as usize])
 }
 
-/// The answer says which period is current.
+/// The current period according to the answer.
 fn counter(user: Uuid, feature: &'static str, answer: &Value) -> Counter {
     let period = answer["period"].as_str().expect("a period").to_owned();
     Counter { user, feature, period }

@@ -1,4 +1,4 @@
-//! add_feature() and feature_usage_setup() while an app is in full use: nobody deadlocks or fails.
+//! add_feature() and feature_usage_setup() under full load: no call deadlocks or fails.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ const DAYS: u64 = 100;
 
 const _: () = assert!(USERS * DAYS >= 300_000);
 
-/// A day that no row has yet, so that first calls make theirs.
+/// A day without rows, so that first calls insert them.
 const DAY: &str = "2030-01-01";
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
@@ -31,7 +31,7 @@ fn nobody_deadlocks_with_add_feature_and_the_setup() {
 }
 
 #[test]
-fn nobody_deadlocks_with_them_where_users_are_referenced() {
+fn nobody_deadlocks_with_them_if_users_are_referenced() {
     let database = CLUSTER.empty_database("setup_users");
     database.psql(include_str!("../../fixtures/supabase_database.sql"));
     database.execute(&format!(
@@ -52,7 +52,7 @@ struct Session<'a> {
     slowest: Slowest,
     /// The kind of call, and what Postgres said.
     errors: Vec<String>,
-    /// How many images were counted on [`DAY`].
+    /// The number of images counted on [`DAY`].
     counted: i64,
     is_over: &'a AtomicBool,
 }
@@ -109,20 +109,20 @@ fn expect_no_error(database: &Database) {
     let counted: i64 = sessions.iter().map(|session| session.counted).sum();
     let sum = "SELECT sum(images_generated) FROM feature_usage WHERE period = $1";
     let row = database.connect().query_one(sum, &[&DAY]).expect("a sum");
-    assert_eq!(row.get::<_, i64>(0), counted, "every count that was acknowledged, and no other");
+    assert_eq!(row.get::<_, i64>(0), counted, "the sum of acknowledged counts");
     let check = "SELECT count(*) FROM feature_usage_internal.needed_locks()";
     let row = database.connect().query_one(check, &[]).expect("a number");
     assert_eq!(row.get::<_, i64>(0), 0, "nothing is missing afterwards");
 }
 
 impl Session<'_> {
-    /// What the owner does meanwhile: five features, and setups that have something to do.
+    /// The owner's work meanwhile: five features, and setups that have something to change.
     fn change_tables(&mut self) {
         for number in 0..5 {
             self.pause();
             self.execute("add_feature", &format!("SELECT add_feature('feature_{number}', 'day')"));
             self.pause();
-            // Whatever a setup needs to change here, calls do not need.
+            // These changes of the setup do not affect calls.
             for damage in [
                 "DROP POLICY plan_limits_readable_rows ON plan_limits",
                 "DROP POLICY feature_reservations_service_role ON feature_reservations",
@@ -148,7 +148,7 @@ impl Session<'_> {
         self.timed(kind, |session| session.caller.client.batch_execute(statement));
     }
 
-    /// A call of an app's.
+    /// A call of the application.
     fn call(&mut self) {
         let of = user(self.random.below(USERS).into());
         match self.random.below(8) {

@@ -1,4 +1,4 @@
-//! Reads work where nothing can be written: on a hot standby and in READ ONLY transactions.
+//! Reads work without writing: on a hot standby and in READ ONLY transactions.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use integration::{
 use postgres::Client;
 use serde_json::Value;
 
-/// Both servers start in the middle of a day, so that no midnight passes between two answers.
+/// Both servers start in the middle of a day, so that midnight cannot come between two answers.
 const NOON: &str = "2024-02-29 12:00:00";
 const DAY: &str = "2024-02-29";
 
@@ -31,7 +31,7 @@ impl Pair {
         (database, self.standby.existing(name))
     }
 
-    /// Waits until the standby has replayed what the primary has written so far.
+    /// Waits until the standby has replayed everything that the primary has written.
     fn catch_up(&self) {
         let mut primary = self.primary.existing("postgres").connect();
         let written = primary.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]);
@@ -70,7 +70,7 @@ fn answers(client: &mut Client) -> Vec<Value> {
 }
 
 #[test]
-fn a_standby_gives_the_answers_of_its_primary() {
+fn a_standby_returns_the_answers_of_its_primary() {
     let (on_primary, on_standby) = PAIR.database("answers");
     let (mut primary, mut standby) = (on_primary.connect(), on_standby.connect());
     assert_eq!(answers(&mut standby), answers(&mut primary));
@@ -107,19 +107,20 @@ fn a_change_of_the_registry_reaches_open_sessions_of_the_standby() {
 }
 
 #[test]
-fn increments_are_refused_where_nothing_can_be_written() {
+fn increments_are_refused_if_nothing_can_be_written() {
     let (on_primary, on_standby) = PAIR.database("refused");
     let mut standby = on_standby.connect();
     let mut read_only = on_primary.connect();
     read_only.batch_execute("SET default_transaction_read_only = on").expect("a setting");
-    // Without a row, and with one; the sessions have then met the error before.
+    // Without a row, and with one; in the second round the sessions have already raised the error
+    // once.
     for round in ["without a row", "with one"] {
         for feature in &FEATURES {
             let period = feature.period(DAY);
             for session in [&mut standby, &mut read_only] {
                 let refused = increment(session, feature.increment, user(1), 1, period);
                 assert_eq!(sqlstate(refused), "25006", "{} {round}", feature.name);
-                // An amount of 0 writes nothing, and wrong use is said to be wrong as ever.
+                // An amount of 0 writes nothing, and invalid arguments are reported as usual.
                 increment(session, feature.increment, user(1), 0, period).expect("nothing to do");
                 let refused = refusal(increment(session, feature.increment, user(1), -1, period));
                 assert_eq!(refused.code().code(), "22023");
@@ -139,7 +140,7 @@ fn increments_are_refused_where_nothing_can_be_written() {
 fn a_read_assigns_no_transaction_id() {
     let (on_primary, _) = PAIR.database("no_xid");
     on_primary.execute(USERS);
-    // A new session reads the registry and plans its statements; the second time it has both.
+    // A new session reads the registry and prepares its statements; the second time it has both.
     let mut session = on_primary.connect();
     for start in
         ["BEGIN", "BEGIN", "BEGIN READ ONLY", "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"]

@@ -1,12 +1,8 @@
--- Triggers and rules of the app's on the tables of admission: what they suppress is no silent loss, and
--- what is not counted is not kept either.
+-- User-defined triggers and rules on the tables of admission: suppressing a write is an error, never a
+-- silent loss, and then nothing is stored.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_admission_triggers;
-\c feature_usage_admission_triggers
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_admission_triggers
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
@@ -16,7 +12,7 @@ SELECT test.brief(consume_feature(:user, 'insights'));
 SELECT reserve_feature(:user, 'insights', 2) ->> 'reservation_id' AS id \gset
 SELECT test.fingerprint() AS before \gset
 
--- A count that is suppressed, of a row that is there and of one that is not.
+-- A suppressed count, with an existing row and without.
 CREATE TRIGGER suppress BEFORE INSERT OR UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION suppress();
 SELECT consume_feature(:user, 'insights');
 \echo :LAST_ERROR_SQLSTATE
@@ -29,19 +25,20 @@ SELECT record_usage(jsonb_build_array(jsonb_build_object('user_id', :user, 'feat
 SELECT commit_reservation(:'id', 5);
 \echo :LAST_ERROR_SQLSTATE
 SELECT test.sqlstate(format('SELECT consume_feature(%L, ''insights'', 1, ''k'')', :user));
--- A denial is a denial all the same.
+-- A denial is still a denial.
 SELECT consume_feature(:user, 'insights', 100) ->> 'error_code';
 DROP TRIGGER suppress ON feature_usage;
 SELECT test.fingerprint() = :'before';
 
--- A reservation that is suppressed is not counted.
+-- If inserting a reservation is suppressed, nothing is counted.
 CREATE TRIGGER suppress BEFORE INSERT ON feature_reservations FOR EACH ROW EXECUTE FUNCTION suppress();
 SELECT reserve_feature(:user, 'insights');
 \echo :LAST_ERROR_SQLSTATE
 DROP TRIGGER suppress ON feature_reservations;
 SELECT test.fingerprint() = :'before';
 
--- A release that is suppressed gives nothing back, and a give-back that is suppressed releases nothing.
+-- If settling is suppressed, the counter does not change; if the change of the counter is, nothing is
+-- settled.
 CREATE TRIGGER suppress BEFORE UPDATE ON feature_reservations FOR EACH ROW EXECUTE FUNCTION suppress();
 SELECT release_reservation(:'id');
 \echo :LAST_ERROR_SQLSTATE
@@ -52,7 +49,7 @@ SELECT release_reservation(:'id');
 DROP TRIGGER suppress ON feature_usage;
 SELECT test.fingerprint() = :'before';
 
--- A rule makes another statement of ours: that is refused, and over when the rule is gone.
+-- A rule would replace the extension's statement: the call is refused until the rule is dropped.
 CREATE RULE nothing AS ON UPDATE TO feature_usage DO INSTEAD NOTHING;
 SELECT consume_feature(:user, 'insights');
 \echo :LAST_ERROR_SQLSTATE
@@ -65,7 +62,7 @@ SELECT test.sqlstate(format('SELECT consume_feature(%L, ''insights'', 1, ''k'')'
 DROP RULE nothing ON feature_idempotency_keys;
 SELECT test.fingerprint() = :'before';
 
--- A trigger that consumes in turn, within the statement that counts.
+-- A trigger that calls consume_feature itself, within the counting statement.
 CREATE FUNCTION also() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_trigger_depth() = 1 THEN
@@ -79,7 +76,7 @@ SELECT test.brief(consume_feature(:user, 'insights'));
 SELECT test.brief(consume_feature(:user, 'insights', 100));
 SELECT sum(insights_count), sum(chat_messages) FROM feature_usage;
 DROP TRIGGER also ON feature_usage;
--- A check of the app's holds for admission as for any other statement.
+-- A user-defined CHECK constraint applies to admission as to any other statement.
 ALTER TABLE feature_usage ADD CONSTRAINT at_most CHECK (insights_count <= 5);
 SELECT consume_feature(:user, 'insights') ->> 'current_usage';
 SELECT test.sqlstate(format('SELECT consume_feature(%L, ''insights'')', :user));

@@ -1,12 +1,8 @@
--- The tables, the indexes and the rights of a role change while a session is open: answers are always
--- those of the rows, and rights always those of the role.
+-- If tables, indexes and rights change while a session is open, its answers follow the rows and the
+-- rights of its role.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_changing_tables;
-\c feature_usage_changing_tables
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_changing_tables
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
@@ -16,7 +12,7 @@ SELECT test.brief(consume_feature(:user, 'insights', 2));
 CREATE VIEW state AS SELECT test.brief(check_feature_limit(:user, 'insights'));
 TABLE state;
 
--- Without an index that is unique, with one of another kind, and with the first again.
+-- Without a unique index, with another kind of index, and with the first one again.
 ALTER TABLE plan_limits DROP CONSTRAINT plan_limits_pkey;
 TABLE state;
 CREATE UNIQUE INDEX partial_key ON plan_limits (plan_id) WHERE is_active;
@@ -29,7 +25,7 @@ DROP INDEX lower_key, hashed;
 ALTER TABLE plan_limits ADD PRIMARY KEY (plan_id);
 TABLE state;
 
--- Types of an existing table.
+-- Changed column types.
 ALTER TABLE plan_limits ALTER COLUMN insights_limit TYPE bigint;
 TABLE state;
 ALTER TABLE plan_limits ALTER COLUMN insights_limit TYPE numeric;
@@ -45,7 +41,7 @@ ALTER TABLE plan_limits ALTER COLUMN plan_id TYPE text COLLATE any_case;
 TABLE state;
 ALTER TABLE plan_limits ALTER COLUMN plan_id TYPE text COLLATE "default";
 
--- The end of a trial, in types that read a clock and not.
+-- The end of a trial, in types with and without a time zone.
 UPDATE user_plans SET plan_id = 'free', trial_end_date = '2025-02-10 12:00:00.5+00';
 SELECT check_feature_limit(:user, 'chat') -> 'trial_end_date';
 UPDATE user_plans SET trial_end_date = '-infinity';
@@ -60,7 +56,7 @@ ALTER TABLE user_plans ALTER COLUMN trial_end_date TYPE timestamptz;
 RESET TimeZone;
 UPDATE user_plans SET plan_id = 'pro', trial_end_date = NULL;
 
--- A child table has rows of its own.
+-- A child table has its own rows.
 CREATE TABLE more_plans (plan_id text) INHERITS (user_plans);
 UPDATE user_plans SET user_id = '00000000-0000-0000-0000-000000000002';
 INSERT INTO more_plans (user_id, plan_id, is_active, status) VALUES (:user, 'pro', true, 'active');
@@ -69,7 +65,7 @@ DROP TABLE more_plans;
 UPDATE user_plans SET user_id = :user;
 TABLE state;
 
--- What this transaction has changed, and what it takes back.
+-- Changes of this transaction, and their rollback.
 BEGIN;
 UPDATE plan_limits SET insights_limit = 9 WHERE plan_id = 'pro';
 TABLE state;
@@ -81,7 +77,7 @@ TABLE state;
 ROLLBACK;
 TABLE state;
 
--- A role that may not, only some columns, only some rows, and all.
+-- A role that may read nothing, some columns, some rows, and everything.
 CREATE ROLE regress_reader;
 GRANT EXECUTE ON FUNCTION check_feature_limit TO regress_reader;
 SET ROLE regress_reader;
@@ -101,7 +97,7 @@ ALTER ROLE regress_reader BYPASSRLS;
 SET ROLE regress_reader;
 SELECT check_feature_limit(:user, 'insights') - 'period' - 'reset_at';
 RESET ROLE;
--- The same the other way, without a change of a table in between.
+-- The same in reverse order, without a change of the table in between.
 CREATE ROLE regress_bypasser BYPASSRLS;
 GRANT EXECUTE ON FUNCTION check_feature_limit TO regress_bypasser;
 GRANT SELECT ON feature_usage, user_plans, plan_limits, usage_features TO regress_bypasser;
@@ -116,7 +112,7 @@ ALTER ROLE regress_reader NOBYPASSRLS;
 SET ROLE regress_reader;
 SELECT check_feature_limit(:user, 'insights') - 'period' - 'reset_at';
 RESET ROLE;
--- What it may do as a member of another role, it may no longer when it is none.
+-- Rights from membership in another role end with the membership.
 ALTER ROLE regress_reader BYPASSRLS;
 CREATE ROLE regress_readers;
 REVOKE SELECT ON user_plans FROM regress_reader;
@@ -130,7 +126,7 @@ SET ROLE regress_reader;
 SELECT check_feature_limit(:user, 'insights');
 RESET ROLE;
 
--- A table that goes, and a view that comes.
+-- A table that is replaced by a view.
 ALTER TABLE user_plans RENAME TO subscriptions;
 TABLE state;
 CREATE VIEW user_plans AS TABLE subscriptions;

@@ -1,12 +1,8 @@
--- check_feature_limit: may this user use this much more of this feature? It reads, decides in a
--- fixed order of rules, and writes nothing. Whatever is unknown or missing is denied.
+-- check_feature_limit: may this user use this amount of this feature? It checks rules in a fixed order
+-- and writes nothing. Anything unknown or missing is denied.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_check;
-\c feature_usage_check
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_check
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT pg_backend_pid() AS backend \gset
 \pset tuples_only on
@@ -17,33 +13,38 @@ INSERT INTO feature_usage (user_id, period, images_generated, voice_seconds) VAL
     (:user, '2025-02-10', 1, 0), (:user, '2025-02', 0, 100);
 SELECT jsonb_pretty(check_feature_limit(:user, 'image_generation', 1, '2025-02-10'));
 SELECT jsonb_pretty(check_feature_limit(p_user_id => :user, p_feature_type => 'voice_seconds', p_requested_amount => 20, p_period => '2025-02'));
--- The amount is 1 unless given.
+-- The amount defaults to 1.
 SELECT check_feature_limit(p_user_id => :user, p_feature_type => 'image_generation', p_period => '2025-02-10');
--- Up to the limit, and not one further.
+-- Exactly up to the limit.
 SELECT check_feature_limit(:user, 'image_generation', 2, '2025-02-10') ->> 'allowed';
 SELECT jsonb_pretty(check_feature_limit(:user, 'image_generation', 3, '2025-02-10'));
--- Zero asks whether the user is within the limit at all.
+-- An amount of 0 asks whether the user is within the limit at all.
 SELECT check_feature_limit(:user, 'image_generation', 0, '2025-02-10');
 UPDATE feature_usage SET images_generated = 3 WHERE period = '2025-02-10';
 SELECT check_feature_limit(:user, 'image_generation', 0, '2025-02-10');
 SELECT jsonb_pretty(check_feature_limit(:user, 'image_generation', 1, '2025-02-10'));
--- Over the limit, by hand or after a change of plan: nothing remains, not less.
+-- Over the limit, by hand or after a change of plan: remaining is 0, never negative.
 UPDATE feature_usage SET images_generated = 5 WHERE period = '2025-02-10';
 SELECT check_feature_limit(:user, 'image_generation', 0, '2025-02-10');
--- The largest amounts do not wrap around.
+-- The largest amounts do not overflow.
 UPDATE feature_usage SET images_generated = 2147483647 WHERE period = '2025-02-10';
 SELECT check_feature_limit(:user, 'image_generation', 2147483647, '2025-02-10');
 -- A limit of 0 allows nothing. A user without any row has used nothing.
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000009', 'insights', 1, '2025-02');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000009', 'chat', 1, '2025-02-10');
--- Every feature: its own limit, its own counter, its own kind of period.
+-- Every feature has its own limit, counter and kind of period.
 SELECT feature_type, answer ->> 'limit', answer ->> 'current_usage', answer ->> 'reset_at'
-  FROM (VALUES ('voice_seconds', '2025-12'), ('insights', '2025-12'), ('therai_calls', '2025-12-31'),
-               ('chat', '2024-02-28'), ('image_generation', '2024-02-29')) AS f (feature_type, period),
+  FROM (VALUES
+    ('voice_seconds', '2025-12'),
+    ('insights', '2025-12'),
+    ('therai_calls', '2025-12-31'),
+    ('chat', '2024-02-28'),
+    ('image_generation', '2024-02-29')
+  ) AS f (feature_type, period),
        check_feature_limit(:user, feature_type, 0, period) AS answer ORDER BY feature_type COLLATE "C";
 
--- No period, or a blank one, is the current period; a past one is as good as the current one.
--- In one transaction, since the current period is that in which the transaction began.
+-- A missing or blank period is the current one; past periods can be checked too. In one transaction,
+-- because the current period is the one in which the transaction began.
 BEGIN;
 SELECT increment_images_generated(:user, 2, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
 SELECT increment_voice_seconds(:user, 7, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'));
@@ -54,8 +55,8 @@ SELECT answer ->> 'current_usage', answer ->> 'period' = to_char(now() AT TIME Z
 SELECT answer ->> 'current_usage', answer ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'),
        (answer ->> 'reset_at')::timestamptz = (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
   FROM check_feature_limit(:user, 'voice_seconds') AS answer;
--- A session's time zone is the client's to set; it moves no period. One of these two zones is in
--- another day than UTC at any hour.
+-- A client can set the session's time zone, but that changes no period. At any hour, one of these two
+-- zones has another date than UTC.
 SET TIME ZONE 'Pacific/Kiritimati';
 SELECT check_feature_limit(:user, 'image_generation') ->> 'current_usage';
 SET TIME ZONE 'Etc/GMT+12';
@@ -64,26 +65,26 @@ SELECT check_feature_limit(:user, 'image_generation', 1, '2025-02-10') ->> 'rese
 RESET TIME ZONE;
 COMMIT;
 
--- Unlimited is a limit of NULL, in a plan that is known; it has to be said.
+-- A NULL limit means unlimited, if the plan is known.
 INSERT INTO plan_limits (plan_id, plan_name, image_generation_daily_limit, is_active) VALUES ('pro', 'Pro', NULL, true);
 INSERT INTO user_plans VALUES ('00000000-0000-0000-0000-000000000002', 'pro', true, 'active', NULL);
 INSERT INTO feature_usage (user_id, period, images_generated) VALUES ('00000000-0000-0000-0000-000000000002', '2025-02-10', 9);
 SELECT jsonb_pretty(check_feature_limit('00000000-0000-0000-0000-000000000002', 'image_generation', 2147483647, '2025-02-10'));
--- A limit that nobody has set is 0.
+-- A limit that was not set is 0.
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 1, '2025-02-10');
 
--- The rules in their order. Each of these users breaks the rules from one on: the first one that
--- is broken gives the answer. First, the arguments.
+-- The rules in their order. Each of these users breaks one rule and all later ones: the first broken
+-- rule decides. 1. The arguments.
 SELECT check_feature_limit(:user, 'videos', -1, 'never');
--- Without a period that is one, the answer is about the current one.
+-- If the period is invalid, the answer shows the current one.
 SELECT check_feature_limit(:user, 'insights', -1, 'never') - 'period' - 'reset_at' AS answer;
 SELECT check_feature_limit(:user, 'insights', 1, 'never') - 'period' - 'reset_at' AS answer;
 SELECT check_feature_limit(:user, 'insights', 1, 'never') ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS is_current;
 SELECT check_feature_limit(:user, 'insights', NULL, '2025-02');
--- 2. A user without a row, or with a NULL plan, is on the plan free.
+-- 2. A user without a row, or with a NULL plan, has the free plan.
 INSERT INTO user_plans (user_id) VALUES ('00000000-0000-0000-0000-000000000010');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000010', 'chat', 1, '2025-02-10') ->> 'limit';
--- 3. The plan free ends with its trial. Until then it needs neither is_active nor a status.
+-- 3. The free plan ends with its trial. Until then it needs neither is_active nor a status.
 INSERT INTO user_plans VALUES
     ('00000000-0000-0000-0000-000000000011', 'free', NULL, NULL, '2025-01-31 22:00:00+00'),
     ('00000000-0000-0000-0000-000000000012', NULL, false, 'canceled', '2025-01-31 22:00:00+00'),
@@ -93,8 +94,8 @@ SELECT jsonb_pretty(check_feature_limit('00000000-0000-0000-0000-000000000011', 
 SELECT right(user_id::text, 2), answer ->> 'allowed', answer ->> 'error_code', answer ->> 'trial_end_date'
   FROM user_plans, check_feature_limit(user_id, 'chat', 1, '2025-02-10') AS answer
  WHERE right(user_id::text, 2) BETWEEN '11' AND '14' ORDER BY user_id;
--- 4. Another plan needs is_active and a status of active or trialing; a NULL is neither. An old
--- trial does not matter.
+-- 4. Any other plan needs is_active and a status of active or trialing; NULL is neither. An old trial
+-- does not matter.
 INSERT INTO user_plans VALUES
     ('00000000-0000-0000-0000-000000000021', 'pro', true, 'active', '2025-01-01'),
     ('00000000-0000-0000-0000-000000000022', 'pro', true, 'trialing', NULL),
@@ -109,8 +110,8 @@ SELECT right(user_id::text, 2), plan_id, is_active, status, answer ->> 'allowed'
   FROM user_plans, check_feature_limit(user_id, 'image_generation', 1, '2025-02-10') AS answer
  WHERE right(user_id::text, 2) BETWEEN '21' AND '29' ORDER BY user_id;
 SELECT jsonb_pretty(check_feature_limit('00000000-0000-0000-0000-000000000023', 'image_generation', 1, '2025-02-10'));
--- 5. A plan that plan_limits does not have, or has as inactive. Hand-written checks often fall
--- through to "unlimited" here.
+-- 5. A plan that is missing from plan_limits, or inactive there. Hand-written checks often fall through
+-- to "unlimited" here.
 INSERT INTO plan_limits (plan_id, image_generation_daily_limit, is_active) VALUES ('old', NULL, false);
 INSERT INTO user_plans VALUES
     ('00000000-0000-0000-0000-000000000031', 'gold', true, 'active', NULL),
@@ -120,7 +121,7 @@ INSERT INTO user_plans VALUES
 SELECT right(user_id::text, 2), plan_id, answer - 'period' - 'reset_at' - 'feature_type'
   FROM user_plans, check_feature_limit(user_id, 'image_generation', 1, '2025-02-10') AS answer
  WHERE right(user_id::text, 2) BETWEEN '31' AND '34' ORDER BY user_id;
--- The plan free is no exception, and neither is a plan whose is_active is NULL.
+-- That includes the free plan, and a plan whose is_active is NULL.
 BEGIN;
 ALTER TABLE plan_limits ALTER is_active DROP NOT NULL;
 UPDATE plan_limits SET is_active = NULL;
@@ -129,7 +130,7 @@ DELETE FROM plan_limits;
 SELECT check_feature_limit(:user, 'chat', 1, '2025-02-10') ->> 'error_code';
 ROLLBACK;
 
--- It needs no transaction that can write, and makes no transaction id of its own.
+-- It works in a read-only transaction, and assigns no transaction id.
 BEGIN READ ONLY;
 SELECT check_feature_limit(:user, 'image_generation', 1, '2025-02-10') ->> 'error_code';
 SELECT get_user_limits(:user) IS NOT NULL;
@@ -141,20 +142,20 @@ SELECT get_user_limits(:user) IS NOT NULL;
 SELECT pg_current_xact_id_if_assigned() IS NULL;
 COMMIT;
 
--- It sees what its own transaction has counted.
+-- It includes what its own transaction has counted.
 BEGIN;
 SELECT increment_chat_messages(:user, 3, '2025-02-10');
 SELECT check_feature_limit(:user, 'chat', 1, '2025-02-10') ->> 'error_code';
 ROLLBACK;
 
--- A user that is NULL is no user.
+-- A NULL user is an error.
 SELECT check_feature_limit(NULL, 'chat');
 \echo :LAST_ERROR_SQLSTATE
 SELECT check_feature_limit(NULL, NULL, NULL, NULL);
 \echo :LAST_ERROR_SQLSTATE
 
--- Every argument with every kind of bad input: an error code, or an SQLSTATE where the input does
--- not even have the argument's type. $u, $f, $n and $p stand for good ones.
+-- Every argument with every kind of bad input: an error code, or an SQLSTATE if the input does not have
+-- the argument's type. $u, $f, $n and $p stand for valid values.
 SELECT test.fingerprint() AS before \gset
 CREATE FUNCTION pg_temp.answer(arguments text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

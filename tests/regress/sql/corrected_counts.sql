@@ -1,19 +1,16 @@
--- Counts that the owner lowers or deletes while reservations are open: a release takes from a counter
--- what the counter has for it, and never what others hold or have used since.
+-- If the owner lowers or deletes counts while reservations are open, a release subtracts only its own
+-- amount, never what others hold or have used since.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_corrected_counts;
-\c feature_usage_corrected_counts
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_corrected_counts
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
 UPDATE plan_limits SET insights_limit = 20;
 CREATE VIEW counted AS SELECT insights_count FROM feature_usage;
 
--- Two hold 5 each, and 3 are used. The owner takes away all but what one of them holds.
+-- Two reservations hold 5 each, and 3 are used. The owner lowers the count to the amount of one
+-- reservation.
 SELECT consume_feature(:user, 'insights', 3) -> 'allowed';
 SELECT reserve_feature(:user, 'insights', 5) ->> 'reservation_id' AS first \gset
 SELECT reserve_feature(:user, 'insights', 5) ->> 'reservation_id' AS second \gset
@@ -24,7 +21,7 @@ TABLE counted;
 SELECT release_reservation(:'second') -> 'released';
 TABLE counted;
 
--- The same by commits of less, of which the rest stays counted.
+-- The same by commits of less, whose used amount stays counted.
 SELECT reserve_feature(:user, 'insights', 5) ->> 'reservation_id' AS first \gset
 SELECT reserve_feature(:user, 'insights', 5) ->> 'reservation_id' AS second \gset
 UPDATE feature_usage SET insights_count = 7;
@@ -33,7 +30,7 @@ TABLE counted;
 SELECT commit_reservation(:'second', 1) -> 'committed';
 TABLE counted;
 
--- By expiry, at the user's next call and by the scheduler's; a check says the same before.
+-- By expiry, in the user's next call or the scheduler's; a check answers the same beforehand.
 SELECT count(reserve_feature(:user, 'insights', 5)) FROM generate_series(1, 2);
 UPDATE feature_usage SET insights_count = 6;
 UPDATE feature_reservations SET expires_at = now() WHERE reservation_id = (SELECT reservation_id FROM feature_reservations WHERE status = 'reserved' LIMIT 1);
@@ -44,8 +41,8 @@ UPDATE feature_reservations SET expires_at = now() WHERE status = 'reserved';
 SELECT expire_reservations();
 TABLE counted;
 
--- A row that was deleted has nothing to give back, and neither has the one that took its place, even
--- when it has reservations of its own.
+-- Nothing is subtracted for a deleted row, not even from a row that replaced it and has reservations
+-- too.
 DELETE FROM feature_usage;
 SELECT reserve_feature(:user, 'insights', 5) ->> 'reservation_id' AS old \gset
 SELECT reserve_feature(:user, 'insights', 4, '1 second') ->> 'reservation_id' AS expiring \gset
@@ -62,7 +59,7 @@ SELECT expire_reservations();
 TABLE counted;
 SELECT release_reservation(:'new') -> 'released';
 TABLE counted;
--- What was used more than reserved is counted all the same.
+-- Usage beyond the reserved amount is counted anyway.
 SELECT reserve_feature(:user, 'insights', 1) ->> 'reservation_id' AS old \gset
 DELETE FROM feature_usage;
 SELECT commit_reservation(:'old', 3) -> 'committed';

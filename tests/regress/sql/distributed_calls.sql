@@ -1,12 +1,8 @@
--- A table that Citus distributes has no rows on this node, so every count would seem to be 0: every
--- call is refused. Citus' catalog is a stand-in here.
+-- Every call is refused if Citus distributes a table: it has no rows on this node, so every count would
+-- appear to be 0. This test uses a fake Citus catalog.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_distributed_calls;
-\c feature_usage_distributed_calls
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_distributed_calls
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
@@ -16,14 +12,14 @@ CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL);
 GRANT SELECT ON pg_catalog.pg_dist_partition TO PUBLIC;
 RESET allow_system_table_mods;
 
--- Citus with local tables only is no obstacle.
+-- Citus with local tables only is allowed.
 CREATE TABLE elsewhere ();
 INSERT INTO pg_dist_partition VALUES ('elsewhere');
 \c
 SELECT consume_feature(:user, 'chat') -> 'allowed';
 
 INSERT INTO pg_dist_partition VALUES ('feature_usage');
--- Distributing a table changes its relcache entry; the stand-in has to be told.
+-- Distributing a table changes its relcache entry; the fake has to do so explicitly.
 COMMENT ON TABLE feature_usage IS 'distributed';
 ALTER TABLE feature_usage SET (fillfactor = 60);
 SELECT check_feature_limit(:user, 'chat');

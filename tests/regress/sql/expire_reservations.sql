@@ -1,24 +1,20 @@
--- Reservations that nobody has settled in time are given back: at the user's next call for the feature,
--- or by a scheduler, with expire_reservations().
+-- Reservations that are not settled in time expire: in the user's next call for the feature, or in a
+-- scheduler's call of expire_reservations().
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_expire;
-\c feature_usage_expire
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_expire
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 UPDATE plan_limits SET insights_limit = 5;
 CREATE FUNCTION u(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid $$;
 CREATE VIEW counts AS SELECT right(user_id::text, 1) AS user, insights_count, voice_seconds FROM feature_usage ORDER BY user_id;
 CREATE VIEW reservations AS SELECT right(user_id::text, 1) AS user, feature_type, amount, status, late FROM feature_reservations ORDER BY user_id, feature_type, amount;
--- Three users have reserved 4 insights and 2 seconds of voice. The time of the insights is over.
+-- Three users have reserved 4 insights and 2 seconds of voice. The reservations of insights have
+-- expired.
 SELECT count(reserve_feature(u(n), 'insights', 3)), count(reserve_feature(u(n), 'insights', 1)), count(reserve_feature(u(n), 'voice_seconds', 2)) FROM generate_series(1, 3) AS n;
 UPDATE feature_reservations SET expires_at = now() - amount * interval '1 second' WHERE feature_type = 'insights';
 
--- A check counts them as given back, in a READ ONLY transaction as well, and gives nothing back. So does
--- the summary.
+-- A check and the summary exclude them, even in a READ ONLY transaction, but do not change the counter.
 BEGIN READ ONLY;
 SELECT test.brief(check_feature_limit(u(1), 'insights', 5));
 SELECT test.brief(check_feature_limit(u(1), 'insights', 6));
@@ -26,8 +22,8 @@ SELECT get_user_limits(u(1)) #> '{usage,insights_count}';
 SELECT test.brief(check_feature_limit(u(1), 'voice_seconds'));
 ROLLBACK;
 TABLE counts;
--- The next call of the user gives them back: one that fits anyhow, one that only fits then, and one that is
--- denied all the same. A reservation gives back as a consume does.
+-- The user's next call expires them: one that fits in any case, one that fits only afterwards, and one
+-- that is denied anyway. A reserve does the same as a consume.
 SELECT test.brief(consume_feature(u(1), 'insights', 1));
 SELECT test.brief(reserve_feature(u(2), 'insights', 4));
 SELECT test.brief(consume_feature(u(3), 'insights', 6));
@@ -36,7 +32,7 @@ TABLE reservations;
 -- Nothing is left for the scheduler.
 SELECT expire_reservations();
 
--- The scheduler: the oldest first, at most so many, 1000 unless given; only what is open and over.
+-- The scheduler: the oldest first, up to p_limit (1000 by default), and only expired open ones.
 UPDATE feature_reservations SET expires_at = now() - amount * interval '1 second' WHERE status = 'reserved';
 SELECT expire_reservations(0);
 SELECT expire_reservations(p_limit => 1);
@@ -44,11 +40,11 @@ SELECT * FROM reservations WHERE status = 'expired' AND amount IN (2, 4);
 SELECT expire_reservations();
 SELECT expire_reservations();
 TABLE counts;
--- A live one stays.
+-- A live reservation stays open.
 SELECT test.brief(reserve_feature(u(4), 'insights'));
 SELECT expire_reservations();
 SELECT test.brief(check_feature_limit(u(4), 'insights'));
--- One second is the shortest life.
+-- One second is the shortest time to live.
 SELECT test.brief(reserve_feature(u(5), 'insights', 5, '1 second'));
 SELECT pg_sleep(1);
 SELECT test.brief(consume_feature(u(5), 'insights'));
@@ -59,13 +55,13 @@ UPDATE feature_reservations SET expires_at = now() WHERE user_id = u(6);
 SELECT expire_reservations();
 SELECT expire_reservations();
 
--- Limits that are none.
+-- Invalid values of p_limit.
 SELECT expire_reservations(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT expire_reservations(-1);
 \echo :LAST_ERROR_SQLSTATE
 SELECT expire_reservations(2147483647);
--- A READ ONLY transaction gives nothing back.
+-- A READ ONLY transaction cannot expire reservations.
 SELECT count(reserve_feature(u(7), 'insights'));
 UPDATE feature_reservations SET expires_at = now() WHERE user_id = u(7);
 BEGIN READ ONLY;
@@ -73,14 +69,14 @@ SELECT expire_reservations();
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 SELECT expire_reservations();
--- A user without a limit gets back what has expired as well.
+-- Reservations of a user without a limit expire too.
 INSERT INTO plan_limits (plan_id, insights_limit) VALUES ('pro', NULL);
 INSERT INTO user_plans VALUES (u(8), 'pro', true, 'active');
 SELECT test.brief(reserve_feature(u(8), 'insights', 9));
 UPDATE feature_reservations SET expires_at = now() WHERE user_id = u(8);
 SELECT test.brief(consume_feature(u(8), 'insights', 0));
--- A feature that is not registered any more has no counter; its reservation expires all the same. One that
--- the owner has lowered gives what it has.
+-- A feature that is no longer registered has no counter; its reservation expires anyway. From a count
+-- lowered by the owner, no more is subtracted than it has.
 SELECT add_feature('video_minutes', 'month');
 UPDATE plan_limits SET video_minutes_limit = 5;
 SELECT test.brief(reserve_feature(u(7), 'video_minutes', 2));

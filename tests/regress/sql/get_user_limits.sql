@@ -1,27 +1,24 @@
 -- get_user_limits: a user's plan and usage, for a page that shows both.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_limits;
-\c feature_usage_limits
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_limits
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
--- The current period is that in which the transaction began, so midnight does not matter here.
+-- The current period is the one in which the transaction began, so midnight cannot disturb the test.
 BEGIN;
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS this_month \gset
 
--- A user without any row: the plan free, and nothing used.
+-- A user without any row: the free plan, and no usage.
 SELECT jsonb_pretty(get_user_limits(:user));
 
--- Usage is that of each feature's own current period. What is in another period, or under a key of
--- the other kind, is not counted.
+-- Usage is that of each feature's own current period. Other periods, and period keys of the other kind,
+-- are excluded.
 INSERT INTO feature_usage (user_id, period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated) VALUES
     (:user, :'today', 99, 99, 3, 4, 5),
     (:user, :'this_month', 1, 2, 99, 99, 99),
-    (:user, '2025-02-10', 99, 99, 99, 99, 99), (:user, '2025-02', 99, 99, 99, 99, 99);
+    (:user, '2025-02-10', 99, 99, 99, 99, 99),
+    (:user, '2025-02', 99, 99, 99, 99, 99);
 SELECT jsonb_pretty(get_user_limits(:user) -> 'usage');
 -- The session's time zone does not matter.
 SET TIME ZONE 'Pacific/Kiritimati';
@@ -30,8 +27,8 @@ SET TIME ZONE 'Etc/GMT+12';
 SELECT get_user_limits(:user) -> 'usage';
 RESET TIME ZONE;
 
--- A plan with everything: NULL is unlimited, and a has_ column of the app's own is a feature. Only
--- boolean ones are, and one that is NULL grants nothing. Other columns stay out.
+-- A plan with everything: NULL is unlimited, and a user-defined has_ column is a feature flag if it is
+-- boolean; NULL is false. Other columns are left out.
 ALTER TABLE plan_limits ADD has_video boolean, ADD has_maybe boolean, ADD has_notes text, ADD price integer, ADD hasty boolean DEFAULT true;
 INSERT INTO plan_limits (plan_id, plan_name, voice_seconds_limit, image_generation_daily_limit, therai_calls_limit, insights_limit,
                          chat_messages_daily_limit, has_together_mode, has_voice_mode, has_video, has_maybe, has_notes, price)
@@ -48,22 +45,28 @@ SELECT answer #> '{limits,video_minutes}', answer #> '{usage,video_minutes}' FRO
 
 COMMIT;
 
--- It tells the plan that the user has; whether the subscription is good is what a check says.
+-- It returns the user's plan even if the subscription is inactive; a check reports that.
 UPDATE user_plans SET status = 'canceled';
 SELECT get_user_limits(:user) #> '{limits,plan_id}';
 
--- A plan that is not known, or not active, has no limits: null is not "unlimited". Usage stays.
+-- A plan that is unknown or inactive has no limits: null is not "unlimited" here. Usage is still
+-- returned.
 UPDATE user_plans SET plan_id = 'gold';
 SELECT answer -> 'limits', answer -> 'usage' ? 'images_generated' FROM get_user_limits(:user) AS answer;
 UPDATE user_plans SET plan_id = 'pro';
 UPDATE plan_limits SET is_active = false WHERE plan_id = 'pro';
 SELECT answer -> 'limits', answer -> 'usage' ? 'images_generated' FROM get_user_limits(:user) AS answer;
 
--- No user, and what is no user.
+-- A NULL user, and invalid ones.
 SELECT get_user_limits(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT input, test.sqlstate(format('SELECT get_user_limits(%s)', argument))
-  FROM (VALUES (1, 'empty', ''''''), (2, 'SQL', '$$''; DROP TABLE feature_usage; --$$'), (3, '10 kB', 'repeat(''a'', 10000)::uuid'),
-               (4, 'none', ''), (5, 'unknown', '''ffffffff-ffff-ffff-ffff-ffffffffffff''')) AS bad (n, input, argument) ORDER BY n;
+  FROM (VALUES
+    (1, 'empty', ''''''),
+    (2, 'SQL', '$$''; DROP TABLE feature_usage; --$$'),
+    (3, '10 kB', 'repeat(''a'', 10000)::uuid'),
+    (4, 'none', ''),
+    (5, 'unknown', '''ffffffff-ffff-ffff-ffff-ffffffffffff''')
+  ) AS bad (n, input, argument) ORDER BY n;
 \c :home
 DROP DATABASE feature_usage_limits;

@@ -1,22 +1,18 @@
--- The script of a trusted extension runs as a superuser. Whoever may install it must not be able
--- to slip code of theirs in, by making tables of our names before.
+-- A superuser runs the script of a trusted extension. A role that may install it must not be able to
+-- have its own code run, by creating tables of these names before.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_hostile;
-\c feature_usage_hostile
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_hostile
+\i :dir/begin.sql
 CREATE ROLE regress_attacker;
 GRANT CREATE ON DATABASE feature_usage_hostile TO regress_attacker;
 GRANT CREATE ON SCHEMA public TO regress_attacker;
--- Where code of the attacker's writes down whom it runs as. The sequence remembers a superuser
--- even if everything is rolled back.
+-- The attacker's code records here which role it runs as. The sequence remembers a superuser even if
+-- everything is rolled back.
 CREATE TABLE ran_as (role name);
 CREATE SEQUENCE ran_as_superuser;
 GRANT INSERT ON ran_as TO PUBLIC;
 GRANT USAGE ON ran_as_superuser TO PUBLIC;
--- Drops the extension, and whatever has a name of its tables.
+-- Drops the extension, and everything with the name of one of its tables.
 CREATE PROCEDURE test.start_again() LANGUAGE plpgsql SET client_min_messages = error AS $$
 DECLARE
     left_over text;
@@ -43,7 +39,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Triggers, a check and a default: everything of a table that runs code.
+-- Triggers, a CHECK constraint and a default: everything that runs code of a table.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer, insights_count bigint CHECK (note_role()), note boolean DEFAULT note_role());
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', NULL, 1);
 CREATE TABLE plan_limits (plan_id text, note boolean DEFAULT note_role());
@@ -58,8 +54,8 @@ SELECT is_called FROM ran_as_superuser;
 CALL test.start_again();
 TRUNCATE ran_as;
 
--- A trigger that, in the middle of the setup, puts a view of the attacker's in the place of the
--- registry, which the rest of the script reads.
+-- A trigger that, during the setup, replaces the registry by the attacker's view, which the rest of the
+-- script would read.
 SET ROLE regress_attacker;
 CREATE FUNCTION replace_registry() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -78,8 +74,8 @@ RESET ROLE;
 SELECT is_called FROM ran_as_superuser;
 CALL test.start_again();
 
--- A trigger that replaces the setup itself, while the attacker owns it: the function must not
--- end up as one that the extension offers.
+-- A trigger that replaces the setup itself while the attacker owns it: the function must not become a
+-- member of the extension.
 SET ROLE regress_attacker;
 CREATE FUNCTION replace_setup() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -98,7 +94,7 @@ RESET ROLE;
 SELECT proname FROM pg_proc WHERE proname = 'feature_usage_setup' AND prosrc LIKE '%note_role%';
 CALL test.start_again();
 
--- A trigger that leaves a search path of the attacker's behind, for what a superuser does next.
+-- A trigger that leaves the attacker's search_path behind, for the superuser's next statement.
 CREATE SCHEMA evil;
 GRANT ALL ON SCHEMA evil TO regress_attacker;
 SET ROLE regress_attacker;
@@ -119,7 +115,7 @@ RESET search_path;
 SELECT is_called FROM ran_as_superuser;
 CALL test.start_again();
 
--- A trigger of the schema's owner that replaces functions of the extension in the middle: those of
+-- A trigger of the schema's owner that replaces functions of the extension during the setup: those of
 -- the private schema are out of reach, and no superuser calls the others.
 ALTER SCHEMA evil OWNER TO regress_attacker;
 SET ROLE regress_attacker;
@@ -157,7 +153,7 @@ SELECT is_called FROM ran_as_superuser;
 SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace('feature_usage_internal') AND prosrc LIKE '%note_role%';
 CALL test.start_again();
 
--- A private schema that is there already is not ours: nothing is created in it or read from it.
+-- An existing private schema is not trusted: nothing is created in it or read from it.
 SET ROLE regress_attacker;
 CREATE SCHEMA feature_usage_internal;
 CREATE TABLE feature_usage_internal.rows (table_name text, is_for_new_table boolean, content jsonb DEFAULT to_jsonb(public.note_role()));
@@ -172,14 +168,14 @@ SET client_min_messages = error;
 DROP SCHEMA feature_usage_internal CASCADE;
 RESET client_min_messages;
 
--- A registry that is there already: a view that runs code when it is read, and a table with a trigger,
--- an index, a policy and a default that do. The installer's setup reads it, no superuser does.
+-- An existing registry: a view that runs code when it is read, and a table with a trigger, an index, a
+-- policy and a default that do. The setup reads it as the installer, never as a superuser.
 SET ROLE regress_attacker;
 CREATE VIEW usage_features AS SELECT 'video'::text AS feature_type, 'video'::text AS usage_column, 'video_limit'::text AS limit_column,
     'day'::text AS period, note_role() AS is_builtin;
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
--- A pretended restore does not read it either.
+-- A faked restore does not read it either.
 SET row_security = off;
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
 RESET row_security;
@@ -201,8 +197,8 @@ SELECT DISTINCT role FROM ran_as;
 SELECT is_called FROM ran_as_superuser;
 CALL test.start_again();
 
--- Functions that fit calls of ours better than our own, of somebody who may only create in the
--- schema: neither an install nor a later setup runs them. The setup warns of them.
+-- Overloads that fit the extension's calls better than its own functions, of a role that may only
+-- create in the schema: neither an install nor a later setup runs them. The setup warns of them.
 SET ROLE regress_attacker;
 CREATE FUNCTION feature_usage_setup(integer DEFAULT 1) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
 CREATE FUNCTION add_feature(text, text) RETURNS void LANGUAGE sql AS 'SELECT public.note_role()';
@@ -211,7 +207,7 @@ CREATE FUNCTION increment_feature_usage(uuid, varchar, integer, text) RETURNS vo
 CREATE FUNCTION to_regclass(varchar) RETURNS regclass LANGUAGE sql AS 'SELECT public.note_role(); SELECT NULL::regclass';
 RESET ROLE;
 CREATE EXTENSION feature_usage;
--- (An increment that the attacker left behind, whose body is ours, could be replaced later.)
+-- (The attacker could later replace an increment with the right body that they own.)
 SELECT add_feature('video', 'month', 'video', 'video_limit');
 SELECT add_feature('movies', 'month', 'movies', 'movies_limit');
 SELECT increment_movies('00000000-0000-0000-0000-000000000001', 1, '2025-02');
@@ -220,7 +216,7 @@ DROP FUNCTION feature_usage_setup(integer);
 SELECT feature_usage_setup();
 SELECT is_called FROM ran_as_superuser;
 DROP FUNCTION add_feature(text, text), usage_features_changed(text), increment_feature_usage(uuid, varchar, integer, text), to_regclass(varchar);
--- Nobody but a superuser can put anything into the private schema, or change what the setup does there.
+-- Only a superuser can create in the private schema, or change the setup functions in it.
 CREATE TABLE attempts (n integer, statement text);
 GRANT SELECT ON attempts TO PUBLIC;
 INSERT INTO attempts VALUES
@@ -234,15 +230,15 @@ SELECT statement, test.sqlstate(statement) FROM attempts ORDER BY n;
 RESET ROLE;
 ALTER TABLE attempts SET SCHEMA test;
 CALL test.start_again();
--- Not even the owner of the extension, if they are no superuser.
+-- Even the owner of the extension cannot, unless a superuser.
 SET ROLE regress_attacker;
 CREATE EXTENSION feature_usage;
 SELECT statement, test.sqlstate(statement) FROM test.attempts ORDER BY n;
 RESET ROLE;
 CALL test.start_again();
 
--- A superuser who installs over tables of somebody else's is refused; what somebody else calls
--- auth.users is not looked at. (An index runs code of its owner's whenever a query is planned.)
+-- A superuser who installs over another role's tables is refused; another role's auth.users is not
+-- read. (An index runs its owner's code whenever a query is planned.)
 SET ROLE regress_attacker;
 CREATE SCHEMA auth;
 GRANT USAGE ON SCHEMA auth TO PUBLIC;

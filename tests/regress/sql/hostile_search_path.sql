@@ -1,12 +1,7 @@
--- A search path of the caller's changes nothing, whatever it shadows: tables, operators, functions
--- and types.
+-- The caller's search_path changes nothing, whether it shadows tables, operators, functions or types.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_path;
-\c feature_usage_path
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_path
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '2025-02-10');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') AS answer,
@@ -53,7 +48,7 @@ CREATE VIEW evil.pg_extension AS SELECT * FROM pg_catalog.pg_extension LIMIT 0;
 CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class LIMIT 0;
 CREATE VIEW evil.pg_attribute AS SELECT attrelid, attname, atttypid, attnum, attisdropped, attnotnull, atthasdef FROM pg_catalog.pg_attribute LIMIT 0;
 
--- A new backend, which reads the registry under that path.
+-- A new backend, which reads the registry under this search_path.
 DISCARD TEMP;
 \c -
 SET search_path = evil, pg_catalog, public;
@@ -61,7 +56,7 @@ SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image
 SELECT public.get_user_limits('00000000-0000-0000-0000-000000000001') OPERATOR(pg_catalog.=) :'limits'::jsonb AS same_limits;
 SELECT public.increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT public.increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-11');
--- Admission: counted once, denied once, held, settled, given back, replayed.
+-- Admission: consume, deny, reserve, settle, expire, replay.
 SELECT public.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 2, 'k') OPERATOR(pg_catalog.->>) 'current_usage' AS current_usage;
 SELECT public.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 2, 'k') OPERATOR(pg_catalog.->>) 'replayed' AS replayed;
 SELECT public.consume_feature('00000000-0000-0000-0000-000000000002', 'chat', 2) OPERATOR(pg_catalog.->>) 'error_code' AS error_code;
@@ -87,7 +82,7 @@ SELECT public.migrate_image_generation_log(true);
 RESET search_path;
 SELECT period, images_generated, video_minutes, updated_at > '2000-01-01' AS is_now FROM feature_usage WHERE period LIKE '2025%' ORDER BY period;
 SELECT (SELECT count(*) FROM evil.feature_usage) + (SELECT count(*) FROM evil.feature_reservations) + (SELECT count(*) FROM evil.feature_idempotency_keys) AS rows_in_evil;
--- The same with what every session may create: temporary objects.
+-- The same with temporary objects, which every session may create.
 DISCARD TEMP;
 \c -
 CREATE TEMP TABLE feature_usage (user_id uuid, period text, images_generated integer);
@@ -105,7 +100,7 @@ SELECT public.reserve_feature('00000000-0000-0000-0000-000000000003', 'chat', 3,
 SELECT public.consume_feature('00000000-0000-0000-0000-000000000003', 'chat') ->> 'error_code' AS error_code;
 SELECT public.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000003", "feature_type": "insights", "amount": 1, "idempotency_key": "k"}]');
 SELECT (SELECT count(*) FROM pg_temp.feature_usage) + (SELECT count(*) FROM pg_temp.feature_reservations) + (SELECT count(*) FROM pg_temp.feature_idempotency_keys) AS rows_in_temp;
--- And CREATE EXTENSION, under that path.
+-- CREATE EXTENSION under this search_path.
 DISCARD TEMP;
 \c -
 DROP EXTENSION feature_usage;

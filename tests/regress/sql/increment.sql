@@ -1,17 +1,13 @@
--- The increments: what was used is added to the count of the period, in one atomic step.
+-- The increments: add usage to the count of a period, in one atomic step.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_increment;
-\c feature_usage_increment
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_increment
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT pg_backend_pid() AS backend \gset
 \set user '\'00000000-0000-0000-0000-000000000001\''
 
--- Each counts into its own column. Months are YYYY-MM, days are YYYY-MM-DD. Arguments have names,
--- which is how PostgREST calls.
+-- Each counts in its own column. Months are YYYY-MM, days are YYYY-MM-DD. Named arguments, as PostgREST
+-- calls.
 SELECT increment_voice_seconds(p_user_id => :user, p_seconds => 90, p_period => '2025-02');
 SELECT increment_insights_count(p_user_id => :user, p_count => 1, p_period => '2025-02');
 SELECT increment_therai_calls(p_user_id => :user, p_calls => 2, p_period => '2025-02-10');
@@ -30,13 +26,13 @@ SELECT increment_feature_usage(p_user_id => :user, p_feature_type => 'chat', p_a
 SELECT period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated
   FROM feature_usage ORDER BY period;
 
--- updated_at is when the last count arrived; created_at stays.
+-- updated_at is the time of the last count; created_at does not change.
 UPDATE feature_usage SET created_at = '2025-01-01', updated_at = '2025-01-01' WHERE period = '2025-02';
 SELECT increment_voice_seconds(:user, 1, '2025-02');
 SELECT created_at = '2025-01-01' AS created_at_stays, updated_at = now() OR updated_at > now() - interval '1 minute' AS updated_at_is_now
   FROM feature_usage WHERE period = '2025-02';
 
--- What is counted in a transaction goes with it.
+-- A rollback undoes what was counted.
 BEGIN;
 SELECT increment_images_generated(:user, 1, '2025-02-10');
 SELECT images_generated FROM feature_usage WHERE period = '2025-02-10';
@@ -46,12 +42,12 @@ SELECT images_generated FROM feature_usage WHERE period = '2025-02-10';
 -- From here on nothing may be written.
 SELECT test.fingerprint() AS before \gset
 
--- Zero does nothing: it makes no row, and does not touch one that exists.
+-- An amount of 0 inserts no row, and changes no existing one.
 SELECT increment_images_generated(:user, 0, '2025-03-01');
 SELECT increment_images_generated(:user, 0, '2025-02-10');
 SELECT test.fingerprint() = :'before' AS is_unchanged;
 
--- NULL is no amount, no user and no period.
+-- A NULL amount, user or period is an error.
 SELECT increment_images_generated(NULL, 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 SELECT increment_images_generated(:user, NULL, '2025-02-10');
@@ -61,29 +57,28 @@ SELECT increment_images_generated(:user, 1, NULL);
 SELECT increment_feature_usage(:user, NULL, 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 
--- A negative count would be how a user resets a quota. The error names the argument as the caller does.
+-- A user could reset a quota by a negative amount. The error names the argument as the function does.
 SELECT increment_voice_seconds(:user, -1, '2025-02');
 \echo :LAST_ERROR_SQLSTATE
 SELECT increment_therai_calls(:user, -2147483648, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 
--- A monthly key on a daily feature would be a count that no check ever sees.
+-- A monthly period key for a daily feature would make a count that no check ever reads.
 SELECT increment_images_generated(:user, 1, '2025-02');
 \echo :LAST_ERROR_SQLSTATE
 SELECT increment_voice_seconds(:user, 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 
--- An unknown feature is told which there are.
+-- The error for an unknown feature lists the known ones.
 SELECT increment_feature_usage(:user, 'videos', 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
 
--- A count that does not fit is not written.
+-- A count that does not fit into the column is not written.
 SELECT increment_voice_seconds(:user, 2147483647, '2025-02');
 \echo :LAST_ERROR_SQLSTATE
 
--- Every argument of every increment with every kind of bad input. The answer is a SQLSTATE.
--- $u, $n and $p stand for a good user, a good amount, and a good period of the feature; $f is where a
--- feature type goes.
+-- Every argument of every increment with every kind of bad input, answered by an SQLSTATE. $u, $n and
+-- $p stand for a valid user, amount and period of the feature; $f for a feature type.
 CREATE FUNCTION pg_temp.answer(increment text, good_period text, arguments text) RETURNS text LANGUAGE sql AS $$
     SELECT test.sqlstate('SELECT ' || increment || replace(replace(replace(replace(arguments, ',$f', ','),
         '$u', '''00000000-0000-0000-0000-000000000001'''), '$n', '1'), '$p', quote_literal(good_period)) || ')')
@@ -138,15 +133,22 @@ SELECT input,
        pg_temp.answer('increment_images_generated(', '2025-02-10', arguments) AS images
   FROM bad ORDER BY n;
 
--- The same by the name of a feature, and names of features that there are not.
+-- The same with the feature as an argument, and with names of unknown features.
 SELECT input, pg_temp.answer('increment_feature_usage(', '2025-02-10', replace(arguments, ',$f', ', ''chat'',')) AS chat
   FROM bad WHERE arguments <> '' ORDER BY n;
 SELECT input, test.sqlstate(format('SELECT increment_feature_usage(%L, %s, 1, %L)', :user, feature, '2025-02-10')) AS answer
-  FROM (VALUES (1, 'NULL', 'NULL'), (2, 'empty', ''''''), (3, 'a space after', '''chat '''), (4, 'upper case', '''CHAT'''),
-               (5, 'the name of the column', '''chat_messages'''), (6, 'another column', '''user_id'''),
-               (7, 'SQL', '''chat" = 0; --'''), (8, '10 kB', 'repeat(''chat'', 2500)')) AS bad (n, input, feature) ORDER BY n;
+  FROM (VALUES
+    (1, 'NULL', 'NULL'),
+    (2, 'empty', ''''''),
+    (3, 'a space after', '''chat '''),
+    (4, 'upper case', '''CHAT'''),
+    (5, 'the name of the column', '''chat_messages'''),
+    (6, 'another column', '''user_id'''),
+    (7, 'SQL', '''chat" = 0; --'''),
+    (8, '10 kB', 'repeat(''chat'', 2500)')
+  ) AS bad (n, input, feature) ORDER BY n;
 
--- The largest amount fits, and then one more does not.
+-- The largest amount fits; one more does not.
 BEGIN;
 SELECT increment_chat_messages(:user, 2147483647, '2025-04-01');
 SELECT chat_messages FROM feature_usage WHERE period = '2025-04-01';
@@ -154,11 +156,11 @@ SELECT increment_chat_messages(:user, 1, '2025-04-01');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 
--- Nothing of all this was written, and it was one backend that answered it all.
+-- Nothing was written, and one backend has answered all of it.
 SELECT test.fingerprint() = :'before' AS is_unchanged;
 SELECT pg_backend_pid() = :backend AS is_same_backend;
 
--- A READ ONLY transaction counts nothing.
+-- A READ ONLY transaction cannot count.
 BEGIN READ ONLY;
 SELECT increment_images_generated(:user, 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE

@@ -1,28 +1,26 @@
--- migrate_image_generation_log: an app that logs every image with a row of its own counts them, per
--- user and UTC day, into images_generated. Each row once.
+-- migrate_image_generation_log: counts the rows of an existing log of images, per user and UTC day, in
+-- images_generated. Each row once.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_migrate;
-\c feature_usage_migrate
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_migrate
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
--- No log: nothing to do.
+-- Without a log, nothing is done.
 SELECT migrate_image_generation_log();
 
--- 23:30 UTC and 00:30 UTC are two days, whatever the session's time zone makes of them.
+-- 23:30 UTC and 00:30 UTC are on two days, whatever the session's time zone.
 SET TIME ZONE 'Pacific/Kiritimati';
 CREATE TABLE image_generation_log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id uuid, prompt text, created_at timestamptz DEFAULT now());
 INSERT INTO image_generation_log (user_id, created_at) VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:30:00+00'), ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:30:00+00'),
-    ('00000000-0000-0000-0000-000000000001', '2025-02-11 12:00:00+00'), ('00000000-0000-0000-0000-000000000002', '2025-02-10 00:00:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:30:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:30:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-11 12:00:00+00'),
+    ('00000000-0000-0000-0000-000000000002', '2025-02-10 00:00:00+00'),
     ('00000000-0000-0000-0000-000000000002', '2025-02-10 23:59:59.999999+00');
--- Counts that are there already are kept: the log is added to them.
+-- The log is added to existing counts.
 INSERT INTO feature_usage (user_id, period, images_generated, chat_messages) VALUES ('00000000-0000-0000-0000-000000000002', '2025-02-10', 10, 4);
 SELECT migrate_image_generation_log();
 SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages FROM feature_usage ORDER BY user_id, period;
--- Again adds nothing; new rows are added once.
+-- Repeating it adds nothing; new rows are added once.
 SELECT migrate_image_generation_log();
 SELECT migrate_image_generation_log(p_drop => false);
 SET TIME ZONE 'Etc/GMT+12';
@@ -30,13 +28,16 @@ INSERT INTO image_generation_log (user_id, created_at) VALUES ('00000000-0000-00
 SELECT migrate_image_generation_log();
 SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages FROM feature_usage ORDER BY user_id, period;
 
--- Rows that no user's day can be found for stay uncounted, and are named. The others are counted.
+-- Rows without a valid user or day stay uncounted, and are reported. The others are counted.
 INSERT INTO image_generation_log (user_id, created_at) VALUES
-    (NULL, '2025-02-11'), ('00000000-0000-0000-0000-000000000001', NULL), ('00000000-0000-0000-0000-000000000001', 'infinity'),
-    ('00000000-0000-0000-0000-000000000001', '-infinity'), ('00000000-0000-0000-0000-000000000001', '2025-02-12 12:00:00+00');
+    (NULL, '2025-02-11'),
+    ('00000000-0000-0000-0000-000000000001', NULL),
+    ('00000000-0000-0000-0000-000000000001', 'infinity'),
+    ('00000000-0000-0000-0000-000000000001', '-infinity'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-12 12:00:00+00');
 SELECT migrate_image_generation_log();
 DELETE FROM image_generation_log WHERE NOT counted_in_feature_usage;
--- The log is kept until it is told to go.
+-- The log is kept unless p_drop says otherwise.
 SELECT migrate_image_generation_log(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) AS rows FROM image_generation_log;
@@ -44,7 +45,7 @@ SELECT migrate_image_generation_log(p_drop => true);
 SELECT to_regclass('image_generation_log') AS image_generation_log;
 SELECT right(user_id::text, 1) AS user, period, images_generated FROM feature_usage ORDER BY user_id, period;
 
--- A timestamp without a zone is UTC, and so is a date.
+-- A timestamp without a time zone is UTC, and so is a date.
 CREATE TABLE image_generation_log (user_id uuid, created_at timestamp);
 INSERT INTO image_generation_log VALUES
     ('00000000-0000-0000-0000-000000000003', '2025-02-10 23:30:00'), ('00000000-0000-0000-0000-000000000003', '2025-02-11 00:30:00');
@@ -54,7 +55,7 @@ INSERT INTO image_generation_log VALUES ('00000000-0000-0000-0000-000000000003',
 SELECT migrate_image_generation_log(true);
 SELECT right(user_id::text, 1) AS user, period, images_generated FROM feature_usage WHERE right(user_id::text, 1) = '3' ORDER BY period;
 
--- Counts that would not fit are not counted at all.
+-- If a count would not fit, nothing is counted.
 UPDATE feature_usage SET images_generated = 2147483647 WHERE right(user_id::text, 1) = '3' AND period = '2025-02-10';
 CREATE TABLE image_generation_log (user_id uuid, created_at timestamptz);
 INSERT INTO image_generation_log VALUES
@@ -63,7 +64,7 @@ SELECT test.sqlstate('SELECT migrate_image_generation_log(true)');
 SELECT count(*) AS rows FROM image_generation_log;
 SELECT count(*) AS counted FROM feature_usage WHERE right(user_id::text, 1) = '4';
 DROP TABLE image_generation_log;
--- Columns of another type, and what is no table.
+-- Columns of other types, and something that is not a table.
 CREATE TABLE image_generation_log (user_id text, created_at timestamptz);
 SELECT migrate_image_generation_log();
 \echo :LAST_ERROR_SQLSTATE

@@ -1,12 +1,8 @@
--- Without its tables, every function says what to do about it. That is also the state right after
--- a restore has run CREATE EXTENSION: the tables come from the dump, with row_security off.
+-- If tables are missing, every function's error says how to restore them. That is the state while a
+-- restore is running, after its CREATE EXTENSION: the tables come from the dump, with row_security off.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_missing;
-\c feature_usage_missing
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_missing
+\i :dir/begin.sql
 SET row_security = off;
 CREATE EXTENSION feature_usage;
 RESET row_security;
@@ -19,12 +15,12 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
 \echo :LAST_ERROR_SQLSTATE
 SELECT get_user_limits('00000000-0000-0000-0000-000000000001');
 \echo :LAST_ERROR_SQLSTATE
--- The setup repairs it, and asks for nothing.
+-- The setup repairs it without arguments.
 SELECT feature_usage_setup();
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'remaining' AS remaining;
 
--- One table after the other goes missing, in a backend that has already used it.
+-- One table after the other is dropped, in a backend that has already used it.
 DROP TABLE user_plans;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE
@@ -41,7 +37,7 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '20
 SELECT feature_usage_setup();
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'remaining' AS remaining;
 
--- What is missing of reservations and keys is asked for where it is needed.
+-- Missing tables of reservations and idempotency keys are reported when they are needed.
 DROP TABLE feature_reservations;
 SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat');
 \echo :LAST_ERROR_SQLSTATE
@@ -65,7 +61,7 @@ SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000001", "featu
 SELECT test.sqlstate('SELECT prune_feature_usage()');
 SELECT feature_usage_setup();
 SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'chat', 1, 'k') ->> 'current_usage' AS current_usage;
--- So it is for a reservation that is known, where its count is.
+-- So is the missing table of counts, for a known reservation.
 DROP TABLE feature_reservations;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
 \echo :LAST_ERROR_SQLSTATE
@@ -73,7 +69,7 @@ SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000
 SELECT feature_usage_setup();
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat') ->> 'reserved' AS reserved;
 
--- A column that is missing is the same kind of damage.
+-- A missing column is reported in the same way.
 ALTER TABLE feature_usage DROP COLUMN images_generated;
 SELECT test.sqlstate($$SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$);
 SELECT feature_usage_setup();
@@ -89,7 +85,7 @@ SELECT feature_usage_setup();
 SELECT test.sqlstate($$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$);
 SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'therai_calls', 1, 'k')$$);
 
--- Arguments are looked at before the tables are.
+-- Arguments are checked before tables.
 DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', -1, '2025-02-10');
 \echo :LAST_ERROR_SQLSTATE

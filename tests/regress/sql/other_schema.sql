@@ -1,12 +1,8 @@
--- The extension can be in any schema; its tables are there as well, and everything finds them
--- without a search path.
+-- The extension can be installed in any schema. Its tables are in the same one, and the functions find
+-- them without a search_path.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_schema;
-\c feature_usage_schema
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_schema
+\i :dir/begin.sql
 CREATE SCHEMA usage_of_features;
 CREATE EXTENSION feature_usage SCHEMA usage_of_features;
 SELECT name, kind FROM test.relations ORDER BY name;
@@ -28,7 +24,7 @@ SELECT usage_of_features.expire_reservations();
 SELECT usage_of_features.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 1, "idempotency_key": "k"}]');
 SELECT usage_of_features.prune_feature_usage();
 SELECT usage_of_features.check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 0) ->> 'current_usage' AS current_usage;
--- A log of images is in public, where apps have their tables.
+-- The log of images is in public, like an application's tables.
 CREATE TABLE public.image_generation_log (user_id uuid, created_at timestamptz);
 INSERT INTO public.image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');
 SELECT usage_of_features.migrate_image_generation_log(true);
@@ -36,10 +32,10 @@ SELECT period, images_generated FROM usage_of_features.feature_usage WHERE perio
 SELECT name, rights FROM test.function_rights WHERE role = 'public' AND rights <> '-';
 SELECT name, rights FROM test.table_rights WHERE role = 'public' AND rights <> '-------';
 SELECT * FROM test.without_comment;
--- A renamed schema is followed, also by a backend that has used the extension before.
+-- Renaming the schema works, even for a backend that has used the extension before.
 ALTER SCHEMA usage_of_features RENAME TO usage;
 SELECT usage.check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'current_usage' AS current_usage;
--- It is not relocatable, since its functions name their schema.
+-- The extension is not relocatable, since its functions name their schema.
 ALTER EXTENSION feature_usage SET SCHEMA public;
 \echo :LAST_ERROR_SQLSTATE
 RESET search_path;

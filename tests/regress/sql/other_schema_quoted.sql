@@ -1,11 +1,7 @@
--- A schema's name may need quotes, and may have signs in it that format() and RAISE know.
+-- A schema's name may need quotes, and may contain characters that are special to format() and RAISE.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_quoted;
-\c feature_usage_quoted
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_quoted
+\i :dir/begin.sql
 CREATE SCHEMA "Usage & limits, 50%Is off";
 CREATE EXTENSION feature_usage SCHEMA "Usage & limits, 50%Is off";
 SET search_path = "Usage & limits, 50%Is off";

@@ -1,25 +1,21 @@
--- An app may add to the tables: checks, triggers, rules. They hold for increments as for any other
--- statement, although the extension keeps plans, and prepared checks, from one call to the next.
+-- User-defined CHECK constraints, triggers and rules apply to increments as to any other statement,
+-- although the extension keeps prepared statements between calls.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_own_constraints;
-\c feature_usage_own_constraints
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_own_constraints
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 CREATE FUNCTION increments(n integer) RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1..n LOOP
         PERFORM increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
-        -- Something else, so that memory that was given back is used again.
+        -- Other work, so that freed memory is reused.
         PERFORM relname, count(*) OVER (ORDER BY relname) FROM pg_class LIMIT 3;
     END LOOP;
     RETURN (SELECT images_generated FROM feature_usage WHERE images_generated > 0);
 END $$;
 SELECT increments(10);
 
--- A check of the whole row, and one that calls a function, which may change.
+-- A CHECK constraint of the whole row, and one that calls a function, which may change.
 ALTER TABLE feature_usage ADD CONSTRAINT whole_row CHECK (pg_column_size(feature_usage) < 5000);
 SELECT increments(300);
 ALTER TABLE feature_usage DROP CONSTRAINT whole_row;
@@ -32,7 +28,8 @@ SELECT increments(1);
 SELECT test.sqlstate('SELECT increments(1)');
 ALTER TABLE feature_usage DROP CONSTRAINT by_function;
 
--- A plain check holds from the moment it is there until the moment it is gone, also in between.
+-- A simple CHECK constraint applies as soon as it is added and until it is dropped, even within a
+-- transaction.
 ALTER TABLE feature_usage ADD CONSTRAINT plain CHECK (images_generated <= 322);
 SELECT increments(1);
 SELECT test.sqlstate('SELECT increments(1)');
@@ -43,14 +40,14 @@ ROLLBACK;
 SELECT test.sqlstate('SELECT increments(1)');
 ALTER TABLE feature_usage DROP CONSTRAINT plain;
 
--- A trigger that suppresses a count is no silent loss.
+-- A trigger that suppresses a count is an error, not a silent loss.
 CREATE FUNCTION suppress() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER suppress BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION suppress();
 SELECT increments(1);
 \echo :LAST_ERROR_SQLSTATE
 DROP TRIGGER suppress ON feature_usage;
 
--- A trigger that counts in turn.
+-- A trigger that itself counts.
 CREATE FUNCTION also() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_trigger_depth() = 1 THEN
@@ -64,7 +61,7 @@ SELECT therai_calls FROM feature_usage WHERE period = '2025-02-11';
 DROP TRIGGER also ON feature_usage;
 DELETE FROM feature_usage WHERE period = '2025-02-11';
 
--- A rule makes another statement of ours: that is refused, and over when the rule is gone.
+-- A rule would replace the extension's statement: the call is refused until the rule is dropped.
 CREATE RULE nothing AS ON UPDATE TO feature_usage DO INSTEAD NOTHING;
 SELECT increments(1);
 \echo :LAST_ERROR_SQLSTATE

@@ -1,11 +1,8 @@
--- prune_feature_usage: deletes old keys and old settled reservations, and old counts only when asked to.
+-- prune_feature_usage: deletes old idempotency keys and old settled reservations, and old counts only
+-- if asked.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_prune;
-\c feature_usage_prune
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_prune
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 CREATE FUNCTION u(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -13,7 +10,7 @@ CREATE VIEW left_over AS
     SELECT (SELECT string_agg(key, ' ' ORDER BY key) FROM feature_idempotency_keys) AS keys,
            (SELECT string_agg(status || ' ' || amount, ', ' ORDER BY status, amount) FROM feature_reservations) AS reservations,
            (SELECT count(*) FROM feature_usage WHERE period < '2021') AS old_counts;
--- Reservations of one state each, of 8 days ago; one of each is of 6 days ago.
+-- A reservation per status, 8 days old and 6 days old.
 INSERT INTO feature_reservations (user_id, period, feature_type, amount, status, expires_at, created_at, updated_at)
 SELECT u(1), '2020-01', 'insights', days, status, now(), now() - interval '1 year', now() - days * interval '1 day'
   FROM unnest(ARRAY['reserved', 'committed', 'released', 'expired']) AS status, unnest(ARRAY[6, 8]) AS days;
@@ -24,25 +21,26 @@ INSERT INTO feature_usage (user_id, period) SELECT u(n), period FROM generate_se
 SELECT consume_feature(u(1), 'chat') ->> 'allowed', consume_feature(u(1), 'voice_seconds') ->> 'allowed';
 TABLE left_over;
 
--- 7 days unless told otherwise. What is open holds a part of a count, however old it is; no count goes.
+-- The default is 7 days. An open reservation holds a part of a count, so it is kept however old; counts
+-- are kept.
 BEGIN;
 SELECT prune_feature_usage();
 TABLE left_over;
--- The second time there is nothing left.
+-- A second run deletes nothing.
 SELECT prune_feature_usage();
 ROLLBACK;
 SELECT prune_feature_usage(p_older_than => '5 days');
 TABLE left_over;
 SELECT prune_feature_usage('1000 years');
--- Everything but what is open: older than now, so not what this transaction has made itself.
+-- Age 0 deletes everything except open reservations and what this transaction has written.
 BEGIN;
 SELECT consume_feature(u(1), 'chat', 1, 'new') ->> 'allowed';
 SELECT prune_feature_usage('0');
 TABLE left_over;
 ROLLBACK;
 
--- Counts of periods that ended so long ago. A month is over when its last day is. The count that an open
--- reservation is held in stays.
+-- Counts of periods that ended long enough ago. A month ends with its last day. A count with an open
+-- reservation is kept.
 CREATE FUNCTION periods() RETURNS SETOF text LANGUAGE sql AS $$ SELECT right(user_id::text, 1) || ' ' || period FROM feature_usage WHERE period < '2021' ORDER BY user_id, period COLLATE "C" $$;
 CREATE FUNCTION age_of(day text) RETURNS interval LANGUAGE sql AS $$ SELECT now() AT TIME ZONE 'UTC' - day::timestamp $$;
 BEGIN;
@@ -53,20 +51,20 @@ SELECT prune_feature_usage(p_older_than => '1000 years', p_periods_older_than =>
 SELECT periods();
 SELECT prune_feature_usage('1000 years', age_of('2020-03-01 00:01'));
 SELECT periods();
--- Zero is what is over now: the current periods stay.
+-- Age 0 deletes all ended periods: the current periods stay.
 SELECT prune_feature_usage('1000 years', '0');
 SELECT sum(chat_messages), sum(voice_seconds) FROM feature_usage;
 UPDATE feature_reservations SET status = 'released';
 SELECT prune_feature_usage('1000 years', '0');
 SELECT periods();
 ROLLBACK;
--- A key that is pruned is free.
+-- A pruned idempotency key can be used again.
 SELECT consume_feature(u(2), 'chat', 1, 'k') ->> 'current_usage';
 SELECT consume_feature(u(2), 'chat', 1, 'k') ->> 'current_usage';
 SELECT prune_feature_usage('0') ->> 'idempotency_keys';
 SELECT consume_feature(u(2), 'chat', 1, 'k') ->> 'current_usage';
 
--- Ages that are none.
+-- Invalid ages.
 SELECT prune_feature_usage(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT prune_feature_usage('-1 day');
@@ -74,7 +72,7 @@ SELECT prune_feature_usage('-1 day');
 SELECT prune_feature_usage('1 day', '-1 second');
 \echo :LAST_ERROR_SQLSTATE
 SELECT test.sqlstate($$SELECT prune_feature_usage('long')$$);
--- One that reaches back before the year 1 deletes nothing: a period key has no era.
+-- An age that reaches back before the year 1 deletes nothing: period keys have no BC years.
 SELECT prune_feature_usage('7 days', '4052 years');
 \echo :LAST_ERROR_SQLSTATE
 SELECT prune_feature_usage('4052 years');

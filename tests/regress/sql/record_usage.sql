@@ -1,11 +1,7 @@
--- record_usage: counts a batch of events that have happened, all or nothing, without asking the limit.
+-- record_usage: counts a batch of usage events, all or none, without checking limits.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_record;
-\c feature_usage_record
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_record
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
@@ -14,8 +10,8 @@ CREATE VIEW counts AS
     SELECT right(user_id::text, 1) AS user, period, voice_seconds AS voice, insights_count AS insights, therai_calls AS therai, chat_messages AS chat, images_generated AS images
       FROM feature_usage ORDER BY user_id, period COLLATE "C";
 
--- Events of several users, features and periods; those of one counter are added up, and those of one row
--- are one row. The answer is how many were counted.
+-- Events of several users, features and periods. Those of one counter are added up, and those of one
+-- row are one update. It returns how many were counted.
 SELECT record_usage(p_events => '[
     {"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat", "amount": 1, "period": "2025-02-10"},
     {"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 2, "period": "2025-02-10"},
@@ -24,16 +20,16 @@ SELECT record_usage(p_events => '[
     {"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "insights", "amount": 16, "period": "2025-02"},
     {"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat", "amount": 32, "period": "2025-02-11"}]');
 TABLE counts;
--- On top of what is there.
+-- They are added to existing counts.
 SELECT record_usage(jsonb_build_array(
     jsonb_build_object('user_id', :user, 'feature_type', 'chat', 'amount', 1, 'period', '2025-02-10'),
     jsonb_build_object('user_id', :user, 'feature_type', 'voice_seconds', 'amount', 1, 'period', '2025-02')));
 TABLE counts;
--- Nothing in it: nothing done. Zero counts as an event, and makes no row.
+-- An empty batch does nothing. An amount of 0 counts as an event, but inserts no row.
 SELECT record_usage('[]');
 SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000003", "feature_type": "chat", "amount": 0, "period": "2025-02-10"}]');
 SELECT count(*) FROM counts WHERE "user" = '3';
--- A period that is not given, null or blank, is the current one, in UTC.
+-- A missing, null or blank period is the current one, in UTC.
 SET TIME ZONE 'Pacific/Kiritimati';
 SELECT record_usage('[
     {"user_id": "00000000-0000-0000-0000-000000000004", "feature_type": "insights", "amount": 1},
@@ -42,15 +38,15 @@ SELECT record_usage('[
     {"user_id": "00000000-0000-0000-0000-000000000004", "feature_type": "insights", "amount": 8, "period": "  "}]');
 SELECT period = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'), insights FROM counts WHERE "user" = '4';
 RESET TIME ZONE;
--- A uuid in capitals, or without its dashes, is the same user; a feature of the app's own counts as well.
+-- A uuid in capitals, or without dashes, is the same user; user-defined features count too.
 SELECT add_feature('video_minutes', 'month');
 SELECT record_usage('[
     {"user_id": "ABCDEF00-0000-0000-0000-000000000005", "feature_type": "video_minutes", "amount": 1, "period": "2025-02"},
     {"user_id": "abcdef00000000000000000000000005", "feature_type": "video_minutes", "amount": 2, "period": "2025-02"}]');
 SELECT user_id, video_minutes FROM feature_usage WHERE video_minutes > 0;
 
--- Keys: an event is counted once, in this batch or an earlier one, whatever else is in the batch. The key
--- belongs to the user.
+-- Idempotency keys: an event is counted once, in this batch or an earlier one, whatever else is in the
+-- batch. Each user has their own.
 SELECT record_usage('[
     {"user_id": "00000000-0000-0000-0000-000000000006", "feature_type": "chat", "amount": 1, "period": "2025-02-10", "idempotency_key": "a"},
     {"user_id": "00000000-0000-0000-0000-000000000006", "feature_type": "chat", "amount": 1, "period": "2025-02-10", "idempotency_key": "a"},
@@ -61,7 +57,8 @@ SELECT record_usage('[
     {"user_id": "00000000-0000-0000-0000-000000000006", "feature_type": "chat", "amount": 4, "period": "2025-02-10", "idempotency_key": "b"}]');
 SELECT "user", chat FROM counts WHERE "user" IN ('6', '7');
 SELECT right(user_id::text, 1), operation, key, arguments, result FROM feature_idempotency_keys ORDER BY user_id, key;
--- Another event under the key is an error, in this batch or a later one, and nothing is counted.
+-- A different event under a used idempotency key, in this batch or a later one, is an error; nothing is
+-- counted.
 SELECT record_usage('[
     {"user_id": "00000000-0000-0000-0000-000000000006", "feature_type": "chat", "amount": 1, "period": "2025-02-10"},
     {"user_id": "00000000-0000-0000-0000-000000000006", "feature_type": "chat", "amount": 2, "period": "2025-02-10", "idempotency_key": "a"}]');
@@ -75,7 +72,8 @@ SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000006", "featu
 SELECT "user", chat FROM counts WHERE "user" IN ('6', '7');
 SELECT count(*) FROM feature_idempotency_keys;
 
--- A count that does not fit, with what is there or within the batch: the event is named, nothing is counted.
+-- A count that does not fit, with existing usage or within the batch: the error names the event,
+-- nothing is counted.
 SELECT record_usage('[
     {"user_id": "00000000-0000-0000-0000-000000000008", "feature_type": "chat", "amount": 2147483647, "period": "2025-02-10"}]');
 SELECT record_usage('[
@@ -93,7 +91,7 @@ SELECT record_usage(jsonb_agg(jsonb_build_object('user_id', '00000000-0000-0000-
            CASE n % 2 WHEN 0 THEN 'chat' ELSE 'image_generation' END, 'amount', 1, 'period', '2025-03-0' || n % 9 + 1)))
   FROM generate_series(1, 10000) AS n;
 SELECT count(*), sum(chat_messages), sum(images_generated) FROM feature_usage WHERE period LIKE '2025-03%';
--- A batch that is rolled back is no batch; a READ ONLY transaction counts none.
+-- A rolled back batch counts nothing; a READ ONLY transaction cannot count.
 BEGIN;
 SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000009", "feature_type": "chat", "amount": 1, "period": "2025-02-10", "idempotency_key": "a"}]');
 ROLLBACK;

@@ -1,24 +1,32 @@
 -- record_usage with bad input: the error names the event, and nothing of the batch is counted.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_bad_record;
-\c feature_usage_bad_record
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_bad_record
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT pg_backend_pid() AS backend, test.fingerprint() AS before \gset
--- What is no batch.
+-- Values that are not a batch.
 SELECT record_usage(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT record_usage('{}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT batch, test.outcome(format('SELECT record_usage(%L)', batch)) AS answer
-  FROM (VALUES (1, 'null'), (2, '"[]"'), (3, '1'), (4, 'true'), (5, '{"user_id": "00000000-0000-0000-0000-000000000001"}'), (6, '{"0": []}'),
-               (7, '1e400'), (8, ''), (9, '['), (10, '[{]'), (11, '[NaN]'), (12, E'["\\u0000"]')) AS bad (n, batch) ORDER BY n;
+  FROM (VALUES
+    (1, 'null'),
+    (2, '"[]"'),
+    (3, '1'),
+    (4, 'true'),
+    (5, '{"user_id": "00000000-0000-0000-0000-000000000001"}'),
+    (6, '{"0": []}'),
+    (7, '1e400'),
+    (8, ''),
+    (9, '['),
+    (10, '[{]'),
+    (11, '[NaN]'),
+    (12, E'["\\u0000"]')
+  ) AS bad (n, batch) ORDER BY n;
 
--- An event that is none: it comes second here, after a good one, which is not counted either. $ stands
--- for the good event's user and feature.
+-- Invalid events, each as the second after a valid one, which is not counted either. $ stands for the
+-- user and feature of the valid event.
 \set good '{"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat", "amount": 1, "period": "2025-02-10"}'
 SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat", "amount": 1, "period": "2025-02-10"}, {"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat"}]');
 \echo :LAST_ERROR_SQLSTATE
@@ -83,29 +91,33 @@ INSERT INTO bad (input, event) VALUES
 CREATE FUNCTION pg_temp.event(pattern text) RETURNS text LANGUAGE sql AS
     $$ SELECT replace(pattern, '$', '"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat"') $$;
 SELECT input, test.outcome(format('SELECT record_usage(%L)', '[' || :'good' || ', ' || pg_temp.event(event) || ']')) AS answer FROM bad ORDER BY n;
--- The same as the only event, and as the first of two bad ones, is event 0.
+-- The only event, and the first of two invalid ones, is event 0.
 SELECT count(*) AS differ FROM bad
  WHERE replace(test.outcome(format('SELECT record_usage(%L)', '[' || pg_temp.event(event) || ']')), 'event 0', 'event 1')
        <> test.outcome(format('SELECT record_usage(%L)', '[' || :'good' || ', ' || pg_temp.event(event) || ']'));
 SELECT test.outcome('SELECT record_usage(''[1, 2]'')') AS answer;
--- Of good events, the last of many is bad: its index is in the message.
+-- The last of many events is invalid: its index is in the message.
 SELECT test.outcome(format('SELECT record_usage(%L)', jsonb_agg(:'good'::jsonb) || '[{}]')) AS answer FROM generate_series(1, 9999);
--- Deep nesting ends in an error, and not with the server.
+-- Deep nesting is an error, and does not crash the server.
 SELECT test.sqlstate(format('SELECT record_usage(%L)', repeat('[', n) || repeat(']', n))) AS answer FROM unnest(ARRAY[2, 100, 5000, 1000000]) AS n;
 SELECT test.sqlstate(format('SELECT record_usage(%L)', '[{"a":' || repeat('[', n) || repeat(']', n) || '}]')) AS answer FROM unnest(ARRAY[2, 100, 5000]) AS n;
 
--- These are right, though they look odd: of a key that comes twice, jsonb keeps the last.
+-- These look odd but are valid: jsonb keeps the last of two equal keys.
 SELECT input, test.outcome(format('SELECT record_usage(%L)', '[' || pg_temp.event(event) || ']')) AS answer
-  FROM (VALUES (1, 'amount: -0', '{$, "amount": -0, "period": "2025-02-10"}'), (2, 'amount: 1e0', '{$, "amount": 1e0, "period": "2025-02-10"}'),
-               (3, 'amount: 0.2e1', '{$, "amount": 0.2e1, "period": "2025-02-10"}'), (4, 'amount twice', '{"amount": -1, $, "amount": 4, "period": "2025-02-10"}'),
-               (5, 'amount: 1.0', '{$, "amount": 1.0, "period": "2025-02-10"}'),
-               (6, 'an escape in a name', '{"\u0075ser_id": "00000000-0000-0000-0000-000000000001", "feature_type": "ch\u0061t", "amount": 8, "period": "2025-02-10"}'),
-               (7, 'a key of odd letters', '{$, "amount": 16, "period": "2025-02-10", "idempotency_key": "\u2400 \\x00 \u043a\ud83d\ude00"}')) AS odd (n, input, event) ORDER BY n;
+  FROM (VALUES
+    (1, 'amount: -0', '{$, "amount": -0, "period": "2025-02-10"}'),
+    (2, 'amount: 1e0', '{$, "amount": 1e0, "period": "2025-02-10"}'),
+    (3, 'amount: 0.2e1', '{$, "amount": 0.2e1, "period": "2025-02-10"}'),
+    (4, 'amount twice', '{"amount": -1, $, "amount": 4, "period": "2025-02-10"}'),
+    (5, 'amount: 1.0', '{$, "amount": 1.0, "period": "2025-02-10"}'),
+    (6, 'an escape in a name', '{"\u0075ser_id": "00000000-0000-0000-0000-000000000001", "feature_type": "ch\u0061t", "amount": 8, "period": "2025-02-10"}'),
+    (7, 'a key of odd letters', '{$, "amount": 16, "period": "2025-02-10", "idempotency_key": "\u2400 \\x00 \u043a\ud83d\ude00"}')
+  ) AS odd (n, input, event) ORDER BY n;
 SELECT chat_messages FROM feature_usage;
 SELECT key, octet_length(key) FROM feature_idempotency_keys;
 DELETE FROM feature_usage;
 DELETE FROM feature_idempotency_keys;
--- Nothing else was written, and it was one backend that answered it all.
+-- Nothing else was written, and one backend has answered all of it.
 SELECT test.fingerprint() = :'before' AS is_unchanged, pg_backend_pid() = :backend AS is_same_backend;
 \c :home
 DROP DATABASE feature_usage_bad_record;

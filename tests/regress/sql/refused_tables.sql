@@ -1,15 +1,11 @@
--- Tables that the extension would count wrong in: distributed by Citus, or with rules. The setup and
--- add_feature() refuse them, and change nothing.
+-- The setup and add_feature() refuse tables in which the extension would miscount, those distributed by
+-- Citus or with rules, and change nothing.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_refused;
-\c feature_usage_refused
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_refused
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 
--- A rule turns a statement into others.
+-- A rule rewrites a statement into others.
 CREATE RULE nothing AS ON UPDATE TO feature_usage DO INSTEAD NOTHING;
 SELECT feature_usage_setup();
 \echo :LAST_ERROR_SQLSTATE
@@ -28,7 +24,7 @@ BEGIN
 END $$;
 SELECT name, pg_temp.with_rule(name, 'INSERT') AS on_insert, pg_temp.with_rule(name, 'DELETE') AS on_delete
   FROM test.relations ORDER BY name COLLATE "C";
--- Every view is a rule, and may have others.
+-- A view has a rule of its own, and may have others.
 DROP TABLE user_plans;
 CREATE VIEW user_plans AS SELECT NULL::uuid AS user_id, NULL::text AS plan_id, NULL::boolean AS is_active, NULL::text AS status, NULL::timestamptz AS trial_end_date;
 CREATE RULE writable AS ON INSERT TO user_plans DO INSTEAD NOTHING;
@@ -36,7 +32,7 @@ SELECT feature_usage_setup();
 DROP VIEW user_plans;
 SELECT feature_usage_setup();
 
--- Where Citus is installed, this table lists what it has distributed.
+-- If Citus is installed, this table lists the distributed tables.
 SET allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL, partmethod "char" NOT NULL);
 RESET allow_system_table_mods;
@@ -49,11 +45,11 @@ SELECT feature_usage_setup();
 SELECT add_feature('video', 'day');
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) AS columns FROM pg_attribute WHERE attrelid = 'feature_usage'::regclass AND attname = 'video';
--- So does CREATE EXTENSION.
+-- CREATE EXTENSION refuses them too.
 DROP EXTENSION feature_usage;
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
--- Every table, and reference tables as well.
+-- Every table, even if distributed as a reference table.
 CREATE FUNCTION pg_temp.distributed(name text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE pg_dist_partition SET logicalrelid = name::regclass, partmethod = 'n' WHERE logicalrelid <> 'app_data'::regclass;

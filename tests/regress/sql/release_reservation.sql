@@ -1,11 +1,7 @@
--- release_reservation: ends a reservation after failure, and gives all of it back.
+-- release_reservation: settles a reservation after failure, and subtracts all of it from the counter.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_release;
-\c feature_usage_release
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_release
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 UPDATE plan_limits SET insights_limit = 10;
@@ -19,14 +15,14 @@ SELECT count(increment_insights_count(u(n), 2, to_char(now() AT TIME ZONE 'UTC',
 SELECT jsonb_pretty(release_reservation(p_reservation_id => id(1)) - '{reservation_id,period}'::text[]);
 SELECT answer ->> 'reservation_id' = id(2)::text, answer ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')
   FROM release_reservation(id(2)) AS answer;
--- The same again has the same answer, and gives nothing back. A commit after it is refused.
+-- Repeating a release returns the same answer, and subtracts nothing. A commit after it is refused.
 SELECT test.brief(release_reservation(id(1)));
 SELECT jsonb_pretty(commit_reservation(id(1)) - '{reservation_id,period}'::text[]);
 SELECT test.brief(commit_reservation(id(1), 0));
 -- A release after a commit is refused.
 SELECT test.brief(commit_reservation(id(3)));
 SELECT jsonb_pretty(release_reservation(id(3)) - '{reservation_id,period}'::text[]);
--- After its end: late, and given back once, whoever has noticed first.
+-- After its expiry: late, and subtracted once, whether the release or the expiry came first.
 UPDATE feature_reservations SET expires_at = now() - interval '1 second' WHERE user_id IN (u(4), u(5));
 SELECT test.brief(release_reservation(id(4)));
 SELECT expire_reservations();
@@ -44,7 +40,7 @@ SELECT release_reservation(NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT test.sqlstate($$SELECT release_reservation('mine')$$);
 
--- A count that is gone, or that the owner has lowered, has no more to give than it has.
+-- No more is subtracted than a deleted or lowered count has.
 SELECT test.brief(reserve_feature(u(7), 'insights', 4));
 SELECT test.brief(reserve_feature(u(8), 'insights', 4));
 DELETE FROM feature_usage WHERE user_id = u(7);
@@ -53,7 +49,7 @@ SELECT test.brief(release_reservation(id(7)));
 SELECT test.brief(release_reservation(id(8)));
 SELECT * FROM counts WHERE "user" >= '07';
 
--- Rolled back, it is still open.
+-- A rolled back release leaves it open.
 BEGIN;
 SELECT test.brief(release_reservation(id(6)));
 ROLLBACK;

@@ -1,18 +1,15 @@
--- Whose a reservation is: its id says it, and p_user_id asks for it.
+-- The owner of a reservation: part of the id, and checked with p_user_id.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_reservation_owner;
-\c feature_usage_reservation_owner
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_reservation_owner
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
 \set other '\'00000000-0000-0000-0000-000000000002\''
 UPDATE plan_limits SET insights_limit = NULL;
 
--- The last 16 bits are those of the user's hash, so a router of many databases finds the reservation.
+-- The last 16 bits of the id are those of the user's hash, so a router for several databases can find
+-- the reservation.
 CREATE FUNCTION bits(id uuid) RETURNS integer LANGUAGE sql AS
     'SELECT get_byte(uuid_send(id), 14) * 256 + get_byte(uuid_send(id), 15)';
 CREATE TABLE reserved AS
@@ -22,7 +19,7 @@ SELECT count(*), count(DISTINCT id), bool_and(bits(id) = uuid_hash(user_id) & 65
        bool_and(substr(id::text, 15, 1) = '7' AND substr(id::text, 20, 1) IN ('8', '9', 'a', 'b'))
   FROM reserved;
 
--- Only the user's own is found, and nothing of another's is changed.
+-- Only the user's own reservation is found; another user's is not changed.
 SELECT reserve_feature(:user, 'insights', 4) ->> 'reservation_id' AS id \gset
 SELECT test.fingerprint() AS before \gset
 SELECT test.sqlstate(format('SELECT commit_reservation(%L, 4, %L)', :'id', :other));
@@ -32,7 +29,7 @@ SELECT commit_reservation(:'id', p_user_id => :user) - 'reservation_id' - 'perio
 SELECT release_reservation(:'id', :user) -> 'error_code';
 SELECT release_reservation(:'id', NULL) -> 'error_code';
 
--- An id that two users have, which no function makes.
+-- An id of two users' reservations, which no function makes.
 INSERT INTO feature_reservations (reservation_id, user_id, feature_type, period, amount, status, expires_at)
 SELECT '00000000-0000-7000-8000-000000000009', user_id, 'insights', '2025-02', 1, 'reserved', 'infinity'
   FROM unnest(ARRAY[:user, :other]::uuid[]) AS user_id;
@@ -41,7 +38,7 @@ SELECT commit_reservation('00000000-0000-7000-8000-000000000009');
 SELECT commit_reservation('00000000-0000-7000-8000-000000000009', p_user_id => :other) -> 'committed';
 SELECT user_id, status FROM feature_reservations WHERE reservation_id = '00000000-0000-7000-8000-000000000009' ORDER BY user_id;
 
--- A denied call with a key writes nothing at all.
+-- A denied call with an idempotency key writes nothing.
 UPDATE plan_limits SET insights_limit = 0;
 \c
 BEGIN;
@@ -52,7 +49,7 @@ SELECT relname, pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_
   FROM pg_class WHERE relname IN ('feature_usage', 'feature_reservations', 'feature_idempotency_keys') ORDER BY relname;
 COMMIT;
 
--- A trial that ends in the last years that Postgres knows, and one that ended in the first.
+-- Trials that end in the last years that Postgres supports, and in the first.
 UPDATE plan_limits SET insights_limit = 9;
 INSERT INTO user_plans (user_id, plan_id, trial_end_date) VALUES (:other, 'free', '294276-12-31 23:59:59+00');
 SELECT check_feature_limit(:other, 'insights') -> 'allowed';

@@ -1,25 +1,21 @@
--- Who may do what, without Supabase's roles: nobody but the owner. Installed by a role that is no
--- superuser; the extension is trusted, so CREATE on the database is enough.
+-- Rights without Supabase's roles: only the owner has any. The installer is not a superuser; the
+-- extension is trusted, so CREATE on the database is enough.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rights;
-\c feature_usage_rights
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rights
+\i :dir/begin.sql
 CREATE ROLE regress_installer;
 CREATE ROLE regress_stranger;
 GRANT CREATE ON DATABASE feature_usage_rights TO regress_installer;
--- The installer has nothing on the schema public.
+-- The installer has no rights on the schema public.
 SELECT has_schema_privilege('regress_installer', 'public', 'CREATE') AS may_create_in_public;
 SET ROLE regress_installer;
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
--- It got no right on the schema by installing.
+-- Installing has granted it no right on the schema.
 SELECT has_schema_privilege('regress_installer', 'public', 'CREATE') AS may_create_in_public;
--- A feature of its own needs a function of its own, and so CREATE on the schema.
+-- Adding a feature creates a function, so it needs CREATE on the schema.
 GRANT CREATE ON SCHEMA public TO regress_installer;
 SET ROLE regress_installer;
 SELECT add_feature('video_minutes', 'month');
@@ -27,7 +23,7 @@ RESET ROLE;
 SELECT t.name AS table, pg_get_userbyid(c.relowner) AS owner FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name;
 SELECT pg_get_userbyid(extowner) AS owner_of_extension FROM pg_extension WHERE extname = 'feature_usage';
 
--- Every role and every function: x may execute.
+-- Every role and every function: x is EXECUTE.
 SELECT name AS function, max(rights) FILTER (WHERE role = 'regress_installer') AS owner,
        max(rights) FILTER (WHERE role = 'regress_stranger') AS stranger, max(rights) FILTER (WHERE role = 'public') AS public
   FROM (SELECT DISTINCT * FROM test.function_rights) AS f GROUP BY name ORDER BY name COLLATE "C";
@@ -35,9 +31,9 @@ SELECT name AS function, max(rights) FILTER (WHERE role = 'regress_installer') A
 SELECT name AS table, max(rights) FILTER (WHERE role = 'regress_installer') AS owner,
        max(rights) FILTER (WHERE role = 'regress_stranger') AS stranger, max(rights) FILTER (WHERE role = 'public') AS public
   FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
--- The private schema: its owner, who is a superuser, lets the owner of the extension read it.
+-- The private schema: owned by a superuser; the owner of the extension may read it.
 SELECT * FROM test.internal_rights WHERE role IN ('regress_installer', 'regress_stranger', 'public') ORDER BY role COLLATE "C";
--- The same said by trying.
+-- The same, by trying each statement.
 SET ROLE regress_stranger;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
 \echo :LAST_ERROR_SQLSTATE
@@ -50,10 +46,15 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (2, $$SELECT reserve_feature('00000000-0000-0000-0000-000000000001', 'chat')$$),
     (3, $$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$),
     (4, $$SELECT release_reservation('00000000-0000-0000-0000-000000000001')$$),
-    (5, $$SELECT expire_reservations()$$), (6, $$SELECT record_usage('[]')$$), (7, $$SELECT prune_feature_usage()$$),
-    (8, $$SELECT * FROM feature_reservations$$), (9, $$SELECT * FROM feature_idempotency_keys$$),
-    (10, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$), (11, $$SELECT feature_usage_internal.setup()$$),
-    (12, $$SELECT * FROM feature_usage_internal.tables$$)) AS attempts (n, statement) ORDER BY n;
+    (5, $$SELECT expire_reservations()$$),
+    (6, $$SELECT record_usage('[]')$$),
+    (7, $$SELECT prune_feature_usage()$$),
+    (8, $$SELECT * FROM feature_reservations$$),
+    (9, $$SELECT * FROM feature_idempotency_keys$$),
+    (10, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$),
+    (11, $$SELECT feature_usage_internal.setup()$$),
+    (12, $$SELECT * FROM feature_usage_internal.tables$$)
+  ) AS attempts (n, statement) ORDER BY n;
 SET ROLE regress_installer;
 SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 1, '2025-02');

@@ -1,13 +1,9 @@
--- Roles that are made after the extension get their rights from feature_usage_setup(). A
--- service_role that does not bypass row-level security is let in by a policy. These roles are the
--- cluster's: this test runs alone.
+-- feature_usage_setup() grants rights to roles that were created after the extension. A service_role
+-- without BYPASSRLS gets access by a policy. These roles belong to the whole cluster, so this test runs
+-- alone.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_roles;
-\c feature_usage_roles
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_roles
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
 CREATE ROLE anon;
@@ -25,7 +21,7 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 2, '20
 SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 2, '2025-02');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'current_usage' AS current_usage;
 SELECT count(*) AS rows FROM feature_usage;
--- Without auth.uid() there is nobody to be signed in as, and so nothing that is theirs.
+-- Without auth.uid() no user is signed in, so there are no rows of the user's own.
 SET ROLE authenticated;
 SELECT count(*) AS rows FROM feature_usage;
 SELECT count(*) AS plans FROM plan_limits;

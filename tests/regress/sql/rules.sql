@@ -1,12 +1,8 @@
--- A rule on one of the tables is refused before anything is done: it would replace our statements, and
--- a count that was acknowledged would be lost.
+-- A call is refused before it does anything if a table has a rule: the rule would replace the
+-- extension's statements, and an acknowledged count would be lost.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rules;
-\c feature_usage_rules
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rules
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
@@ -17,7 +13,7 @@ SELECT test.brief(consume_feature(:user, 'insights'));
 SELECT reserve_feature(:user, 'insights') ->> 'reservation_id' AS id \gset
 SELECT test.fingerprint() AS before \gset
 
--- What every call says while there is this rule; nothing is ever written.
+-- The result of every call while this rule exists; nothing is ever written.
 CREATE FUNCTION with_rule(rule text) RETURNS TABLE (call text, outcome text) LANGUAGE plpgsql AS $$
 DECLARE
     id constant uuid := (SELECT reservation_id FROM feature_reservations);
@@ -56,7 +52,7 @@ SELECT consume_feature(:user, 'insights');
 DROP RULE hinted ON feature_usage;
 SELECT test.fingerprint() = :'before';
 
--- A trigger that adds a rule and calls us again, within a statement of ours that is running.
+-- A trigger that adds a rule and calls the extension again, while one of its statements is running.
 CREATE FUNCTION add_rule() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_trigger_depth() = 1 THEN
@@ -73,7 +69,7 @@ END $$;
 CREATE TRIGGER add_rule BEFORE UPDATE ON feature_usage FOR EACH ROW EXECUTE FUNCTION add_rule();
 SELECT test.brief(consume_feature(:user, 'insights'));
 DROP TRIGGER add_rule ON feature_usage;
--- Without a rule, all is as before.
+-- Without a rule, everything works as before.
 SELECT test.brief(consume_feature(:user, 'insights'));
 SELECT commit_reservation(:'id') -> 'committed';
 \c :home

@@ -1,24 +1,20 @@
--- set_user_plan: writes who has which plan, in one step, whatever the columns of user_plans are.
+-- set_user_plan: sets a user's plan in one step, whatever columns user_plans has.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_plan;
-\c feature_usage_plan
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_plan
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
 \set user '\'00000000-0000-0000-0000-000000000001\''
 INSERT INTO plan_limits (plan_id, image_generation_daily_limit, is_active) VALUES ('pro', 50, true), ('old', 5, false);
 SELECT set_user_plan(:user, 'pro');
 SELECT check_feature_limit(:user, 'image_generation', 1, '2025-02-10') ->> 'limit';
--- All of the row is replaced: what is not passed has its default.
+-- The whole row is replaced: missing arguments have their defaults.
 SELECT set_user_plan(p_user_id => :user, p_plan_id => 'pro', p_is_active => false, p_status => 'past_due');
 SELECT check_feature_limit(:user, 'image_generation', 1, '2025-02-10') ->> 'error_code';
 SELECT set_user_plan(:user, 'pro', p_status => 'trialing', p_trial_end_date => '2025-02-10 13:00:00.5+01');
 SELECT set_user_plan(:user, 'pro');
 SELECT count(*) FROM user_plans;
--- A NULL plan is the plan free; the trial may be over, or never end.
+-- A NULL plan is the free plan; its trial may have ended, or never end.
 SET TimeZone = 'Pacific/Kiritimati';
 SELECT set_user_plan(:user, NULL, p_trial_end_date => '2025-02-10 12:00:00+00');
 SELECT check_feature_limit(:user, 'chat') ->> 'error_code';
@@ -26,10 +22,10 @@ RESET TimeZone;
 SELECT set_user_plan(:user, NULL, p_trial_end_date => 'infinity');
 SELECT set_user_plan(:user, NULL, p_trial_end_date => '-infinity');
 SELECT plan_id, trial_end_date FROM user_plans;
--- NULL is not active: a subscription of which nothing is known allows nothing.
+-- NULL is inactive: an unknown subscription allows nothing.
 SELECT set_user_plan(:user, 'pro', NULL, NULL);
 SELECT check_feature_limit(:user, 'chat') ->> 'error_code';
--- A plan that is not active is a plan, whose users are denied.
+-- An inactive plan can be set; its users are denied.
 SELECT set_user_plan(:user, 'old') ->> 'plan_id';
 SELECT check_feature_limit(:user, 'chat') ->> 'error_code';
 
@@ -70,7 +66,7 @@ DROP TABLE user_plans;
 SELECT set_user_plan(:user, 'pro');
 \echo :LAST_ERROR_SQLSTATE
 
--- Columns of other types: nothing is cut off, and a time without a zone is in UTC.
+-- Columns of other types: nothing is truncated, and a timestamp without time zone is UTC.
 CREATE SCHEMA app;
 CREATE TYPE app.plan AS ENUM ('free', 'pro');
 CREATE TYPE app.state AS ENUM ('active', 'past_due');
@@ -91,7 +87,7 @@ SELECT test.outcome(format('set_user_plan(%L, ''enterprise'')', :user));
 SELECT test.outcome(format('set_user_plan(%L, ''pro'', true, ''incomplete_expired'')', :user));
 RESET TimeZone;
 DROP TABLE user_plans;
--- A view has a table behind it that is the app's to write.
+-- For a view, the application writes to the underlying table itself.
 CREATE TABLE profiles (id uuid, plan text);
 CREATE VIEW user_plans WITH (security_invoker = on) AS
     SELECT id AS user_id, plan AS plan_id, true AS is_active, 'active' AS status, NULL::timestamptz AS trial_end_date FROM profiles;

@@ -1,29 +1,25 @@
--- What the setup and add_feature() lock and read: nothing that is complete, all of it first, and in
--- one order.
+-- Locks and reads of the setup and of add_feature(): they skip what is complete, take all locks first,
+-- and in one order.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_locks;
-\c feature_usage_locks
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_locks
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 INSERT INTO feature_usage (user_id, period) SELECT gen_random_uuid(), '2025-02' FROM generate_series(1, 1000);
--- Locks of this transaction that others may have to wait for; and how many counts it has read without
--- an index.
+-- Locks of this transaction that may block others, and the number of counts it has read by sequential
+-- scans.
 CREATE VIEW locks AS
     SELECT c.relname AS table, string_agg(l.mode, ', ' ORDER BY l.mode) AS modes FROM pg_locks AS l JOIN test.relations AS t ON t.oid = l.relation JOIN pg_class AS c ON c.oid = t.oid
      WHERE l.pid = pg_backend_pid() AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') GROUP BY c.relname ORDER BY c.relname COLLATE "C";
 CREATE VIEW scanned AS
     SELECT coalesce(sum(seq_tup_read), 0) AS rows FROM pg_stat_xact_user_tables JOIN test.relations AS t ON t.oid = relid WHERE relname = 'feature_usage';
--- Nothing is missing: readers, writers and their row locks go on.
+-- Nothing is missing: readers, writers and row locks are not blocked.
 BEGIN;
 SELECT rows AS before FROM scanned \gset
 SELECT feature_usage_setup();
 TABLE locks;
 SELECT rows - :before AS rows_scanned FROM scanned;
 ROLLBACK;
--- A policy is missing: its table is locked, and no other.
+-- A policy is missing: only its table is locked.
 DROP POLICY plan_limits_readable_rows ON plan_limits;
 BEGIN;
 SELECT rows AS before FROM scanned \gset
@@ -39,14 +35,14 @@ SELECT rows AS before FROM scanned \gset
 SELECT feature_usage_setup();
 TABLE locks;
 COMMIT;
--- Privileges are missing or too many: no lock.
+-- Privileges are missing or excessive: no lock.
 GRANT ALL ON user_plans TO PUBLIC;
 BEGIN;
 SELECT rows AS before FROM scanned \gset
 SELECT feature_usage_setup();
 TABLE locks;
 COMMIT;
--- Of each table, something is missing.
+-- Something is missing in every table.
 ALTER TABLE feature_usage DROP COLUMN updated_at;
 ALTER TABLE user_plans DISABLE ROW LEVEL SECURITY;
 ALTER TABLE plan_limits DROP CONSTRAINT plan_limits_pkey;
@@ -61,7 +57,7 @@ SELECT count(*) AS locks_needed FROM feature_usage_internal.needed_locks();
 SELECT rows - :before AS rows_scanned FROM scanned;
 COMMIT;
 
--- add_feature() locks what it adds columns to, reads no row and writes none.
+-- add_feature() locks the tables that get columns, and neither reads nor writes rows.
 SELECT pg_relation_filenode('feature_usage') AS file \gset
 BEGIN;
 SELECT rows AS before FROM scanned \gset
@@ -75,21 +71,21 @@ SELECT rows AS before FROM scanned \gset
 SELECT add_feature('export', 'day', 'exports');
 SELECT rows - :before AS rows_scanned FROM scanned;
 COMMIT;
--- What is there already needs no strong lock.
+-- Existing columns need no strong lock.
 BEGIN;
 SELECT rows AS before FROM scanned \gset
 SELECT add_feature('video', 'day');
 TABLE locks;
 SELECT rows - :before AS rows_scanned FROM scanned;
 COMMIT;
--- The next setup reads the counts once, to validate the CHECK constraint, and lets others write.
+-- The next setup reads the counts once, to validate the CHECK constraint, without blocking writers.
 BEGIN;
 SELECT rows AS before FROM scanned \gset
 SELECT feature_usage_setup();
 TABLE locks;
 SELECT rows - :before AS rows_scanned FROM scanned;
 COMMIT;
--- A feature that the registry knows and the tables do not, as after a restore of rows alone.
+-- A registered feature without columns, as after a restore of rows only.
 INSERT INTO usage_features VALUES ('later', 'later', 'later_limit', 'day');
 BEGIN;
 SELECT rows AS before FROM scanned \gset
@@ -97,7 +93,7 @@ SELECT feature_usage_setup();
 TABLE locks;
 SELECT rows - :before AS rows_scanned FROM scanned;
 COMMIT;
--- Counts that do not know of their reservations: their rows are locked, the table is not.
+-- Counts whose flag of reservations is wrong: their rows are locked, the table is not.
 INSERT INTO feature_reservations (user_id, feature_type, period, amount, status, expires_at)
 SELECT user_id, 'insights', period, 0, 'reserved', 'infinity' FROM feature_usage LIMIT 3;
 BEGIN;
@@ -106,7 +102,8 @@ SELECT feature_usage_setup();
 TABLE locks;
 SELECT count(*) AS with_reservations FROM feature_usage WHERE has_reservations;
 ROLLBACK;
--- Unless another table has to be locked: then nobody may hold such a row and wait for that table.
+-- If another table has to be locked, the table of counts is locked too: otherwise a call that has
+-- locked such a row and waits for that table would deadlock.
 DROP POLICY plan_limits_readable_rows ON plan_limits;
 BEGIN;
 SELECT rows AS before FROM scanned \gset

@@ -1,19 +1,15 @@
--- Admission, as seen from the API: the server calls it, signed-in users see their own reservations, and
--- their own checks see through them; nobody else sees or does anything.
+-- Admission through the API: the server calls it; signed-in users read their own reservations, and
+-- their checks include them; nobody else reads or calls anything.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_admission_rights;
-\c feature_usage_admission_rights
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_admission_rights
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 INSERT INTO auth.users VALUES ('00000000-0000-0000-0000-000000000001'), ('00000000-0000-0000-0000-000000000002');
 UPDATE plan_limits SET insights_limit = 10;
 
--- The server admits, holds, settles and prunes.
+-- The server consumes, reserves, settles and prunes.
 SET ROLE service_role;
 SELECT test.brief(consume_feature('00000000-0000-0000-0000-000000000001', 'insights', 1, 'k'));
 SELECT test.brief(consume_feature('00000000-0000-0000-0000-000000000001', 'insights', 1, 'k'));
@@ -27,20 +23,21 @@ SELECT prune_feature_usage();
 SELECT count(*) AS reservations FROM feature_reservations;
 SELECT count(*) AS keys FROM feature_idempotency_keys;
 
--- User 1 is signed in: sees two reservations, and what they hold. A check of another user's sees nothing.
+-- User 1 is signed in, and reads two reservations and the reserved amount. A check of another user
+-- shows nothing.
 SET ROLE authenticated;
 SELECT set_config('request.jwt.claims', '{"sub": "00000000-0000-0000-0000-000000000001", "role": "authenticated"}', false) IS NOT NULL AS is_signed_in;
 SELECT right(user_id::text, 1) AS user, amount, status FROM feature_reservations ORDER BY amount;
 SELECT test.brief(check_feature_limit('00000000-0000-0000-0000-000000000001', 'insights', 1));
 SELECT test.brief(check_feature_limit('00000000-0000-0000-0000-000000000002', 'insights', 1));
 SELECT get_user_limits('00000000-0000-0000-0000-000000000001') #> '{usage,insights_count}' AS insights, get_user_limits('00000000-0000-0000-0000-000000000002') #> '{usage,insights_count}' AS of_another;
--- What has expired is given back to the check as well.
+-- The check also excludes expired reservations.
 RESET ROLE;
 UPDATE feature_reservations SET expires_at = now() WHERE amount = 3;
 SET ROLE authenticated;
 SELECT test.brief(check_feature_limit('00000000-0000-0000-0000-000000000001', 'insights', 1));
 SELECT get_user_limits('00000000-0000-0000-0000-000000000001') #> '{usage,insights_count}' AS insights;
--- Every way to write, and to read what is the server's: 42501 is a right that is missing.
+-- Every way to write, and to read the server's data: 42501 is insufficient privilege.
 CREATE TEMP TABLE attempts (n serial, statement text);
 GRANT SELECT ON attempts TO anon;
 INSERT INTO attempts (statement) VALUES
@@ -61,7 +58,7 @@ INSERT INTO attempts (statement) VALUES
     ($$DELETE FROM feature_idempotency_keys$$),
     ($$INSERT INTO feature_idempotency_keys VALUES ('00000000-0000-0000-0000-000000000001', 'consume', 'x', '{}', '{"allowed": true}')$$);
 SELECT statement, test.sqlstate(statement) FROM attempts ORDER BY n;
--- Claims without a user, and none at all, are nobody.
+-- Claims without a user, or no claims: no user is signed in.
 CREATE FUNCTION pg_temp.rows_with(claims text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('request.jwt.claims', claims, false);
@@ -71,7 +68,7 @@ $$;
 SELECT claims, pg_temp.rows_with(claims) AS rows
   FROM unnest(ARRAY['{"sub": "00000000-0000-0000-0000-000000000002"}', '{}', '', '{"sub": ""}', '{"sub": null}',
                     '{"sub": "ffffffff-ffff-ffff-ffff-ffffffffffff"}']) AS claims;
--- anon has nothing at all, not even with claims.
+-- anon has no rights, even with claims.
 SET ROLE anon;
 SELECT set_config('request.jwt.claims', '{"sub": "00000000-0000-0000-0000-000000000001", "role": "anon"}', false) IS NOT NULL AS has_claims;
 SELECT statement, test.sqlstate(statement) FROM attempts WHERE test.sqlstate(statement) <> '42501' ORDER BY n;
@@ -82,8 +79,7 @@ SELECT right(user_id::text, 1) AS user, amount, status, actual FROM feature_rese
 SELECT right(user_id::text, 1) AS user, insights_count FROM feature_usage ORDER BY user_id;
 SELECT right(user_id::text, 1) AS user, operation, key FROM feature_idempotency_keys ORDER BY user_id, operation;
 
--- A role that is a member of service_role does not bypass row-level security as that does, and yet has
--- all of it.
+-- A member of service_role does not inherit BYPASSRLS, but has the same access.
 CREATE ROLE regress_admission_worker;
 GRANT service_role TO regress_admission_worker;
 SET ROLE regress_admission_worker;

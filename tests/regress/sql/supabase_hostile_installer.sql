@@ -1,13 +1,9 @@
--- Whoever may create an extension must not get at tables of our names that are somebody else's:
--- neither their rows, nor who may read them.
+-- A role that may create an extension must not get access to existing tables of these names that
+-- another role owns: neither to their rows, nor to their grants.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_hostile;
-\c feature_usage_hostile
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_hostile
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 CREATE ROLE regress_attacker;
 GRANT CREATE ON DATABASE feature_usage_hostile TO regress_attacker;
 CREATE TABLE user_plans (user_id uuid PRIMARY KEY, plan_id text, is_active boolean, status text, trial_end_date timestamptz, card_number text);
@@ -16,9 +12,9 @@ REVOKE ALL ON user_plans, feature_usage FROM anon, authenticated, service_role;
 SELECT md5(string_agg(concat(relname, relacl, relrowsecurity), '' ORDER BY relname)) AS before
   FROM pg_class WHERE oid IN ('user_plans'::regclass, 'feature_usage'::regclass) \gset
 SET ROLE regress_attacker;
--- A plain installation stops at tables that it may not change.
+-- A plain installation fails at tables that the installer may not change.
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
--- A restore, which an attacker may pretend, leaves them alone.
+-- A restore, which an attacker may fake, does not change them.
 SET row_security = off;
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') IS NOT NULL AS tried;
 RESET row_security;

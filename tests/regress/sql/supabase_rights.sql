@@ -1,17 +1,13 @@
--- Who may do what on Supabase, whose default privileges hand every new table and function in
--- public to anon, authenticated and service_role. Installed by a superuser. app_owner
--- is a member of service_role, and the app's default privileges give it the tables.
+-- Rights on Supabase, whose default privileges grant every new table and function in public to anon,
+-- authenticated and service_role. Installed by a superuser. app_owner is a member of service_role, and
+-- the application's default privileges grant it the tables.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rights;
-\c feature_usage_rights
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rights
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
--- Every role and every function: x may execute.
+-- Every role and every function: x is EXECUTE.
 SELECT name AS function, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner, max(rights) FILTER (WHERE role = 'service_role') AS service_role,
        max(rights) FILTER (WHERE role = 'authenticated') AS authenticated, max(rights) FILTER (WHERE role = 'anon') AS anon,
        max(rights) FILTER (WHERE role = 'public') AS public
@@ -22,12 +18,12 @@ SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner
        max(rights) FILTER (WHERE role = 'public') AS public
   FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
 SELECT * FROM test.internal_rights WHERE role IN ('app_owner', 'service_role', 'authenticated', 'anon', 'public') ORDER BY role COLLATE "C";
--- Row-level security is on, and these policies say who sees what.
+-- Row-level security is enabled, with these policies.
 SELECT t.name AS table, c.relrowsecurity AS row_security FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name COLLATE "C";
 SELECT tablename AS table, policyname AS policy, cmd AS command, roles, qual AS condition FROM pg_policies ORDER BY tablename COLLATE "C", policyname COLLATE "C";
 SELECT * FROM test.without_comment;
 
--- Default privileges work on whatever is created later: the setup takes it back.
+-- Default privileges also apply to tables created later: the setup revokes them.
 GRANT ALL ON feature_usage, user_plans, plan_limits, feature_reservations, feature_idempotency_keys TO anon, authenticated;
 GRANT UPDATE (images_generated) ON feature_usage TO authenticated;
 GRANT EXECUTE ON FUNCTION increment_images_generated(uuid, integer, text), increment_video_minutes(uuid, integer, text),
@@ -39,12 +35,12 @@ DROP POLICY feature_reservations_own_rows ON feature_reservations;
 SELECT feature_usage_setup();
 SELECT name, role, rights FROM test.function_rights WHERE role IN ('anon', 'authenticated', 'public') AND rights <> '-' ORDER BY name COLLATE "C", role COLLATE "C";
 SELECT name, role, rights FROM test.table_rights WHERE role IN ('anon', 'authenticated', 'public') AND rights <> '-------' ORDER BY name COLLATE "C", role COLLATE "C";
--- No column has rights of its own.
+-- There are no column privileges.
 SELECT count(*) AS columns FROM pg_attribute AS a JOIN test.relations AS t ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL;
 SELECT relname, relrowsecurity FROM pg_class WHERE oid IN ('feature_usage'::regclass, 'feature_idempotency_keys'::regclass) ORDER BY relname;
 SELECT policyname FROM pg_policies WHERE tablename IN ('user_plans', 'feature_reservations') ORDER BY policyname COLLATE "C";
--- service_role reads and writes rows. A trigger that it created would run its code with the rights of
--- whoever writes next, the owner too; TRUNCATE and REFERENCES it does not need.
+-- service_role reads and writes rows. It may not create triggers, because they would run its code with
+-- the rights of the next writer, even the owner's. It does not need TRUNCATE and REFERENCES.
 GRANT ALL ON feature_usage, user_plans, plan_limits, feature_reservations, feature_idempotency_keys, usage_features TO service_role WITH GRANT OPTION;
 GRANT REFERENCES (user_id) ON user_plans TO service_role;
 SET ROLE service_role;
@@ -62,7 +58,7 @@ SELECT name, test.sqlstate(format('CREATE TRIGGER planted BEFORE INSERT OR UPDAT
   FROM test.relations ORDER BY name COLLATE "C";
 RESET ROLE;
 UPDATE plan_limits SET display_order = 0;
--- A policy of the app's own is kept, and named: it may let in more than ours.
+-- A user-defined policy is kept, and reported: it may allow more than the extension's.
 CREATE POLICY all_of_them ON feature_usage FOR SELECT TO authenticated USING (true);
 SELECT feature_usage_setup();
 \c :home

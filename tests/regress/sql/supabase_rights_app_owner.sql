@@ -1,13 +1,9 @@
--- The same, installed by the owner of the app's database, who is no superuser: Supabase's
--- "postgres". The rights are the same, and the owner's are the owner's.
+-- The same, installed by the owner of the application's database, who is not a superuser: Supabase's
+-- "postgres". The rights are the same, and the owner has all rights of an owner.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_owner;
-\c feature_usage_owner
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_owner
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
@@ -20,13 +16,13 @@ SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner
        max(rights) FILTER (WHERE role = 'authenticated') AS authenticated, max(rights) FILTER (WHERE role = 'anon') AS anon,
        max(rights) FILTER (WHERE role = 'public') AS public
   FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
--- Row-level security is on, and these policies say who sees what.
+-- Row-level security is enabled, with these policies.
 SELECT t.name AS table, c.relrowsecurity AS row_security FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name COLLATE "C";
 SELECT tablename AS table, policyname AS policy, cmd AS command, roles, qual AS condition FROM pg_policies ORDER BY tablename COLLATE "C", policyname COLLATE "C";
 SELECT * FROM test.internal_rights WHERE role IN ('app_owner', 'service_role', 'authenticated', 'anon', 'public') ORDER BY role COLLATE "C";
 SELECT * FROM test.without_comment;
 SELECT t.name AS table, pg_get_userbyid(c.relowner) AS owner FROM test.relations AS t JOIN pg_class AS c USING (oid) ORDER BY t.name;
--- Nobody got more on the schema than before.
+-- Rights on the schema have not changed.
 SELECT nspacl FROM pg_namespace WHERE nspname = 'public';
 -- The owner can do all that owners do.
 SET ROLE app_owner;
@@ -43,14 +39,10 @@ SELECT increment_video_minutes('00000000-0000-0000-0000-000000000001', 1, '2025-
 SELECT period, images_generated, video_minutes FROM feature_usage ORDER BY period;
 RESET ROLE;
 
--- In a schema of its own, the API's roles get USAGE on it, and no more there than in public.
+-- In a separate schema, the API's roles get USAGE on it, and otherwise the same rights as in public.
 \c :home
-CREATE DATABASE feature_usage_owner_schema;
-\c feature_usage_owner_schema
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_owner_schema
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE SCHEMA usage;
 CREATE EXTENSION feature_usage SCHEMA usage;
@@ -67,18 +59,14 @@ SELECT name AS table, max(rights) FILTER (WHERE role = 'app_owner') AS app_owner
        max(rights) FILTER (WHERE role = 'public') AS public
   FROM test.table_rights GROUP BY name ORDER BY name COLLATE "C";
 
--- A role with CREATE on the database and nothing on the schema public installs as well.
+-- A role with CREATE on the database and no rights on the schema public can install too.
 \c :home
-CREATE DATABASE feature_usage_other_owner;
-\c feature_usage_other_owner
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_other_owner
+\i :dir/begin.sql
 CREATE ROLE regress_other_owner;
 GRANT CREATE ON DATABASE feature_usage_other_owner TO regress_other_owner;
 SET ROLE regress_other_owner;
--- auth.users is not this role's to reference, and auth.uid() not its to call: signed-in users see nothing.
+-- This role may neither reference auth.users nor call auth.uid(): signed-in users read nothing.
 CREATE EXTENSION feature_usage;
 RESET ROLE;
 SELECT has_schema_privilege('regress_other_owner', 'public', 'CREATE') AS may_create_in_public;

@@ -1,13 +1,9 @@
--- Row-level security, as seen from the API: a signed-in user sees and checks what is theirs, and
--- nobody but the server changes anything.
+-- Row-level security through the API: a signed-in user reads and checks their own data, and only the
+-- server changes anything.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_rls;
-\c feature_usage_rls
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_rls
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 SELECT add_feature('video_minutes', 'month');
@@ -35,11 +31,11 @@ SELECT count(*) AS features FROM usage_features;
 SELECT answer ->> 'limit' AS limit, answer ->> 'current_usage' AS current_usage
   FROM check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') AS answer;
 SELECT get_user_limits('00000000-0000-0000-0000-000000000001') #>> '{limits,plan_id}' AS plan_id;
--- Asked about another user, the answer is that of somebody without a plan and without usage.
+-- A check of another user answers as for a user without a plan and without usage.
 SELECT answer ->> 'limit' AS limit, answer ->> 'current_usage' AS current_usage
   FROM check_feature_limit('00000000-0000-0000-0000-000000000002', 'image_generation', 1, '2025-02-10') AS answer;
 SELECT get_user_limits('00000000-0000-0000-0000-000000000002') #>> '{limits,plan_id}' AS plan_id;
--- Every way to write, each by its SQLSTATE: 42501 is a right that is missing.
+-- Every way to write, with its SQLSTATE: 42501 is insufficient privilege.
 SELECT statement, test.sqlstate(statement) FROM (VALUES
     (1,  $$SELECT increment_voice_seconds('00000000-0000-0000-0000-000000000001', 1, '2025-02')$$),
     (2,  $$SELECT increment_insights_count('00000000-0000-0000-0000-000000000001', 1, '2025-02')$$),
@@ -59,9 +55,10 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
     (16, $$SELECT feature_usage_setup()$$),
     (17, $$SELECT migrate_image_generation_log(true)$$),
     (18, $$SELECT images_generated FROM feature_usage FOR UPDATE$$),
-    (19, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$)) AS attempts (n, statement) ORDER BY n;
+    (19, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'free')$$)
+  ) AS attempts (n, statement) ORDER BY n;
 
--- Claims without a user, and none at all, are nobody.
+-- Claims without a user, or no claims: no user is signed in.
 CREATE FUNCTION pg_temp.rows_with(claims text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('request.jwt.claims', claims, false);
@@ -72,27 +69,34 @@ SELECT claims, pg_temp.rows_with(claims) AS rows
   FROM unnest(ARRAY['{"sub": "00000000-0000-0000-0000-000000000002"}', '{}', '', '{"sub": ""}', '{"sub": null}',
                     '{"sub": "ffffffff-ffff-ffff-ffff-ffffffffffff"}']) AS claims;
 
--- anon reads the plans, for a price list, and nothing else; not even with claims.
+-- anon reads the plans, for a price list, and nothing else, even with claims.
 SET ROLE anon;
 SELECT set_config('request.jwt.claims', '{"sub": "00000000-0000-0000-0000-000000000001", "role": "anon"}', false) IS NOT NULL AS has_claims;
 SELECT plan_id FROM plan_limits ORDER BY plan_id;
 SELECT statement, test.sqlstate(statement) FROM (VALUES
-    (1, $$SELECT * FROM feature_usage$$), (2, $$SELECT * FROM user_plans$$), (3, $$SELECT * FROM usage_features$$),
+    (1, $$SELECT * FROM feature_usage$$),
+    (2, $$SELECT * FROM user_plans$$),
+    (3, $$SELECT * FROM usage_features$$),
     (4, $$SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat')$$),
     (5, $$SELECT get_user_limits('00000000-0000-0000-0000-000000000001')$$),
     (6, $$SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$),
-    (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$), (8, $$SELECT add_feature('mine', 'day')$$),
-    (9, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'pro')$$)) AS attempts (n, statement) ORDER BY n;
--- The server can't administer either.
+    (7, $$UPDATE plan_limits SET chat_messages_daily_limit = NULL$$),
+    (8, $$SELECT add_feature('mine', 'day')$$),
+    (9, $$SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'pro')$$)
+  ) AS attempts (n, statement) ORDER BY n;
+-- The server may not administer either.
 SET ROLE service_role;
 SELECT statement, test.sqlstate(statement) FROM (VALUES
-    (1, $$SELECT add_feature('mine', 'day')$$), (2, $$SELECT feature_usage_setup()$$), (3, $$SELECT migrate_image_generation_log(true)$$),
-    (4, $$UPDATE usage_features SET limit_column = 'display_order'$$), (5, $$UPDATE plan_limits SET chat_messages_daily_limit = 4$$)) AS attempts (n, statement) ORDER BY n;
+    (1, $$SELECT add_feature('mine', 'day')$$),
+    (2, $$SELECT feature_usage_setup()$$),
+    (3, $$SELECT migrate_image_generation_log(true)$$),
+    (4, $$UPDATE usage_features SET limit_column = 'display_order'$$),
+    (5, $$UPDATE plan_limits SET chat_messages_daily_limit = 4$$)
+  ) AS attempts (n, statement) ORDER BY n;
 RESET ROLE;
 -- Nothing of what was refused has happened.
 SELECT right(user_id::text, 1) AS user, period, images_generated, chat_messages, video_minutes FROM feature_usage ORDER BY user_id, period;
--- A role that is a member of service_role does not bypass row-level security as that does, and yet
--- gets the same answers.
+-- A member of service_role does not inherit BYPASSRLS, but gets the same answers.
 CREATE ROLE regress_worker;
 GRANT service_role TO regress_worker;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') AS of_owner \gset

@@ -1,12 +1,8 @@
 -- set_user_plan with Supabase's roles: the server sets plans, users do not; a user must exist.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_set_plan;
-\c feature_usage_set_plan
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_set_plan
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE EXTENSION feature_usage;
 INSERT INTO plan_limits (plan_id, image_generation_daily_limit, is_active) VALUES ('pro', 50, true), ('hidden', 5, false);
@@ -18,7 +14,7 @@ SELECT set_user_plan('00000000-0000-0000-0000-000000000001', 'gold');
 SELECT set_user_plan('ffffffff-ffff-ffff-ffff-ffffffffffff', 'pro');
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
--- Members of service_role do not bypass row-level security; the policy lets them in.
+-- Members of service_role do not inherit BYPASSRLS; a policy grants them access.
 CREATE ROLE regress_webhook;
 GRANT service_role TO regress_webhook;
 SET ROLE regress_webhook;

@@ -1,13 +1,9 @@
--- user_plans as a view over profiles, as seen by a signed-in user. The view must run as its caller:
--- one that runs as its owner would show every user's plan to everybody.
+-- user_plans as a view over profiles, read by a signed-in user. The view must be security_invoker:
+-- otherwise it would show every user's plan to everybody.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_view;
-\c feature_usage_view
-\set ECHO none
-\i :dir/../fixtures/supabase_database.sql
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_view
+\set fixture ../fixtures/supabase_database.sql
+\i :dir/begin.sql
 SET ROLE app_owner;
 CREATE TABLE profiles (id uuid PRIMARY KEY REFERENCES auth.users ON DELETE CASCADE, plan_id text, is_active boolean, status text, trial_end_date timestamptz);
 ALTER TABLE profiles ENABLE ROW LEVEL SECURITY;
@@ -29,7 +25,7 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'image_genera
 RESET ROLE;
 SELECT role, rights FROM test.table_rights WHERE name = 'user_plans' AND role IN ('service_role', 'authenticated', 'anon', 'public') ORDER BY role COLLATE "C";
 
--- A view that runs as its owner is not granted; the warning says how to mend it.
+-- A view that runs with its owner's rights is not granted; the warning says how to fix it.
 SET ROLE app_owner;
 ALTER VIEW user_plans SET (security_invoker = off);
 SELECT feature_usage_setup();
@@ -46,7 +42,7 @@ SELECT feature_usage_setup();
 SET ROLE authenticated;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'image_generation', 1, '2025-02-10') ->> 'limit' AS limit;
 RESET ROLE;
--- Every spelling of "off" is one, and so is every spelling of "on".
+-- Every spelling of "off" and of "on" is recognised.
 CREATE FUNCTION pg_temp.rights_of_authenticated(spelling text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('ALTER VIEW user_plans SET (security_invoker = %L)', spelling);

@@ -1,13 +1,9 @@
--- A migration: from functions written by hand in PL/pgSQL to the extension.
+-- A migration from hand-written PL/pgSQL functions to the extension.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_takeover;
-\c feature_usage_takeover
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
--- Before: this is what the app has. A table of counts, a table of plans, profiles that say who
--- has which plan, a log of images, and functions with the names that clients call.
+\set database feature_usage_takeover
+\i :dir/begin.sql
+-- Before: the application has a table of counts, a table of plans, profiles with each user's plan, a
+-- log of images, and functions with the names that clients call.
 CREATE TABLE profiles (id uuid PRIMARY KEY, plan_id text, subscription_active boolean, subscription_status text, trial_end_date timestamptz);
 CREATE TABLE plan_limits (plan_id text PRIMARY KEY, plan_name text, voice_seconds_limit integer, insights_limit integer, therai_calls_limit integer,
     chat_messages_daily_limit integer, image_generation_daily_limit integer, has_voice_mode boolean DEFAULT false, is_active boolean DEFAULT true);
@@ -54,45 +50,55 @@ BEGIN
     RETURN jsonb_build_object('allowed', true, 'limit', allowed, 'current_usage', used, 'remaining', allowed - used - p_requested_amount, 'is_unlimited', false);
 END $$;
 
--- It has been used for a while.
+-- Existing usage.
 INSERT INTO plan_limits VALUES ('free', 'Free', 120, 0, 3, 3, 3, false), ('pro', 'Pro', NULL, 10, 20, NULL, 50, true);
 INSERT INTO profiles VALUES
     ('00000000-0000-0000-0000-000000000001', 'free', NULL, NULL, NULL), ('00000000-0000-0000-0000-000000000002', 'pro', true, 'active', NULL);
 INSERT INTO feature_usage (user_id, period, voice_seconds, insights_count, therai_calls, chat_messages) VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-02', 100, NULL, NULL, NULL), ('00000000-0000-0000-0000-000000000001', '2025-02-10', 0, 0, 2, 3),
-    ('00000000-0000-0000-0000-000000000002', '2025-02', 5000, 9, NULL, NULL), ('00000000-0000-0000-0000-000000000002', '2025-02-10', 0, 0, 19, 500);
+    ('00000000-0000-0000-0000-000000000001', '2025-02', 100, NULL, NULL, NULL),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10', 0, 0, 2, 3),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', 5000, 9, NULL, NULL),
+    ('00000000-0000-0000-0000-000000000002', '2025-02-10', 0, 0, 19, 500);
 SELECT increment_voice_seconds('00000000-0000-0000-0000-000000000001', 10, '2025-02');
 INSERT INTO image_generation_log (user_id, created_at) VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-02-10 08:00:00+00'), ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:59:00+00'),
-    ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:01:00+00'), ('00000000-0000-0000-0000-000000000002', '2025-02-10 12:00:00+00');
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10 08:00:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-10 23:59:00+00'),
+    ('00000000-0000-0000-0000-000000000001', '2025-02-11 00:01:00+00'),
+    ('00000000-0000-0000-0000-000000000002', '2025-02-10 12:00:00+00');
 
--- What it answers now, to compare with: every user, every feature, several amounts.
+-- The old answers, to compare with: every user, every feature, several amounts.
 CREATE TABLE question AS
     SELECT p.id AS user_id, f.feature_type, amount, f.period, check_feature_limit(p.id, f.feature_type, amount, f.period) AS answer
-      FROM profiles AS p, (VALUES ('voice_seconds', '2025-02'), ('insights', '2025-02'), ('therai_calls', '2025-02-10'), ('chat', '2025-02-10'),
-                                  ('image_generation', '2025-02-10'), ('image_generation', '2025-02-11')) AS f (feature_type, period),
-           (VALUES (0), (1), (2), (15), (100000)) AS a (amount);
+      FROM profiles AS p, (VALUES
+          ('voice_seconds', '2025-02'),
+          ('insights', '2025-02'),
+          ('therai_calls', '2025-02-10'),
+          ('chat', '2025-02-10'),
+          ('image_generation', '2025-02-10'),
+          ('image_generation', '2025-02-11')) AS f (feature_type, period),
+           (VALUES (0), (1), (2), (15), (100000)
+  ) AS a (amount);
 
--- The migration. First the old functions go: an extension does not take over functions that exist.
+-- The migration. Drop the old functions first: CREATE EXTENSION does not replace existing functions.
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 BEGIN;
 DROP FUNCTION increment_voice_seconds(uuid, integer, text);
 DROP FUNCTION increment_chat_messages(uuid, integer, text);
 DROP FUNCTION check_feature_limit(uuid, text, integer, text);
--- Who has which plan stays where it is.
+-- The users' plans stay in profiles.
 CREATE VIEW user_plans WITH (security_invoker = on) AS
     SELECT id AS user_id, plan_id, subscription_active AS is_active, subscription_status AS status, trial_end_date FROM profiles;
 CREATE EXTENSION feature_usage;
 SELECT migrate_image_generation_log(p_drop => true);
 COMMIT;
 
--- After: every count is there.
+-- After: all counts are kept.
 SELECT right(user_id::text, 1) AS user, period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated
   FROM feature_usage ORDER BY user_id, period;
--- Every answer is the same, and says more than before.
+-- Every answer is the same, with more fields.
 SELECT count(*) AS asked, count(*) FILTER (WHERE now @> answer) AS same_answer, count(*) FILTER (WHERE now ? 'reset_at') AS with_reset_at
   FROM question AS q, check_feature_limit(q.user_id, q.feature_type, q.amount, q.period) AS now;
--- Clients call as they did.
+-- Client calls are unchanged.
 SELECT increment_voice_seconds(p_user_id => '00000000-0000-0000-0000-000000000001', p_seconds => 10, p_period => '2025-02');
 SELECT check_feature_limit(p_user_id => '00000000-0000-0000-0000-000000000001', p_feature_type => 'voice_seconds', p_period => '2025-02') ->> 'error_code' AS error_code;
 SELECT get_user_limits('00000000-0000-0000-0000-000000000002') #> '{limits,features,voice_mode}' AS voice_mode;

@@ -1,14 +1,10 @@
--- Existing tables are upgraded in place: every row, every count and every column of the app's own
--- is kept. What can't be kept exactly stops CREATE EXTENSION, which then leaves no trace.
+-- Existing tables are upgraded in place: every row, count and user-defined column is kept. If that is
+-- not possible, CREATE EXTENSION fails and changes nothing.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_upgrade;
-\c feature_usage_upgrade
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
--- Tables as apps have them: no images_generated, counters that may be NULL or are bigint, no unique
--- constraint, columns of the app's own, a varchar period, no trial_end_date.
+\set database feature_usage_upgrade
+\i :dir/begin.sql
+-- Tables as applications have them: no images_generated, counters that may be NULL or are bigint, no
+-- unique constraint, user-defined columns, a varchar period, no trial_end_date.
 CREATE TABLE feature_usage (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id uuid,
@@ -37,10 +33,10 @@ SELECT t.name AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod
  WHERE t.name = 'feature_usage' AND a.attname NOT IN ('user_id', 'period') ORDER BY a.attnum;
 SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint
  WHERE conrelid = 'feature_usage'::regclass AND contype IN ('p', 'u') ORDER BY conname COLLATE "C";
--- Columns that were there keep their comment, or get one.
+-- Existing columns keep their comment, or get one.
 SELECT col_description('feature_usage'::regclass, attnum) AS comment FROM pg_attribute
  WHERE attrelid = 'feature_usage'::regclass AND attname = 'note';
--- And it works: a limit over the range of integers, too.
+-- Calls work, even with a limit beyond the range of integer.
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT increment_insights_count('00000000-0000-0000-0000-000000000002', 1, '2025-02');
 SELECT insights_count FROM feature_usage WHERE user_id = '00000000-0000-0000-0000-000000000002';
@@ -49,7 +45,7 @@ SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'voice_second
 DROP EXTENSION feature_usage;
 DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 
--- A table keeps its own key, as long as it is unique on the user and the period, in either order.
+-- A table keeps its own unique key if that is on the user and the period, in either order.
 CREATE TABLE feature_usage (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id uuid NOT NULL, period text NOT NULL, UNIQUE (period, user_id));
 CREATE EXTENSION feature_usage;
 SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint
@@ -59,7 +55,7 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '20
 SELECT images_generated FROM feature_usage;
 DROP EXTENSION feature_usage;
 DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
--- Keys that are not enough: a partial one, and one with another column.
+-- Unique keys that are not enough: a partial one, and one with a further column.
 CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, kind text NOT NULL DEFAULT '', PRIMARY KEY (user_id, period, kind));
 CREATE UNIQUE INDEX partial ON feature_usage (user_id, period) WHERE kind = '';
 CREATE EXTENSION feature_usage;
@@ -68,7 +64,7 @@ SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 DROP EXTENSION feature_usage;
 DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
--- Next to a deferrable key, Postgres can't upsert at all. Either the setup refuses it, or it works.
+-- Postgres cannot upsert beside a deferrable unique key: either the setup refuses it, or it works.
 CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, UNIQUE (user_id, period) DEFERRABLE);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') <> '00000'
     OR test.sqlstate($$SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$) = '00000' AS is_refused_or_works;
@@ -77,35 +73,38 @@ DROP EXTENSION IF EXISTS feature_usage;
 DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 RESET client_min_messages;
 
--- Duplicates have to be merged by someone who knows what they mean. At most ten are listed.
+-- Duplicates must be merged by hand. At most ten are listed.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
 INSERT INTO feature_usage VALUES
-    ('00000000-0000-0000-0000-000000000001', '2025-01', 1), ('00000000-0000-0000-0000-000000000001', '2025-02', 1),
-    ('00000000-0000-0000-0000-000000000001', '2025-02', 2), ('00000000-0000-0000-0000-000000000002', '2025-02', 3),
-    ('00000000-0000-0000-0000-000000000002', '2025-02', 3), ('00000000-0000-0000-0000-000000000002', '2025-02', 3);
+    ('00000000-0000-0000-0000-000000000001', '2025-01', 1),
+    ('00000000-0000-0000-0000-000000000001', '2025-02', 1),
+    ('00000000-0000-0000-0000-000000000001', '2025-02', 2),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', 3),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', 3),
+    ('00000000-0000-0000-0000-000000000002', '2025-02', 3);
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO feature_usage SELECT '00000000-0000-0000-0000-000000000003', to_char(month, '"2024-"FM00'), 1 FROM generate_series(1, 12) AS month, generate_series(1, 2);
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
--- Nothing has changed, and nothing is left behind.
+-- Nothing has changed.
 SELECT count(*) AS rows FROM feature_usage;
 SELECT count(*) AS columns FROM pg_attribute WHERE attrelid = 'feature_usage'::regclass AND attnum > 0;
 SELECT to_regclass('plan_limits') AS plan_limits, to_regclass('usage_features') AS usage_features;
 
--- A negative count gives more than the limit.
+-- A negative count would allow more than the limit.
 TRUNCATE feature_usage;
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-01', -5), ('00000000-0000-0000-0000-000000000002', '2025-01', 5);
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
--- A check of the app's own does not vouch for the counts, whatever its name.
+-- A user-defined CHECK constraint does not replace the extension's, whatever its name.
 ALTER TABLE feature_usage ADD CONSTRAINT voice_seconds_not_negative CHECK (voice_seconds >= -100);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
 DROP TABLE IF EXISTS plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
 RESET client_min_messages;
--- A counter starts at 0, whatever its default was.
+-- A counter's default becomes 0.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer NOT NULL DEFAULT 5);
 CREATE EXTENSION feature_usage;
 SELECT increment_insights_count('00000000-0000-0000-0000-000000000001', 1, '2025-02');
@@ -113,12 +112,12 @@ SELECT voice_seconds, insights_count FROM feature_usage;
 DROP EXTENSION feature_usage;
 DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
--- Rows without a user or a period belong to nobody.
+-- Rows without a user or a period are refused.
 TRUNCATE feature_usage;
 INSERT INTO feature_usage VALUES (NULL, '2025-01', 1), ('00000000-0000-0000-0000-000000000002', NULL, 5), ('00000000-0000-0000-0000-000000000002', '2025-01', 5);
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
--- So they do where the table has a unique constraint of its own, which NULLs pass.
+-- Even if the table has its own unique constraint, which allows NULLs.
 ALTER TABLE feature_usage ADD UNIQUE (user_id, period);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 SET client_min_messages = error;
@@ -126,7 +125,7 @@ DROP EXTENSION IF EXISTS feature_usage;
 DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 RESET client_min_messages;
 
--- A count that does not fit into an integer is kept as it is.
+-- A count beyond the range of integer is kept.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint);
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-01', 2147483648);
 CREATE EXTENSION feature_usage;
@@ -134,7 +133,7 @@ SELECT voice_seconds FROM feature_usage;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-01') ->> 'current_usage' AS current_usage;
 DROP EXTENSION feature_usage;
 DROP TABLE plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, feature_usage;
--- Reservations whose key is the id alone get the key that we need beside it.
+-- Reservations whose primary key is the id alone get the required unique key in addition.
 CREATE TABLE feature_reservations (reservation_id uuid PRIMARY KEY, user_id uuid, feature_type text, period text, amount integer, status text, expires_at timestamptz);
 CREATE EXTENSION feature_usage;
 SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_constraint
@@ -155,7 +154,7 @@ ALTER TABLE feature_usage ALTER user_id TYPE uuid USING user_id::uuid, ALTER per
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE feature_usage;
--- The other tables, too.
+-- The other tables.
 CREATE TABLE plan_limits (plan_id text, insights_limit text);
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
@@ -175,7 +174,7 @@ CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE user_plans;
 
--- Counts need a table.
+-- The counts must be in a table, not a view.
 CREATE VIEW feature_usage AS SELECT gen_random_uuid() AS user_id, '2025-01' AS period;
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
@@ -185,7 +184,7 @@ CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
 DROP MATERIALIZED VIEW feature_usage;
 
--- After all these failures, the database is as empty as it was.
+-- After all these failures, the database is as empty as before.
 SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace;
 SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace;
 \c :home

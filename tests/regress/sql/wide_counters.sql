@@ -1,12 +1,8 @@
--- Counters of the type bigint, of an existing table and of custom features: they count beyond what an
--- integer holds, with every function, and end with an error of ours.
+-- Counters of type bigint, of existing tables and of custom features: every function counts beyond the
+-- range of integer, and overflow is the extension's own error.
 \getenv dir PG_ABS_SRCDIR
-\set home :DBNAME
-CREATE DATABASE feature_usage_wide_counters;
-\c feature_usage_wide_counters
-\set ECHO none
-\i :dir/helpers.sql
-\set ECHO all
+\set database feature_usage_wide_counters
+\i :dir/begin.sql
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint, insights_count integer, PRIMARY KEY (user_id, period));
 CREATE EXTENSION feature_usage;
 \pset tuples_only on
@@ -34,7 +30,7 @@ SELECT test.brief(check_feature_limit(:user, 'voice_seconds'));
 SELECT pg_sleep(1.1);
 SELECT test.brief(consume_feature(:user, 'voice_seconds'));
 
--- The end of a bigint.
+-- The maximum of bigint.
 UPDATE feature_usage SET tokens = 9223372036854775807, voice_seconds = 9223372036854775807;
 SELECT increment_tokens(:user, 1, :'month');
 \echo :LAST_ERROR_SQLSTATE
@@ -45,7 +41,7 @@ SELECT record_usage(jsonb_build_array(jsonb_build_object('user_id', :user, 'feat
 SELECT test.brief(check_feature_limit(:user, 'tokens', 1));
 SELECT voice_seconds, insights_count, tokens FROM feature_usage;
 
--- A counter column that was dropped is an error of its own feature, and of no other.
+-- A dropped counter column is an error for its own feature only.
 ALTER TABLE feature_usage DROP COLUMN tokens;
 SELECT record_usage(jsonb_build_array(
     jsonb_build_object('user_id', :user, 'feature_type', 'chat', 'amount', 2),

@@ -1,9 +1,9 @@
-// The databases behind the local Supabase, by psql.
+// Accesses the databases of the local Supabase with psql.
 import { setting } from "./stack.ts";
 
 export type Role = "postgres" | "supabase_admin";
 
-/** Runs SQL, as the owner of the app unless told otherwise; gives the lines that it prints. */
+/** Runs SQL, by default as the owner of the application; returns the lines that psql prints. */
 export async function sql(text: string, options: { database?: string; role?: Role } = {}): Promise<string[]> {
   const { database = "app", role = "postgres" } = options;
   const printed = await run(
@@ -14,14 +14,14 @@ export async function sql(text: string, options: { database?: string; role?: Rol
   return printed.split("\n").filter(Boolean);
 }
 
-/** Runs one of the commands of dev/, or any other program, and gives what it prints. */
+/** Runs a command of dev/ or any other program, and returns its output. */
 export async function run(program: string, args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
   if (!success) throw new Error(`${program}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
 }
 
-/** Applies the migrations of a project to a database, as a developer does, and gives what the CLI says. */
+/** Applies the migrations of a project to a database, and returns the output of the CLI. */
 export function push(database: string, project: string): Promise<string> {
   const sources = ["common.sh", "cluster.sh", "stack/tools.sh", "stack/database.sh"].map((file) =>
     `source dev/${file}`
@@ -32,7 +32,7 @@ export function push(database: string, project: string): Promise<string> {
   ]);
 }
 
-/** A new user who has signed up, with a plan or on the plan free. */
+/** A new user who has signed up, with this plan or the free plan. */
 export async function newUser(planId?: string): Promise<string> {
   const id = crypto.randomUUID();
   await sql(`insert into auth.users (id, email) values ('${id}', '${id}@example.com')`);
@@ -40,7 +40,7 @@ export async function newUser(planId?: string): Promise<string> {
   return id;
 }
 
-/** How many images of today are counted for a user. */
+/** The count of a user's images today. */
 export async function imagesCounted(userId: string): Promise<number> {
   return await sum("images_generated", userId);
 }
@@ -52,7 +52,7 @@ export async function sum(counter: string, userId: string): Promise<number> {
   return Number(total);
 }
 
-/** Waits until something is so, which the test has set in motion. */
+/** Waits until a condition becomes true. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 1000; tries++) {
     if (await condition()) return;

@@ -1,5 +1,5 @@
-// The image model that the edge functions of the tests call: it draws with the local model, counts
-// what it has drawn, and can be told to fail or to wait.
+// The image model for the tests of edge functions: draws with the local model, counts its images,
+// and can fail or wait on demand.
 import { Buffer } from "node:buffer";
 import { LocalModel } from "../../../supabase/functions/image-generate/localModel.ts";
 import { setting } from "./stack.ts";
@@ -7,9 +7,9 @@ import { setting } from "./stack.ts";
 export class ModelServer implements AsyncDisposable {
   asked = 0;
   made = 0;
-  /** What the model answers instead of an image. */
+  /** The answer instead of an image. */
   failure?: () => Response;
-  /** What the model waits for before it draws. */
+  /** Must resolve before the model draws. */
   gate: Promise<void> = Promise.resolve();
 
   private readonly closing = new AbortController();
@@ -32,7 +32,7 @@ export class ModelServer implements AsyncDisposable {
   );
 
   async [Symbol.asyncDispose]() {
-    // Without waiting for whoever still waits at the gate of a test that has failed.
+    // Do not wait for requests that a failed test has left waiting.
     this.closing.abort();
     await this.server.finished;
   }

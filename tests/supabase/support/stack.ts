@@ -1,4 +1,4 @@
-// The local Supabase that tests/supabase/run has started: its address, and clients of each kind.
+// The local Supabase started by tests/supabase/run: its address, and clients of each role.
 import { createClient } from "@supabase/supabase-js";
 import { signToken, type TokenOptions } from "../../../dev/stack/token.ts";
 import type { Client } from "../../../supabase/functions/_shared/limitChecker.ts";
@@ -20,7 +20,7 @@ export const token = (role: string, options?: TokenOptions) =>
 export const userToken = (userId: string, options: TokenOptions = {}) =>
   token("authenticated", { userId, ...options });
 
-// As an app has them: the public key, and for a signed-in user their token besides.
+// Like an application's clients: the public key, and a token for a signed-in user.
 export const anon = (at = url): Client =>
   createClient<Database>(at, anonKey, { auth: { persistSession: false } });
 export const service = (at = url): Client =>

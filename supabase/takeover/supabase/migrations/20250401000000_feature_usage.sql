@@ -1,6 +1,6 @@
--- Takes over from hand-written functions. Every count is kept: feature_usage is upgraded in place,
--- and images that were counted by the rows of a log become counts. The CLI applies a migration as
--- one transaction: if something stops it, the app goes on with what it had.
+-- Replaces hand-written functions. Every count is kept: feature_usage is upgraded in place, and the
+-- rows of the log of images become counts. The CLI applies a migration in one transaction: if it
+-- fails, nothing changes.
 
 drop function if exists
     public.increment_voice_seconds(uuid, integer, text),
@@ -11,14 +11,13 @@ drop function if exists
     public.check_feature_limit(uuid, text, integer, text),
     public.get_user_limits(uuid);
 
--- The policies of old are replaced by the extension's own.
+-- The extension's policies replace the old ones.
 drop policy if exists "Users can view own usage" on public.feature_usage;
 drop policy if exists "Anyone can view plans" on public.plan_limits;
 
 create extension if not exists feature_usage with schema public;
 
--- Subscriptions stay where they are: in profiles. The table user_plans, which is new and empty,
--- makes room for a view.
+-- Subscriptions stay in profiles: a view replaces the new, empty table user_plans.
 drop table public.user_plans;
 create view public.user_plans with (security_invoker = on) as
     select id as user_id, subscription_plan as plan_id, subscription_active as is_active,
@@ -26,7 +25,7 @@ create view public.user_plans with (security_invoker = on) as
       from public.profiles;
 select public.feature_usage_setup();
 
--- One row an image becomes one count a day; the log is not needed any more.
+-- The rows of the log, one per image, become daily counts; then the log is dropped.
 select public.migrate_image_generation_log(p_drop => true);
 
 notify pgrst, 'reload schema';
