@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use integration::{
-    Cluster, Database, FEATURES, Settings, check, increment, limits, poll, refusal, user,
+    Cluster, Database, FEATURES, Settings, check, increment, limits, poll, refusal, sqlstate, user,
 };
 use postgres::Client;
 
