@@ -19,7 +19,7 @@ SELECT feature_usage_setup();
 TABLE locks;
 SELECT rows - :before AS rows_scanned FROM scanned;
 ROLLBACK;
--- A policy is missing: only its table is locked.
+-- A policy is missing: its table is locked, after feature_usage, which every call locks first.
 DROP POLICY plan_limits_readable_rows ON plan_limits;
 BEGIN;
 SELECT rows AS before FROM scanned \gset
