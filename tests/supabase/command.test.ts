@@ -74,7 +74,7 @@ for (const how of ["Ctrl-C", "dev/supabase stop"]) {
     assert.equal(decode(Buffer.from(data.image_url.split(",")[1], "base64")).width, 256);
 
     const second = await command().output();
-    assert.match(new TextDecoder().decode(second.stderr), /running already/);
+    assert.match(new TextDecoder().decode(second.stderr), /already running/);
 
     if (how === "Ctrl-C") stack.process.kill("SIGINT");
     else await command(["stop"]).output();

@@ -282,7 +282,10 @@ export type Database = {
         };
         Returns: Json;
       };
-      "commit_reservation": { Args: { "p_actual"?: number; "p_reservation_id": string }; Returns: Json };
+      "commit_reservation": {
+        Args: { "p_actual"?: number; "p_reservation_id": string; "p_user_id"?: string };
+        Returns: Json;
+      };
       "consume_feature": {
         Args: {
           "p_amount"?: number;
@@ -293,10 +296,6 @@ export type Database = {
         Returns: Json;
       };
       "expire_reservations": { Args: { "p_limit"?: number }; Returns: number };
-      "feature_usage_admits": {
-        Args: { "p_current_usage": number; "p_has_reservations": boolean };
-        Returns: boolean;
-      };
       "feature_usage_setup": { Args: Record<PropertyKey, never>; Returns: undefined };
       "get_user_limits": { Args: { "p_user_id": string }; Returns: Json };
       "increment_chat_messages": {
@@ -329,7 +328,7 @@ export type Database = {
         Returns: Json;
       };
       "record_usage": { Args: { "p_events": Json }; Returns: number };
-      "release_reservation": { Args: { "p_reservation_id": string }; Returns: Json };
+      "release_reservation": { Args: { "p_reservation_id": string; "p_user_id"?: string }; Returns: Json };
       "reserve_feature": {
         Args: {
           "p_amount"?: number;
@@ -338,6 +337,8 @@ export type Database = {
           "p_ttl"?: string;
           "p_user_id": string;
         };
+        Returns: Json;
+      };
       "set_user_plan": {
         Args: {
           "p_is_active"?: boolean;
@@ -346,8 +347,6 @@ export type Database = {
           "p_trial_end_date"?: string;
           "p_user_id": string;
         };
-        Returns: Json;
-      };
         Returns: Json;
       };
     };
