@@ -8,6 +8,9 @@ DECLARE
 BEGIN
     PERFORM feature_usage_internal.refuse_unusable_tables();
     PERFORM feature_usage_internal.lock_out_other_setups();
+    -- What takes long, or needs no exclusive lock, comes before the locks that hold up calls.
+    PERFORM feature_usage_internal.validate_counters();
+    PERFORM feature_usage_internal.ensure_member_grants();
     PERFORM feature_usage_internal.lock_tables_to_change();
     FOR missing IN
         SELECT t.name FROM feature_usage_internal.tables AS t
@@ -18,7 +21,6 @@ BEGIN
 
     PERFORM feature_usage_internal.ensure_table_comments();
     PERFORM feature_usage_internal.ensure_columns(all_tables);
-    PERFORM feature_usage_internal.validate_counters();
     PERFORM feature_usage_internal.ensure_counters();
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
@@ -28,7 +30,6 @@ BEGIN
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
     PERFORM feature_usage_internal.ensure_triggers();
     PERFORM feature_usage_internal.ensure_increments();
-    PERFORM feature_usage_internal.ensure_member_grants();
     PERFORM feature_usage_internal.ensure_schema_usage();
     PERFORM feature_usage_internal.ensure_grants();
     PERFORM feature_usage_internal.ensure_policies();
