@@ -142,18 +142,17 @@ fn store_keys<'a>(
     for _ in 0..ATTEMPTS {
         let (user_ids, names): (Vec<Uuid>, Vec<String>) = wanted.iter().cloned().unzip();
         let keys = Keys { registry, operation: OPERATION, user_ids: &user_ids, keys: &names };
-        let used = keys.read();
-        for (user_id, key, arguments) in &used {
-            let name = (*user_id, key.clone());
-            if let Some(known) = events.iter().find(|known| known.key().as_ref() == Some(&name))
-                && keyed[&name] != *arguments
-            {
-                raise_mismatch(known);
-            }
-            wanted.remove(&name);
-        }
-        let used: BTreeSet<KeyName> = used.into_iter().map(|(user, key, _)| (user, key)).collect();
-        events.retain(|known| known.key().is_none_or(|name| !used.contains(&name)));
+        let used: BTreeMap<KeyName, Value> = keys
+            .read()
+            .into_iter()
+            .map(|(user, key, arguments)| ((user, key), arguments))
+            .collect();
+        wanted.retain(|name| !used.contains_key(name));
+        events.retain(|known| match known.key().and_then(|name| used.get(&name)) {
+            None => true,
+            Some(arguments) if *arguments == known.arguments() => false,
+            Some(_) => raise_mismatch(known),
+        });
         if wanted.is_empty() {
             return events;
         }
