@@ -3,14 +3,12 @@
 //! The reservation is locked first, its counter second. Expiry locks the counter first, but skips
 //! locked reservations, so the two never deadlock.
 
-use std::rc::Rc;
-
 use domain::reservation::{Reservation, Settlement};
 use domain::settlement::{Request, Settled, Subject};
 use pgrx::Uuid;
 
 use crate::pg::snapshot::Snapshot;
-use crate::store::registry::Registry;
+use crate::store::counter::Counter;
 use crate::store::reservations::Locked;
 use crate::store::{registry, reservations};
 
@@ -34,24 +32,28 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
         Settlement::Finalized => Settled::finalized(request, subject, status),
         Settlement::Repeat => Settled::done(request, subject, status, actual, is_past),
         Settlement::Change(change) => {
-            match change.delta {
-                0 => {}
-                more @ 1.. => locked.counter(&registry).increment(more),
-                less => give_back(&registry, &locked, -less),
-            }
+            let counter = || locked.counter(&registry);
+            let returned = match change.delta {
+                ..=-1 => returnable(&counter(), &locked, (-change.delta).into()),
+                _ => 0,
+            };
+            // Before the counter, so that a user-defined trigger on it finds nothing to give back.
             locked.settle(&registry, &change);
+            if change.delta > 0 {
+                counter().increment(change.delta);
+            } else if returned > 0 {
+                counter().subtract(returned);
+            }
             Settled::done(request, subject, change.status, change.actual, change.late)
         }
     }
 }
 
-/// Subtracts the reserved amount from the counter, if the counter's row still includes it.
-fn give_back(registry: &Rc<Registry>, locked: &Locked, amount: i32) {
-    let counter = locked.counter(registry);
-    let Some(row) = counter.lock().filter(|row| locked.is_counted_in(row)) else { return };
-    let held = reservations::held(&counter, &row, Snapshot::Latest);
-    match held.returnable(row.count, amount.into()) {
-        0 => {}
-        returned => counter.subtract(returned),
-    }
+/// Locks the counter, and returns how much of an amount that the reservation held it can give back:
+/// nothing if its row does not count the reservation.
+fn returnable(counter: &Counter, locked: &Locked, amount: i64) -> i64 {
+    let row = counter.lock().filter(|row| locked.is_counted_in(row));
+    row.map_or(0, |row| {
+        reservations::held(counter, &row, Snapshot::Latest).returnable(row.count, amount)
+    })
 }

@@ -116,6 +116,8 @@ impl Held {
     /// All of it, unless somebody lowered the counter by hand: then what the other open
     /// reservations hold stays counted.
     pub fn returnable(self, counted: i64, amount: i64) -> i64 {
+        // A row without reservations counts none of them, whatever they say.
+        let amount = amount.min(self.live + self.past);
         let others = self.live + self.past - amount;
         (counted - others).clamp(0, amount)
     }
@@ -202,6 +204,7 @@ mod tests {
         assert_eq!(two.returnable(7, 5), 2);
         assert_eq!(Held { live: 5, past: 0 }.returnable(3, 5), 3);
         assert_eq!(Held { live: 5, past: 0 }.returnable(0, 5), 0);
+        assert_eq!(Held::default().returnable(8, 5), 0);
         assert_eq!(Held { live: 3, past: 4 }.usage(5), 3);
         assert_eq!(Held { live: 3, past: 4 }.usage(2), 2);
     }

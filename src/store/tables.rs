@@ -62,6 +62,7 @@ struct Column {
 /// A foreign key from `user_id` of a table of the extension, such as to `auth.users`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
+    oid: Oid,
     /// The referenced table and column, quoted.
     pub table: String,
     pub column: String,
@@ -91,6 +92,10 @@ impl Tables {
     pub fn watched(&self) -> Option<[Oid; MAX_TABLES]> {
         let mut watched = [Oid::INVALID; MAX_TABLES];
         watched[..TABLES.len()].copy_from_slice(&self.oids);
+        let referenced = self.references.iter().map(|reference| reference.oid);
+        for (place, oid) in watched[TABLES.len()..].iter_mut().zip(referenced) {
+            *place = oid;
+        }
         (!self.oids.contains(&Oid::INVALID)).then_some(watched)
     }
 
@@ -259,6 +264,7 @@ fn references(schema: Oid) -> Vec<Reference> {
     read_catalog(text, schema, |row| {
         let (schema, name): (String, String) = (row.get(1)?, row.get(2)?);
         Some(Reference {
+            oid: row.get(0)?,
             table: format!("{}.{}", quote_identifier(schema), quote_identifier(name)),
             column: quote_identifier(row.get::<String>(3)?),
             owner: row.get(4)?,

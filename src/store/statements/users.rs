@@ -18,7 +18,7 @@ pub struct UserLock {
 
 impl UserStatements {
     pub fn new(references: &[Reference]) -> Self {
-        let lock = |Reference { table, column, owner }: &Reference| {
+        let lock = |Reference { table, column, owner, .. }: &Reference| {
             let text = format!(
                 "SELECT FROM {table} AS u WHERE u.{column} OPERATOR(pg_catalog.=) ANY ($1)
                   ORDER BY u.{column} USING OPERATOR(pg_catalog.<) FOR KEY SHARE"

@@ -59,6 +59,17 @@ SELECT expire_reservations();
 TABLE counted;
 SELECT release_reservation(:'new') -> 'released';
 TABLE counted;
+-- A row that was written back without its flag counts no reservation.
+DELETE FROM feature_usage;
+SELECT reserve_feature(:user, 'insights', 5, '1 second') ->> 'reservation_id' AS old \gset
+UPDATE feature_usage SET insights_count = 1, has_reservations = false;
+SELECT release_reservation(:'old') -> 'released';
+TABLE counted;
+SELECT reserve_feature(:user, 'insights', 5, '1 second') -> 'allowed';
+UPDATE feature_usage SET insights_count = 2, has_reservations = false;
+SELECT pg_sleep(1.1);
+SELECT expire_reservations();
+TABLE counted;
 -- Usage beyond the reserved amount is counted anyway.
 SELECT reserve_feature(:user, 'insights', 1) ->> 'reservation_id' AS old \gset
 DELETE FROM feature_usage;
