@@ -50,12 +50,14 @@ COMMENT ON FUNCTION feature_usage_internal.needed_locks() IS
 CREATE FUNCTION feature_usage_internal.lock_tables_to_change() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    users constant oid := (SELECT m.users FROM feature_usage_internal.missing_user_references() AS m WHERE m.is_permitted LIMIT 1);
+    users constant oid := feature_usage_internal.auth_users();
     needed record;
 BEGIN
-    -- A foreign key locks the table of users, whose deletions lock ours: it comes first.
-    IF users IS NOT NULL AND (has_table_privilege(users, 'UPDATE') OR has_table_privilege(users, 'DELETE')
-                              OR has_table_privilege(users, 'TRUNCATE')) THEN
+    -- The deletion of a user locks auth.users first and then our tables, in the order of their foreign
+    -- keys: it has to end before, or wait until the setup has.
+    IF users IS NOT NULL AND EXISTS (SELECT FROM feature_usage_internal.needed_locks() WHERE mode = 'ACCESS EXCLUSIVE')
+       AND has_schema_privilege('auth', 'USAGE')
+       AND (has_table_privilege(users, 'UPDATE') OR has_table_privilege(users, 'DELETE') OR has_table_privilege(users, 'TRUNCATE')) THEN
         LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
     END IF;
     FOR needed IN

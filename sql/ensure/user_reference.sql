@@ -33,7 +33,10 @@ DECLARE
     missing record;
     orphans bigint;
 BEGIN
-    FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY lock_order LOOP
+    -- The deletion of a user cascades in the order in which the foreign keys were created: keys and
+    -- reservations before the counters, as calls and prune_feature_usage() lock their rows. A restore
+    -- creates them in the order of their names, which is the same.
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY relation::text COLLATE "C" LOOP
         IF NOT missing.is_permitted THEN
             RAISE WARNING '% does not reference auth.users: % lacks the privileges', missing.relation, current_user
                 USING HINT = 'Grant USAGE on the schema and SELECT, REFERENCES on the table, then run feature_usage_setup() again.';

@@ -71,6 +71,8 @@ BEGIN
     LOOP
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', locked.relation);
     END LOOP;
+    -- Again, since a rule may have been created while this waited for the locks.
+    PERFORM feature_usage_internal.refuse_unusable_tables();
     IF existing.feature_type IS NULL THEN
         INSERT INTO @extschema@.usage_features (feature_type, usage_column, limit_column, period)
         VALUES (p_feature_type, usage_name, limit_name, p_period);

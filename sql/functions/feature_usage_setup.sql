@@ -12,6 +12,8 @@ BEGIN
     PERFORM feature_usage_internal.validate_counters();
     PERFORM feature_usage_internal.ensure_member_grants();
     PERFORM feature_usage_internal.lock_tables_to_change();
+    -- Again, since a rule may have been created while this waited for the locks.
+    PERFORM feature_usage_internal.refuse_unusable_tables();
     FOR missing IN
         SELECT t.name FROM feature_usage_internal.tables AS t
          WHERE t.name NOT IN (SELECT r.name FROM feature_usage_internal.relations() AS r) ORDER BY t.lock_order

@@ -46,14 +46,19 @@ BEGIN
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
 
-    DELETE FROM @extschema@.feature_idempotency_keys WHERE created_at < now() - p_older_than;
+    -- Rows that others have locked are left for the next time: whoever waits for many rows can
+    -- deadlock with a batch, or with the deletion of a user.
+    DELETE FROM @extschema@.feature_idempotency_keys WHERE (user_id, operation, key) IN (
+        SELECT ik.user_id, ik.operation, ik.key FROM @extschema@.feature_idempotency_keys AS ik
+         WHERE ik.created_at < now() - p_older_than FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS keys = ROW_COUNT;
     -- An open reservation is part of a count, however old it is.
-    DELETE FROM @extschema@.feature_reservations WHERE status <> 'reserved' AND updated_at < now() - p_older_than;
+    DELETE FROM @extschema@.feature_reservations WHERE (reservation_id, user_id) IN (
+        SELECT fr.reservation_id, fr.user_id FROM @extschema@.feature_reservations AS fr
+         WHERE fr.status <> 'reserved' AND fr.updated_at < now() - p_older_than FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS reservations = ROW_COUNT;
     IF p_periods_older_than IS NOT NULL THEN
-        -- A month is over when its last day is; period keys sort by time in "C". Rows that others have
-        -- locked are left for the next time: waiting for many rows could deadlock with a batch.
+        -- A month is over when its last day is; period keys sort by time in "C".
         DELETE FROM @extschema@.feature_usage WHERE (user_id, period) IN (
             SELECT fu.user_id, fu.period FROM @extschema@.feature_usage AS fu
              WHERE fu.period COLLATE "C" < to_char((now() - p_periods_older_than) AT TIME ZONE 'UTC',

@@ -951,7 +951,10 @@ DECLARE
     missing record;
     orphans bigint;
 BEGIN
-    FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY lock_order LOOP
+    -- The deletion of a user cascades in the order in which the foreign keys were created: keys and
+    -- reservations before the counters, as calls and prune_feature_usage() lock their rows. A restore
+    -- creates them in the order of their names, which is the same.
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY relation::text COLLATE "C" LOOP
         IF NOT missing.is_permitted THEN
             RAISE WARNING '% does not reference auth.users: % lacks the privileges', missing.relation, current_user
                 USING HINT = 'Grant USAGE on the schema and SELECT, REFERENCES on the table, then run feature_usage_setup() again.';
@@ -1387,12 +1390,14 @@ COMMENT ON FUNCTION feature_usage_internal.needed_locks() IS
 CREATE FUNCTION feature_usage_internal.lock_tables_to_change() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    users constant oid := (SELECT m.users FROM feature_usage_internal.missing_user_references() AS m WHERE m.is_permitted LIMIT 1);
+    users constant oid := feature_usage_internal.auth_users();
     needed record;
 BEGIN
-    -- A foreign key locks the table of users, whose deletions lock ours: it comes first.
-    IF users IS NOT NULL AND (has_table_privilege(users, 'UPDATE') OR has_table_privilege(users, 'DELETE')
-                              OR has_table_privilege(users, 'TRUNCATE')) THEN
+    -- The deletion of a user locks auth.users first and then our tables, in the order of their foreign
+    -- keys: it has to end before, or wait until the setup has.
+    IF users IS NOT NULL AND EXISTS (SELECT FROM feature_usage_internal.needed_locks() WHERE mode = 'ACCESS EXCLUSIVE')
+       AND has_schema_privilege('auth', 'USAGE')
+       AND (has_table_privilege(users, 'UPDATE') OR has_table_privilege(users, 'DELETE') OR has_table_privilege(users, 'TRUNCATE')) THEN
         LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
     END IF;
     FOR needed IN
@@ -1425,6 +1430,8 @@ BEGIN
     PERFORM feature_usage_internal.validate_counters();
     PERFORM feature_usage_internal.ensure_member_grants();
     PERFORM feature_usage_internal.lock_tables_to_change();
+    -- Again, since a rule may have been created while this waited for the locks.
+    PERFORM feature_usage_internal.refuse_unusable_tables();
     FOR missing IN
         SELECT t.name FROM feature_usage_internal.tables AS t
          WHERE t.name NOT IN (SELECT r.name FROM feature_usage_internal.relations() AS r) ORDER BY t.lock_order
@@ -1533,6 +1540,8 @@ BEGIN
     LOOP
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', locked.relation);
     END LOOP;
+    -- Again, since a rule may have been created while this waited for the locks.
+    PERFORM feature_usage_internal.refuse_unusable_tables();
     IF existing.feature_type IS NULL THEN
         INSERT INTO @extschema@.usage_features (feature_type, usage_column, limit_column, period)
         VALUES (p_feature_type, usage_name, limit_name, p_period);
@@ -1668,14 +1677,19 @@ BEGIN
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
 
-    DELETE FROM @extschema@.feature_idempotency_keys WHERE created_at < now() - p_older_than;
+    -- Rows that others have locked are left for the next time: whoever waits for many rows can
+    -- deadlock with a batch, or with the deletion of a user.
+    DELETE FROM @extschema@.feature_idempotency_keys WHERE (user_id, operation, key) IN (
+        SELECT ik.user_id, ik.operation, ik.key FROM @extschema@.feature_idempotency_keys AS ik
+         WHERE ik.created_at < now() - p_older_than FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS keys = ROW_COUNT;
     -- An open reservation is part of a count, however old it is.
-    DELETE FROM @extschema@.feature_reservations WHERE status <> 'reserved' AND updated_at < now() - p_older_than;
+    DELETE FROM @extschema@.feature_reservations WHERE (reservation_id, user_id) IN (
+        SELECT fr.reservation_id, fr.user_id FROM @extschema@.feature_reservations AS fr
+         WHERE fr.status <> 'reserved' AND fr.updated_at < now() - p_older_than FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS reservations = ROW_COUNT;
     IF p_periods_older_than IS NOT NULL THEN
-        -- A month is over when its last day is; period keys sort by time in "C". Rows that others have
-        -- locked are left for the next time: waiting for many rows could deadlock with a batch.
+        -- A month is over when its last day is; period keys sort by time in "C".
         DELETE FROM @extschema@.feature_usage WHERE (user_id, period) IN (
             SELECT fu.user_id, fu.period FROM @extschema@.feature_usage AS fu
              WHERE fu.period COLLATE "C" < to_char((now() - p_periods_older_than) AT TIME ZONE 'UTC',
