@@ -16,7 +16,7 @@ const CALLS: [&str; 7] = [
          'idempotency_key', gen_random_uuid())))",
     "SELECT consume_feature($1, 'insights')",
     "SELECT release_reservation(reservation_id) FROM feature_reservations
-      WHERE user_id = $1 AND status = 'reserved'",
+      WHERE user_id = $1 AND status = 'reserved' LIMIT 1",
     "SELECT prune_feature_usage('0 days') FROM (SELECT $1::uuid) AS nobody",
 ];
 
