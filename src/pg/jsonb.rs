@@ -239,11 +239,11 @@ impl Inside<'_, JsonbPair> {
     /// Postgres wants the keys sorted, shortest first; no result repeats a key.
     fn finish(mut self) -> Written {
         let by_key = |pair: &JsonbPair| {
-            // SAFETY: a key is a string value, and its text is still in memory.
-            let key = unsafe { pair.key.val.string };
-            let bytes =
-                unsafe { std::slice::from_raw_parts(key.val.cast::<u8>(), key.len as usize) };
-            (key.len, bytes)
+            // SAFETY: a key is a text that is still in memory.
+            unsafe {
+                let key = pair.key.val.string;
+                (key.len, std::slice::from_raw_parts(key.val.cast::<u8>(), key.len as usize))
+            }
         };
         self.values.sort_by(|a, b| by_key(a).cmp(&by_key(b)));
         let mut pairs = self.values.into_boxed_slice();
