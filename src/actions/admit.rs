@@ -43,8 +43,8 @@ pub fn consume(
     admit(Purpose::Consume, user_id, feature_type, amount, key, arguments)
 }
 
-/// Checks and counts an amount, and reserves it for work that is slow or may fail. `time_to_live`
-/// is in microseconds.
+/// Checks and counts an amount, and reserves it for work that is slow or may fail. The time
+/// to live, `ttl`, is in microseconds.
 pub fn reserve(
     user_id: Uuid,
     feature_type: Option<&str>,
@@ -67,7 +67,7 @@ fn admit(
     let registry = registry::current();
     let subject = match Subject::new(&registry, user_id, feature_type, amount) {
         Ok(subject) => subject,
-        Err(denied) => return purpose.finish(*denied, 0).into(),
+        Err(denied) => return purpose.denied(*denied).into(),
     };
     let request =
         key.map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
@@ -75,7 +75,7 @@ fn admit(
         registry.tables.lock_first();
     }
     let replay = || {
-        let mismatch = || purpose.finish(subject.denied(Denial::IdempotencyMismatch), 0);
+        let mismatch = || purpose.denied(subject.denied(Denial::IdempotencyMismatch));
         request.as_ref().and_then(|request| request.replay(mismatch))
     };
     if let Some(outcome) = replay() {
@@ -89,7 +89,7 @@ fn admit(
             // A denial inserts no row.
             match decide_on(&subject, 0) {
                 Ok(_) => subject.counter.insert(),
-                denied => return purpose.finish(answer(&subject, denied, 0), 0).into(),
+                denied => return purpose.denied(answer(&subject, denied, 0)).into(),
             }
             continue;
         };
@@ -99,7 +99,7 @@ fn admit(
         let (row, live) = expire::of_locked(&subject.counter, row);
         let decision = decide_on(&subject, row.count);
         let Ok(allowance) = decision else {
-            return purpose.finish(answer(&subject, decision, live), 0).into();
+            return purpose.denied(answer(&subject, decision, live)).into();
         };
         subject.counter.require_room(row.count, subject.amount);
         let allowance = allowance.counted(subject.amount.into());
@@ -134,10 +134,10 @@ impl Purpose {
         }
     }
 
-    /// Adds to the answer the fields of this operation.
-    fn finish(self, answer: Answer, consumed: i32) -> Answer {
+    /// Adds to a denial the fields of this operation.
+    fn denied(self, answer: Answer) -> Answer {
         match self {
-            Self::Consume => answer.with_consumed(consumed),
+            Self::Consume => answer.with_consumed(0),
             Self::Reserve { .. } => answer,
         }
     }

@@ -31,10 +31,10 @@ impl New {
     /// Ids ascend with time, so that new ones go to the same page of the index. Their last 16 bits
     /// are those of `uuid_hash(user_id)`, so that a router for several databases can find the
     /// reservation by its id alone.
-    pub fn of_user(user_id: pgrx::Uuid, microseconds: i64) -> Self {
+    pub fn of_user(user_id: pgrx::Uuid, ttl: i64) -> Self {
         let mut id = Uuid::now_v7().into_bytes();
         id[14..].copy_from_slice(&uuid_hash(user_id).to_be_bytes()[2..]);
-        let expires_at = clock::wall() + TimeDelta::microseconds(microseconds);
+        let expires_at = clock::wall() + TimeDelta::microseconds(ttl);
         Self { id: Uuid::from_bytes(id), expires_at }
     }
 

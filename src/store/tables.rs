@@ -60,7 +60,6 @@ struct Column {
 }
 
 /// A foreign key from `user_id` of a table of the extension, such as to `auth.users`.
-#[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
     oid: Oid,
     /// The referenced table and column, quoted.
