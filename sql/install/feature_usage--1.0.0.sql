@@ -1404,7 +1404,7 @@ BEGIN
         WITH locks AS MATERIALIZED (SELECT * FROM feature_usage_internal.needed_locks())
         SELECT relation, lock_order, mode FROM locks
          UNION
-        -- Every call locks feature_usage first: whoever has it exclusively waits for no call.
+        -- Every call locks feature_usage first, so a session that has it exclusively cannot deadlock with one.
         SELECT r.relation, r.lock_order, 'ACCESS EXCLUSIVE' FROM feature_usage_internal.relations() AS r
          WHERE r.name = 'feature_usage' AND EXISTS (SELECT FROM locks WHERE mode = 'ACCESS EXCLUSIVE')
          ORDER BY lock_order, mode
