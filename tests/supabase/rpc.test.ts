@@ -58,7 +58,7 @@ const increments: Record<string, { counter: string; call: Call }> = {
         p_user_id,
         p_feature_type: "chat",
         p_amount: 2,
-        p_period: today(),
+        p_period: "current",
       }),
   },
   record_usage: {
@@ -214,6 +214,6 @@ Deno.test("invalid arguments are an error with a code and a hint, and count noth
     p_period: thisMonth(),
   });
   assert.equal(period.error?.code, "22007");
-  assert.match(period.error!.hint, /YYYY-MM-DD/);
+  assert.match(period.error!.hint, /'current'.*YYYY-MM-DD/);
   assert.equal(await sum("images_generated", userId), 0);
 });
