@@ -3,15 +3,6 @@
 -- Nobody but a superuser can create anything in it, so no function planted there can be called in
 -- the place of a step. CREATE SCHEMA fails if somebody has made the schema before.
 
-DO $encoding$
-BEGIN
-    IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN
-        RAISE EXCEPTION 'feature_usage needs a database in the encoding UTF8'
-            USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
-    END IF;
-END
-$encoding$;
-
 CREATE SCHEMA feature_usage_internal;
 COMMENT ON SCHEMA feature_usage_internal IS
 'Internals of the extension feature_usage: descriptions of its tables, and the steps of feature_usage_setup().';

@@ -5,7 +5,16 @@
 
 use pgrx::extension_sql_file;
 
-extension_sql_file!("../sql/private_schema.sql", name = "private_schema");
+extension_sql_file!(
+    "../sql/start_of_create_extension.sql",
+    name = "start_of_create_extension",
+    bootstrap
+);
+extension_sql_file!(
+    "../sql/private_schema.sql",
+    name = "private_schema",
+    requires = ["start_of_create_extension"]
+);
 extension_sql_file!(
     "../sql/tables/feature_usage.sql",
     name = "tables_feature_usage",

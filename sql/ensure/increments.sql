@@ -54,7 +54,7 @@ BEGIN
          ORDER BY 1
     LOOP
         RAISE WARNING 'function % is kept beside the one of feature_usage', other.signature
-            USING HINT = 'Calls may be ambiguous: drop it if it is the one that feature_usage replaces.';
+            USING HINT = format('Calls may be ambiguous. If feature_usage replaces it, run DROP ROUTINE %s;', other.signature);
     END LOOP;
 END
 $function$;
