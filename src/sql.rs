@@ -57,9 +57,14 @@ extension_sql_file!(
     requires = ["ensure_table"]
 );
 extension_sql_file!(
+    "../sql/ensure/not_negative.sql",
+    name = "ensure_not_negative",
+    requires = ["ensure_column"]
+);
+extension_sql_file!(
     "../sql/ensure/counters.sql",
     name = "ensure_counters",
-    requires = ["ensure_column"]
+    requires = ["ensure_not_negative"]
 );
 extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_counters"]);
 extension_sql_file!("../sql/ensure/index.sql", name = "ensure_index", requires = ["ensure_key"]);

@@ -217,3 +217,13 @@ Deno.test("invalid arguments are an error with a code and a hint, and count noth
   assert.match(period.error!.hint, /'current'.*YYYY-MM-DD/);
   assert.equal(await sum("images_generated", userId), 0);
 });
+
+Deno.test("the error of a negative limit names the constraint, which says what to write", async () => {
+  const { error, status } = await service().from("plan_limits").update({ insights_limit: -1 }).eq(
+    "plan_id",
+    "free",
+  );
+  assert.equal(status, 400);
+  assert.equal(error?.code, "23514");
+  assert.match(error!.message, /plan_limits_not_negative_null_is_unlimited/);
+});
