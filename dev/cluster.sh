@@ -105,7 +105,7 @@ cluster_remove() {
 clusters_remove_of_tests() {
     local dir
     for dir in "$(clusters_dir)"/{it,regress,supabase}_*; do
-        [ ! -d "$dir" ] || cluster_remove "$(basename "$dir")"
+        [ ! -d "$dir/data" ] || cluster_remove "$(basename "$dir")"
     done
 }
 

@@ -26,7 +26,7 @@ step() {
 }
 
 end_step() {
-    [ -z "$STEP" ] || printf '    (%s: %d s)\n' "$STEP" $((SECONDS - STEP_AT))
+    [ -z "$STEP" ] || printf '    (%s: %d s)\n' "${STEP%% (*}" $((SECONDS - STEP_AT))
     STEP=
 }
 

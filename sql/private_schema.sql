@@ -31,7 +31,7 @@ CREATE TABLE feature_usage_internal.columns (
     PRIMARY KEY (table_name, name)
 );
 COMMENT ON TABLE feature_usage_internal.columns IS
-'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. Only rows that are inserted later get the default_value.';
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. A new table has the default_value; an existing one keeps its own defaults.';
 
 CREATE TABLE feature_usage_internal.feature_columns (
     table_name         text NOT NULL,

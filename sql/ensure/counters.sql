@@ -2,10 +2,11 @@
 
 CREATE FUNCTION feature_usage_internal.counters()
 RETURNS TABLE (name text, definition text, types text[], description text, number smallint, type text,
-               is_not_null boolean, starts_at_0 boolean, has_comment boolean)
+               is_generated boolean, is_not_null boolean, starts_at_0 boolean, has_comment boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT w.name, w.definition, w.types, w.description, a.attnum, format_type(a.atttypid, NULL),
-           a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid) IN ('0', '''0''::bigint'), false),
+           a.attgenerated <> '', feature_usage_internal.is_not_null(a.attrelid, a.attnum),
+           coalesce(pg_get_expr(d.adbin, d.adrelid) IN ('0', '''0''::bigint'), false),
            col_description(a.attrelid, a.attnum) IS NOT NULL
       FROM feature_usage_internal.wanted_columns(false) AS w
       LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass('@extschema@.feature_usage')
@@ -42,6 +43,9 @@ BEGIN
             ELSIF counter.type <> ALL (counter.types) THEN
                 RAISE EXCEPTION 'column % of % is of type %, not integer or bigint', quote_ident(counter.name), counters, counter.type
                     USING ERRCODE = 'datatype_mismatch', HINT = feature_usage_internal.type_hint(counters, counter.name, counter.types);
+            ELSIF counter.is_generated THEN
+                RAISE EXCEPTION 'column % of % is generated, so nothing can be counted in it', quote_ident(counter.name), counters
+                    USING ERRCODE = 'generated_always', HINT = 'Drop or rename the column, then retry.';
             ELSIF counter.type = 'smallint' THEN
                 changes := changes || format('ALTER COLUMN %I TYPE integer', counter.name);
             END IF;

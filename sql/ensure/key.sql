@@ -7,7 +7,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
         SELECT r.relation, r.lock_order,
                (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number) FROM unnest(r.key) WITH ORDINALITY AS k (name, number)),
                ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                      WHERE a.attrelid = r.relation AND a.attname = ANY (r.key) AND NOT a.attnotnull AND NOT a.attisdropped),
+                      WHERE a.attrelid = r.relation AND a.attname = ANY (r.key) AND NOT a.attisdropped
+                        AND NOT feature_usage_internal.is_not_null(a.attrelid, a.attnum)),
                existing.is_unique, existing.is_immediate
           FROM feature_usage_internal.relations() AS r
          CROSS JOIN LATERAL (

@@ -27,8 +27,6 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.not_negative_checks() WHERE NOT is_complete
              UNION ALL
-            SELECT relation, lock_order, true FROM feature_usage_internal.missing_defaults()
-             UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_indexes()

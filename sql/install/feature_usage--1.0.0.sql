@@ -88,7 +88,7 @@ CREATE TABLE feature_usage_internal.columns (
     PRIMARY KEY (table_name, name)
 );
 COMMENT ON TABLE feature_usage_internal.columns IS
-'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. Only rows that are inserted later get the default_value.';
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. A new table has the default_value; an existing one keeps its own defaults.';
 
 CREATE TABLE feature_usage_internal.feature_columns (
     table_name         text NOT NULL,
@@ -653,16 +653,6 @@ BEGIN
                 USING HINT = 'NULL is the plan free, and not active. Fill the new columns, or replace the table by a view over your own table.';
         END IF;
     END LOOP;
-    FOR missing IN
-        SELECT m.relation, string_agg(m.name, ', ' ORDER BY m.number) AS columns,
-               string_agg(m.default_value, ', ' ORDER BY m.number) AS defaults
-          FROM feature_usage_internal.missing_defaults() AS m
-         WHERE m.table_name = ANY (p_tables)
-         GROUP BY m.relation
-    LOOP
-        RAISE WARNING '% had no default for %: new rows that leave them out get %', missing.relation, missing.columns, missing.defaults
-            USING HINT = 'If such a user is to be denied, set a default of your own, such as false for is_active; it is kept.';
-    END LOOP;
 
     FOR missing IN
         SELECT m.* FROM feature_usage_internal.missing_columns() AS m
@@ -672,32 +662,21 @@ BEGIN
         PERFORM feature_usage_internal.ensure_column(
             missing.relation, missing.name, missing.definition, missing.types, missing.description);
     END LOOP;
-    -- After the columns, so that rows from before a column stay NULL there.
-    FOR missing IN SELECT m.* FROM feature_usage_internal.missing_defaults() AS m WHERE m.table_name = ANY (p_tables) LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %L', missing.relation, missing.name, missing.default_value);
-    END LOOP;
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_columns(text[]) IS
-'Adds the missing columns and defaults of these tables, except counters; describes those without a comment.';
+'Adds the missing columns of these tables, except counters, and describes those without a comment.';
 
-CREATE FUNCTION feature_usage_internal.missing_defaults()
-RETURNS TABLE (relation regclass, lock_order smallint, table_name text, number bigint, name text, default_value text)
-LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
-    -- A default of the app's own is kept. So is a NOT NULL without a default, which demands a value;
-    -- and a column of another type may not have the value.
-    SELECT r.relation, r.lock_order, r.name, w.number, w.name, w.default_value
-      FROM feature_usage_internal.wanted_columns(false) AS w
-      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
-      JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE w.default_value IS NOT NULL AND NOT a.atthasdef AND NOT a.attnotnull
-       AND (a.atttypid = 'boolean'::regtype AND w.default_value IN ('true', 'false')
-            OR a.atttypid = 'text'::regtype
-            OR a.atttypid = 'varchar'::regtype AND (a.atttypmod < 0 OR a.atttypmod - 4 >= length(w.default_value))
-            OR EXISTS (SELECT FROM pg_enum AS e WHERE e.enumtypid = a.atttypid AND e.enumlabel = w.default_value))
+CREATE FUNCTION feature_usage_internal.is_not_null(p_table oid, p_column smallint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    -- Since PostgreSQL 18, a NOT NULL constraint may be NOT VALID: then rows from before it may be NULL.
+    SELECT a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint AS c
+                                         WHERE c.conrelid = p_table AND c.contype = 'n'
+                                           AND c.conkey = ARRAY[p_column] AND NOT c.convalidated)
+      FROM pg_attribute AS a WHERE a.attrelid = p_table AND a.attnum = p_column
 $function$;
-COMMENT ON FUNCTION feature_usage_internal.missing_defaults() IS
-'Returns the columns that should have a default and have none.';
+COMMENT ON FUNCTION feature_usage_internal.is_not_null(oid, smallint) IS
+'Returns whether no row is NULL in a column, as far as its constraints say.';
 
 CREATE FUNCTION feature_usage_internal.type_hint(p_relation regclass, p_column text, p_types text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
@@ -872,10 +851,11 @@ COMMENT ON FUNCTION feature_usage_internal.refuse_negative(text) IS
 
 CREATE FUNCTION feature_usage_internal.counters()
 RETURNS TABLE (name text, definition text, types text[], description text, number smallint, type text,
-               is_not_null boolean, starts_at_0 boolean, has_comment boolean)
+               is_generated boolean, is_not_null boolean, starts_at_0 boolean, has_comment boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT w.name, w.definition, w.types, w.description, a.attnum, format_type(a.atttypid, NULL),
-           a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid) IN ('0', '''0''::bigint'), false),
+           a.attgenerated <> '', feature_usage_internal.is_not_null(a.attrelid, a.attnum),
+           coalesce(pg_get_expr(d.adbin, d.adrelid) IN ('0', '''0''::bigint'), false),
            col_description(a.attrelid, a.attnum) IS NOT NULL
       FROM feature_usage_internal.wanted_columns(false) AS w
       LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass('@extschema@.feature_usage')
@@ -912,6 +892,9 @@ BEGIN
             ELSIF counter.type <> ALL (counter.types) THEN
                 RAISE EXCEPTION 'column % of % is of type %, not integer or bigint', quote_ident(counter.name), counters, counter.type
                     USING ERRCODE = 'datatype_mismatch', HINT = feature_usage_internal.type_hint(counters, counter.name, counter.types);
+            ELSIF counter.is_generated THEN
+                RAISE EXCEPTION 'column % of % is generated, so nothing can be counted in it', quote_ident(counter.name), counters
+                    USING ERRCODE = 'generated_always', HINT = 'Drop or rename the column, then retry.';
             ELSIF counter.type = 'smallint' THEN
                 changes := changes || format('ALTER COLUMN %I TYPE integer', counter.name);
             END IF;
@@ -956,7 +939,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
         SELECT r.relation, r.lock_order,
                (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number) FROM unnest(r.key) WITH ORDINALITY AS k (name, number)),
                ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                      WHERE a.attrelid = r.relation AND a.attname = ANY (r.key) AND NOT a.attnotnull AND NOT a.attisdropped),
+                      WHERE a.attrelid = r.relation AND a.attname = ANY (r.key) AND NOT a.attisdropped
+                        AND NOT feature_usage_internal.is_not_null(a.attrelid, a.attnum)),
                existing.is_unique, existing.is_immediate
           FROM feature_usage_internal.relations() AS r
          CROSS JOIN LATERAL (
@@ -1521,8 +1505,6 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
              WHERE name = 'feature_usage' AND feature_usage_internal.counters_need_change()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.not_negative_checks() WHERE NOT is_complete
-             UNION ALL
-            SELECT relation, lock_order, true FROM feature_usage_internal.missing_defaults()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
              UNION ALL

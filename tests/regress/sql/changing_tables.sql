@@ -36,10 +36,6 @@ TABLE state;
 ALTER TABLE plan_limits ALTER COLUMN insights_limit TYPE integer, ALTER COLUMN plan_id TYPE text;
 ALTER TABLE user_plans ALTER COLUMN plan_id TYPE text;
 TABLE state;
-CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-ALTER TABLE plan_limits ALTER COLUMN plan_id TYPE text COLLATE any_case;
-TABLE state;
-ALTER TABLE plan_limits ALTER COLUMN plan_id TYPE text COLLATE "default";
 
 -- The end of a trial, in types with and without a time zone.
 UPDATE user_plans SET plan_id = 'free', trial_end_date = '2025-02-10 12:00:00.5+00';
