@@ -12,18 +12,18 @@ DECLARE
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
                                     'feature_reservations', 'feature_idempotency_keys', 'usage_features'];
+    is_restore boolean;
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM feature_usage_internal.ensure_member_grants();
 
-    -- A restore turns row_security off, and brings the tables itself, right after this.
-    IF current_setting('row_security') = 'off' THEN
-        RETURN;
-    END IF;
+    -- A restore turns row_security off, and brings the tables itself, right after this. It does not
+    -- bring the USAGE of the schema: a dump leaves out what the script of an extension has granted.
+    is_restore := current_setting('row_security') = 'off';
 
     -- The installer may lack the right to create tables in this schema.
-    FOR part IN SELECT unnest(tables) AS name LOOP
+    FOR part IN SELECT unnest(tables) AS name WHERE NOT is_restore LOOP
         IF to_regclass('@extschema@.' || part.name) IS NULL THEN
             -- Fails if somebody has made one meanwhile: what follows is only for a table of ours.
             PERFORM feature_usage_internal.create_table(part.name);
@@ -31,15 +31,19 @@ BEGIN
         END IF;
     END LOOP;
 
-    CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
-        LANGUAGE sql SECURITY DEFINER SET search_path = ''
-        AS 'SELECT feature_usage_internal.setup()';
+    EXECUTE 'CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
+                 LANGUAGE sql SECURITY DEFINER SET search_path = '''' AS '
+            || CASE WHEN is_restore THEN '''SELECT feature_usage_internal.ensure_schema_usage()'''
+                    ELSE '''SELECT feature_usage_internal.setup()''' END;
     EXECUTE 'ALTER FUNCTION feature_usage_internal.setup_as_owner() OWNER TO ' || owner;
     PERFORM feature_usage_internal.setup_as_owner();
 
     -- From here on, nothing of the installer's is trusted.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     DROP FUNCTION feature_usage_internal.setup_as_owner();
+    IF is_restore THEN
+        RETURN;
+    END IF;
 
     -- The tables, and the increments of user-defined features (the only functions in SQL with these
     -- arguments), are the app's and outlive the extension. What was there before joins and leaves as

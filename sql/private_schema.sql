@@ -3,15 +3,6 @@
 -- Nobody but a superuser can create anything in it, so no function planted there can be called in
 -- the place of a step. CREATE SCHEMA fails if somebody has made the schema before.
 
-DO $encoding$
-BEGIN
-    IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN
-        RAISE EXCEPTION 'feature_usage needs a database in the encoding UTF8'
-            USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
-    END IF;
-END
-$encoding$;
-
 CREATE SCHEMA feature_usage_internal;
 COMMENT ON SCHEMA feature_usage_internal IS
 'Internals of the extension feature_usage: descriptions of its tables, and the steps of feature_usage_setup().';
@@ -35,11 +26,12 @@ CREATE TABLE feature_usage_internal.columns (
     definition      text NOT NULL,
     types           text[],
     is_to_be_filled boolean NOT NULL DEFAULT false,
+    default_value   text,
     description     text NOT NULL,
     PRIMARY KEY (table_name, name)
 );
 COMMENT ON TABLE feature_usage_internal.columns IS
-'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value.';
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. Only rows that are inserted later get the default_value.';
 
 CREATE TABLE feature_usage_internal.feature_columns (
     table_name         text NOT NULL,
@@ -48,11 +40,12 @@ CREATE TABLE feature_usage_internal.feature_columns (
     builtin_definition text NOT NULL,
     custom_definition  text NOT NULL,
     types              text[] NOT NULL,
+    check_name         text NOT NULL,
     description        text NOT NULL,
     PRIMARY KEY (table_name, registry_column)
 );
 COMMENT ON TABLE feature_usage_internal.feature_columns IS
-'The columns that a table has once per feature; the registry''s column registry_column names them.';
+'The columns that a table has once per feature; the registry''s column registry_column names them. The CHECK constraint check_name keeps all of them from being negative.';
 
 CREATE TABLE feature_usage_internal.indexes (
     table_name text NOT NULL,

@@ -5,7 +5,16 @@
 
 use pgrx::extension_sql_file;
 
-extension_sql_file!("../sql/private_schema.sql", name = "private_schema");
+extension_sql_file!(
+    "../sql/start_of_create_extension.sql",
+    name = "start_of_create_extension",
+    bootstrap
+);
+extension_sql_file!(
+    "../sql/private_schema.sql",
+    name = "private_schema",
+    requires = ["start_of_create_extension"]
+);
 extension_sql_file!(
     "../sql/tables/feature_usage.sql",
     name = "tables_feature_usage",
@@ -48,9 +57,14 @@ extension_sql_file!(
     requires = ["ensure_table"]
 );
 extension_sql_file!(
+    "../sql/ensure/not_negative.sql",
+    name = "ensure_not_negative",
+    requires = ["ensure_column"]
+);
+extension_sql_file!(
     "../sql/ensure/counters.sql",
     name = "ensure_counters",
-    requires = ["ensure_column"]
+    requires = ["ensure_not_negative"]
 );
 extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_counters"]);
 extension_sql_file!("../sql/ensure/index.sql", name = "ensure_index", requires = ["ensure_key"]);

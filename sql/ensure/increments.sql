@@ -7,7 +7,7 @@ DECLARE
     existing record;
 BEGIN
     FOR wanted IN
-        SELECT f.feature_type, f.usage_column,
+        SELECT f.feature_type, f.usage_column, f.period,
                '@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || f.usage_column) AS signature,
                '@extschema@.' || format('%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || f.usage_column) AS declaration,
                'SELECT @extschema@.' || format('increment_feature_usage(p_user_id, %L::pg_catalog.text, p_count, p_period)', f.feature_type) AS body
@@ -25,11 +25,12 @@ BEGIN
             EXECUTE format('CREATE FUNCTION %s RETURNS void LANGUAGE sql SET search_path = '''' AS %L',
                            wanted.declaration, wanted.body);
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', wanted.signature, format(
-                'Adds p_count to the usage of feature %s, as increment_feature_usage() does.', wanted.feature_type));
+                'Adds p_count to the usage of feature %s. p_period is current, or a %s in UTC (%s). Errors are those of increment_feature_usage().',
+                wanted.feature_type, wanted.period, CASE wanted.period WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'YYYY-MM' END));
         ELSIF existing.is_ours IS NOT TRUE THEN
             RAISE EXCEPTION 'function % (owner %) conflicts with the increment of feature %',
                     wanted.signature, quote_ident(existing.owner), wanted.feature_type
-                USING ERRCODE = 'duplicate_function', HINT = 'Drop or rename it, then retry.';
+                USING ERRCODE = 'duplicate_function', HINT = format('Rename it, or run DROP FUNCTION %s; then retry.', wanted.signature);
         END IF;
         PERFORM feature_usage_internal.ensure_function_grants(wanted.signature::regprocedure, '{service_role}');
     END LOOP;
@@ -54,7 +55,7 @@ BEGIN
          ORDER BY 1
     LOOP
         RAISE WARNING 'function % is kept beside the one of feature_usage', other.signature
-            USING HINT = 'Calls may be ambiguous: drop it if it is the one that feature_usage replaces.';
+            USING HINT = format('Calls may be ambiguous. If feature_usage replaces it, run DROP ROUTINE %s;', other.signature);
     END LOOP;
 END
 $function$;

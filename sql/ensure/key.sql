@@ -47,7 +47,7 @@ BEGIN
         IF NOT missing.is_immediate THEN
             RAISE EXCEPTION 'the unique key (%) of % is deferrable', missing.columns, missing.relation
                 USING ERRCODE = 'object_not_in_prerequisite_state',
-                      HINT = 'INSERT ... ON CONFLICT does not work with a deferrable key. Make it NOT DEFERRABLE, then retry.';
+                      HINT = 'INSERT ... ON CONFLICT does not work with a deferrable key. Drop it and add it again as NOT DEFERRABLE, then retry.';
         ELSIF NOT missing.is_unique THEN
             BEGIN
                 EXECUTE format('ALTER TABLE %s ADD %s (%s)', missing.relation,

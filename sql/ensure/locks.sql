@@ -25,6 +25,10 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
             SELECT relation, lock_order, true FROM feature_usage_internal.relations()
              WHERE name = 'feature_usage' AND feature_usage_internal.counters_need_change()
              UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.not_negative_checks() WHERE NOT is_complete
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_defaults()
+             UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_indexes()

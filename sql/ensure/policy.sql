@@ -38,7 +38,7 @@ DECLARE
 BEGIN
     IF feature_usage_internal.knows_caller() AND NOT has_schema_privilege('auth', 'USAGE') THEN
         RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
-            USING HINT = 'Grant USAGE on the schema, then run feature_usage_setup() again.';
+            USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %I; then run feature_usage_setup() again.', current_user);
     END IF;
     FOR missing IN SELECT * FROM feature_usage_internal.unprotected_tables() ORDER BY lock_order LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', missing.relation);
@@ -56,7 +56,7 @@ BEGIN
          ORDER BY r.lock_order, p.polname
     LOOP
         RAISE WARNING 'policy "%" on % is kept; it may show more than a user''s own rows', missing.polname, missing.relation
-            USING HINT = 'Drop the policies that the ones of feature_usage replace.';
+            USING HINT = format('If those of feature_usage replace it, run DROP POLICY %I ON %s;', missing.polname, missing.relation);
     END LOOP;
 END
 $function$;

@@ -59,7 +59,7 @@ BEGIN
     -- superuser runs this during CREATE EXTENSION.
     SELECT * INTO wanted FROM feature_usage_internal.tables AS t WHERE t.name = p_name;
     EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))%s', qualified,
-        (SELECT string_agg(format('%I %s', c.name, c.definition), ', ' ORDER BY c.number)
+        (SELECT string_agg(format('%I %s%s', c.name, c.definition, ' DEFAULT ' || quote_literal(c.default_value)), ', ' ORDER BY c.number)
            FROM feature_usage_internal.wanted_columns(true) AS c WHERE c.table_name = p_name),
         (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number)
            FROM unnest(wanted.key) WITH ORDINALITY AS k (name, number)),

@@ -79,9 +79,10 @@ BEGIN
     END IF;
     PERFORM feature_usage_internal.ensure_counters();
     PERFORM feature_usage_internal.ensure_columns('{plan_limits}');
+    PERFORM feature_usage_internal.ensure_limits_not_negative();
     PERFORM feature_usage_internal.ensure_increments();
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.add_feature(text, text, text, text) IS
 'Registers a feature and creates its counter, its limit and its increment function. '
-'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
+'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 23514 if it has negative values, 42723 if another function has the name of the increment, 42P01 if a table is missing.';

@@ -2,26 +2,26 @@
 -- most 100 characters, then arguments, result and errors.
 
 COMMENT ON FUNCTION @extschema@.increment_voice_seconds(uuid, integer, text) IS
-'Adds p_seconds seconds of voice to the usage of a user in the month p_period (YYYY-MM). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+'Adds p_seconds seconds of voice to the usage of a user in the month p_period (current, or YYYY-MM). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_insights_count(uuid, integer, text) IS
-'Adds p_count insights to the usage of a user in the month p_period (YYYY-MM). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+'Adds p_count insights to the usage of a user in the month p_period (current, or YYYY-MM). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_therai_calls(uuid, integer, text) IS
-'Adds p_calls @therai calls to the usage of a user on the day p_period (YYYY-MM-DD). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+'Adds p_calls @therai calls to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_chat_messages(uuid, integer, text) IS
-'Adds p_count chat messages to the usage of a user on the day p_period (YYYY-MM-DD). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+'Adds p_count chat messages to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_images_generated(uuid, integer, text) IS
-'Adds p_count images to the usage of a user on the day p_period (YYYY-MM-DD). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+'Adds p_count images to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, text) IS
 'Adds p_amount to the usage of any registered feature, as the increment of that feature does. '
-'Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
+'p_period is current, or a period key of the feature. Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
 COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
 'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
-'p_period is a period key of the feature; NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
+'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
 'Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
@@ -36,7 +36,7 @@ COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
 'For a scheduler: a user''s expired reservations are given back on their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
 COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
 'Counts a batch of events that have happened, whatever the limits; all or nothing. '
-'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
+'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period, or with the period current, it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
 
 -- The two that settle a reservation.
 COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS

@@ -9,7 +9,7 @@ BEGIN
     PERFORM feature_usage_internal.refuse_unusable_tables();
     PERFORM feature_usage_internal.lock_out_other_setups();
     -- What takes long, or needs no exclusive lock, comes before the locks that hold up calls.
-    PERFORM feature_usage_internal.validate_counters();
+    PERFORM feature_usage_internal.validate_not_negative();
     PERFORM feature_usage_internal.ensure_member_grants();
     PERFORM feature_usage_internal.lock_tables_to_change();
     -- Again, since a rule may have been created while this waited for the locks.
@@ -24,6 +24,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_table_comments();
     PERFORM feature_usage_internal.ensure_columns(all_tables);
     PERFORM feature_usage_internal.ensure_counters();
+    PERFORM feature_usage_internal.ensure_limits_not_negative();
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
@@ -47,4 +48,4 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 'Creates the tables of feature_usage, or brings existing ones up to date. '
-'It adds missing columns, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
+'It adds missing columns, defaults, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts or limits, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';

@@ -33,7 +33,7 @@ BEGIN
     IF (plan = ANY (known)) IS NOT TRUE THEN
         RAISE EXCEPTION 'unknown plan "%"', left(plan, 64)
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = coalesce('The plans are: ' || array_to_string(known, ', ') || '.', 'Insert the plan into plan_limits first.');
+                  HINT = coalesce('The plans are: ' || array_to_string(known, ', ') || '. ', '') || 'Insert others into plan_limits first.';
     END IF;
 
     -- The columns of an existing table may be of other types. A cast without a length does not cut

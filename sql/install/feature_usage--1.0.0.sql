@@ -1,16 +1,64 @@
--- The private schema: what the tables should look like, as data, and the steps that bring them there.
+-- The start of CREATE EXTENSION: what it refuses before it creates anything.
 --
--- Nobody but a superuser can create anything in it, so no function planted there can be called in
--- the place of a step. CREATE SCHEMA fails if somebody has made the schema before.
+-- A superuser runs this, and the search path begins with the installer's schema: every name and
+-- operator is qualified, and only catalogs are read.
 
-DO $encoding$
+DO $start$
+DECLARE
+    existing record;
 BEGIN
     IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN
         RAISE EXCEPTION 'feature_usage needs a database in the encoding UTF8'
             USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
     END IF;
+
+    -- Hand-written functions that the extension replaces. Postgres' own error names one of them per
+    -- attempt, and does not say what to do.
+    SELECT pg_catalog.string_agg(f.signature, E'\n' ORDER BY f.signature COLLATE pg_catalog."C") AS listed,
+           pg_catalog.string_agg(f.signature, ', ' ORDER BY f.signature COLLATE pg_catalog."C") AS signatures,
+           pg_catalog.bool_and(f.is_function) AS are_functions
+      INTO existing
+      FROM (SELECT pg_catalog.format('%s.%I(%s)', '@extschema@', p.proname, pg_catalog.oidvectortypes(p.proargtypes)) AS signature,
+                   p.prokind OPERATOR(pg_catalog.=) ANY (ARRAY['f', 'w']::pg_catalog."char"[]) AS is_function
+              FROM pg_catalog.pg_proc AS p
+              JOIN (VALUES
+                    ('add_feature', 'text, text, text, text'),
+                    ('check_feature_limit', 'uuid, text, integer, text'),
+                    ('commit_reservation', 'uuid, integer, uuid'),
+                    ('consume_feature', 'uuid, text, integer, text'),
+                    ('expire_reservations', 'integer'),
+                    ('feature_usage_setup', ''),
+                    ('get_user_limits', 'uuid'),
+                    ('increment_chat_messages', 'uuid, integer, text'),
+                    ('increment_feature_usage', 'uuid, text, integer, text'),
+                    ('increment_images_generated', 'uuid, integer, text'),
+                    ('increment_insights_count', 'uuid, integer, text'),
+                    ('increment_therai_calls', 'uuid, integer, text'),
+                    ('increment_voice_seconds', 'uuid, integer, text'),
+                    ('migrate_image_generation_log', 'boolean'),
+                    ('prune_feature_usage', 'interval, interval'),
+                    ('record_usage', 'jsonb'),
+                    ('release_reservation', 'uuid, uuid'),
+                    ('reserve_feature', 'uuid, text, integer, interval, text'),
+                    ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
+                    ('usage_features_changed', '')
+                   ) AS ours (name, arguments)
+                ON p.proname OPERATOR(pg_catalog.=) ours.name
+               AND pg_catalog.oidvectortypes(p.proargtypes) OPERATOR(pg_catalog.=) ours.arguments
+             WHERE p.pronamespace OPERATOR(pg_catalog.=) '@extschema@'::pg_catalog.regnamespace::pg_catalog.oid) AS f;
+    IF existing.listed IS NOT NULL THEN
+        RAISE EXCEPTION 'schema % has functions that feature_usage replaces', '@extschema@'
+            USING ERRCODE = 'duplicate_function', DETAIL = existing.listed,
+                  HINT = pg_catalog.format('Drop them before CREATE EXTENSION, in the same transaction: DROP %s %s;',
+                                           CASE WHEN existing.are_functions THEN 'FUNCTION' ELSE 'ROUTINE' END, existing.signatures);
+    END IF;
 END
-$encoding$;
+$start$;
+
+-- The private schema: what the tables should look like, as data, and the steps that bring them there.
+--
+-- Nobody but a superuser can create anything in it, so no function planted there can be called in
+-- the place of a step. CREATE SCHEMA fails if somebody has made the schema before.
 
 CREATE SCHEMA feature_usage_internal;
 COMMENT ON SCHEMA feature_usage_internal IS
@@ -35,11 +83,12 @@ CREATE TABLE feature_usage_internal.columns (
     definition      text NOT NULL,
     types           text[],
     is_to_be_filled boolean NOT NULL DEFAULT false,
+    default_value   text,
     description     text NOT NULL,
     PRIMARY KEY (table_name, name)
 );
 COMMENT ON TABLE feature_usage_internal.columns IS
-'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value.';
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. Only rows that are inserted later get the default_value.';
 
 CREATE TABLE feature_usage_internal.feature_columns (
     table_name         text NOT NULL,
@@ -48,11 +97,12 @@ CREATE TABLE feature_usage_internal.feature_columns (
     builtin_definition text NOT NULL,
     custom_definition  text NOT NULL,
     types              text[] NOT NULL,
+    check_name         text NOT NULL,
     description        text NOT NULL,
     PRIMARY KEY (table_name, registry_column)
 );
 COMMENT ON TABLE feature_usage_internal.feature_columns IS
-'The columns that a table has once per feature; the registry''s column registry_column names them.';
+'The columns that a table has once per feature; the registry''s column registry_column names them. The CHECK constraint check_name keeps all of them from being negative.';
 
 CREATE TABLE feature_usage_internal.indexes (
     table_name text NOT NULL,
@@ -135,9 +185,10 @@ VALUES
 -- A counter: never NULL, never negative, 0 by default. Those of add_feature() are bigint, so that
 -- bytes or tokens fit; an existing bigint counter is never narrowed.
 INSERT INTO feature_usage_internal.feature_columns
-       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, check_name, description)
 VALUES ('feature_usage', 4, 'usage_column', 'integer NOT NULL DEFAULT 0', 'bigint NOT NULL DEFAULT 0',
-        '{integer,bigint,smallint}', 'How much of feature %1$s was used in the period.');
+        '{integer,bigint,smallint}', 'feature_usage_counters_not_negative',
+        'How much of feature %1$s was used in the period.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
@@ -152,23 +203,26 @@ VALUES
     ('feature_usage', 'authenticated', '{SELECT}');
 
 -- user_plans: who has which plan. May be a view over an existing table.
+--
+-- A row that leaves out is_active and status is an active subscription, as with set_user_plan(). A
+-- NULL that is written means no.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
 VALUES ('user_plans', 2, '{user_id}', true, true,
         'Which user has which plan. A user without a row has the plan free. May be a view.');
 
-INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, description)
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, default_value, description)
 VALUES
-    ('user_plans', 1, 'user_id', 'uuid NOT NULL', '{uuid}', false,
+    ('user_plans', 1, 'user_id', 'uuid NOT NULL', '{uuid}', false, NULL,
      'The user whose plan this is.'),
-    ('user_plans', 2, 'plan_id', 'text', NULL, true,
+    ('user_plans', 2, 'plan_id', 'text', NULL, true, NULL,
      'The plan. NULL is the plan free.'),
-    ('user_plans', 3, 'is_active', 'boolean', '{boolean}', true,
-     'Whether the subscription is active. NULL means no.'),
-    ('user_plans', 4, 'status', 'text', NULL, true,
-     'The state of the subscription. Only active and trialing allow anything.'),
+    ('user_plans', 3, 'is_active', 'boolean', '{boolean}', true, 'true',
+     'Whether the subscription is active. NULL means no; true if left out.'),
+    ('user_plans', 4, 'status', 'text', NULL, true, 'active',
+     'The state of the subscription. Only active and trialing allow anything; active if left out.'),
     ('user_plans', 5, 'trial_end_date', 'timestamptz',
-     '{timestamp with time zone,timestamp without time zone,date}', false,
+     '{timestamp with time zone,timestamp without time zone,date}', false, NULL,
      'When the trial of a user on the plan free ends. NULL means never.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
@@ -214,10 +268,12 @@ VALUES
     ('plan_limits', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the plan was last changed.');
 
--- A limit you have not set is 0: the feature is blocked on that plan.
+-- A limit you have not set is 0: the feature is blocked on that plan. Postgres' error for a negative
+-- limit has no hint, so the name of the CHECK constraint says how to write unlimited.
 INSERT INTO feature_usage_internal.feature_columns
-       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, check_name, description)
 VALUES ('plan_limits', 3, 'limit_column', 'integer DEFAULT 0', 'bigint DEFAULT 0', '{integer,bigint,smallint}',
+        'plan_limits_not_negative_null_is_unlimited',
         'How much of feature %1$s the plan allows per %2$s. NULL means unlimited, 0 blocks it.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
@@ -404,19 +460,20 @@ COMMENT ON FUNCTION feature_usage_internal.features(boolean) IS
 'Returns the registered features, and the built-in ones even if they are not registered yet.';
 
 CREATE FUNCTION feature_usage_internal.wanted_columns(p_builtin_only boolean)
-RETURNS TABLE (table_name text, number bigint, name text, definition text, types text[],
-               is_to_be_filled boolean, is_counter boolean, description text)
+RETURNS TABLE (table_name text, number bigint, name text, definition text, types text[], is_to_be_filled boolean,
+               default_value text, is_counter boolean, check_name text, description text)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT table_name, row_number() OVER (ORDER BY table_name, position, is_custom, feature_type COLLATE "C"),
-           name, definition, types, is_to_be_filled, is_counter, description
-      FROM (SELECT c.table_name, c.position, false AS is_custom, '' AS feature_type,
-                   c.name, c.definition, c.types, c.is_to_be_filled, false AS is_counter, c.description
+           name, definition, types, is_to_be_filled, default_value, is_counter, check_name, description
+      FROM (SELECT c.table_name, c.position, false AS is_custom, '' AS feature_type, c.name, c.definition, c.types,
+                   c.is_to_be_filled, c.default_value, false AS is_counter, NULL AS check_name, c.description
               FROM feature_usage_internal.columns AS c
              UNION ALL
             SELECT c.table_name, c.position, NOT f.is_builtin, f.feature_type,
                    CASE c.registry_column WHEN 'usage_column' THEN f.usage_column ELSE f.limit_column END,
                    CASE WHEN f.is_builtin THEN c.builtin_definition ELSE c.custom_definition END,
-                   c.types, false, c.registry_column = 'usage_column', format(c.description, f.feature_type, f.period)
+                   c.types, false, NULL, c.registry_column = 'usage_column', c.check_name,
+                   format(c.description, f.feature_type, f.period)
               FROM feature_usage_internal.feature_columns AS c
              CROSS JOIN feature_usage_internal.features(p_builtin_only) AS f) AS wanted
 $function$;
@@ -510,7 +567,7 @@ BEGIN
     -- superuser runs this during CREATE EXTENSION.
     SELECT * INTO wanted FROM feature_usage_internal.tables AS t WHERE t.name = p_name;
     EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))%s', qualified,
-        (SELECT string_agg(format('%I %s', c.name, c.definition), ', ' ORDER BY c.number)
+        (SELECT string_agg(format('%I %s%s', c.name, c.definition, ' DEFAULT ' || quote_literal(c.default_value)), ', ' ORDER BY c.number)
            FROM feature_usage_internal.wanted_columns(true) AS c WHERE c.table_name = p_name),
         (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number)
            FROM unnest(wanted.key) WITH ORDINALITY AS k (name, number)),
@@ -593,8 +650,18 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', missing.relation) INTO is_in_use;
         IF is_in_use THEN
             RAISE WARNING '% had no column %: its rows are NULL there', missing.relation, missing.columns
-                USING HINT = 'Fill the new columns, or replace the table by a view over your own table.';
+                USING HINT = 'NULL is the plan free, and not active. Fill the new columns, or replace the table by a view over your own table.';
         END IF;
+    END LOOP;
+    FOR missing IN
+        SELECT m.relation, string_agg(m.name, ', ' ORDER BY m.number) AS columns,
+               string_agg(m.default_value, ', ' ORDER BY m.number) AS defaults
+          FROM feature_usage_internal.missing_defaults() AS m
+         WHERE m.table_name = ANY (p_tables)
+         GROUP BY m.relation
+    LOOP
+        RAISE WARNING '% had no default for %: new rows that leave them out get %', missing.relation, missing.columns, missing.defaults
+            USING HINT = 'If such a user is to be denied, set a default of your own, such as false for is_active; it is kept.';
     END LOOP;
 
     FOR missing IN
@@ -605,10 +672,43 @@ BEGIN
         PERFORM feature_usage_internal.ensure_column(
             missing.relation, missing.name, missing.definition, missing.types, missing.description);
     END LOOP;
+    -- After the columns, so that rows from before a column stay NULL there.
+    FOR missing IN SELECT m.* FROM feature_usage_internal.missing_defaults() AS m WHERE m.table_name = ANY (p_tables) LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %L', missing.relation, missing.name, missing.default_value);
+    END LOOP;
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_columns(text[]) IS
-'Adds the missing columns of these tables, except counters, and describes those without a comment.';
+'Adds the missing columns and defaults of these tables, except counters; describes those without a comment.';
+
+CREATE FUNCTION feature_usage_internal.missing_defaults()
+RETURNS TABLE (relation regclass, lock_order smallint, table_name text, number bigint, name text, default_value text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    -- A default of the app's own is kept. So is a NOT NULL without a default, which demands a value;
+    -- and a column of another type may not have the value.
+    SELECT r.relation, r.lock_order, r.name, w.number, w.name, w.default_value
+      FROM feature_usage_internal.wanted_columns(false) AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+      JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE w.default_value IS NOT NULL AND NOT a.atthasdef AND NOT a.attnotnull
+       AND (a.atttypid = 'boolean'::regtype AND w.default_value IN ('true', 'false')
+            OR a.atttypid = 'text'::regtype
+            OR a.atttypid = 'varchar'::regtype AND (a.atttypmod < 0 OR a.atttypmod - 4 >= length(w.default_value))
+            OR EXISTS (SELECT FROM pg_enum AS e WHERE e.enumtypid = a.atttypid AND e.enumlabel = w.default_value))
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_defaults() IS
+'Returns the columns that should have a default and have none.';
+
+CREATE FUNCTION feature_usage_internal.type_hint(p_relation regclass, p_column text, p_types text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT format(CASE WHEN c.relkind IN ('r', 'p')
+                       THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s; or rename the column. Then retry.'
+                       ELSE 'Cast the column to %3$s in the view, then retry.' END,
+                  p_relation, p_column, CASE WHEN 'bigint' = ANY (p_types) THEN 'bigint' ELSE p_types[1] END)
+      FROM pg_class AS c WHERE c.oid = p_relation
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.type_hint(regclass, text, text[]) IS
+'Returns the hint for a column of another type: the statement that changes it.';
 
 CREATE FUNCTION feature_usage_internal.ensure_column(
     p_table regclass, p_column text, p_definition text, p_types text[], p_description text
@@ -631,8 +731,7 @@ BEGIN
     ELSIF existing.type <> ALL (p_types) THEN
         RAISE EXCEPTION 'column % of % is of type %, not %',
                 quote_ident(p_column), p_table, existing.type, array_to_string(p_types, ' or ')
-            USING ERRCODE = 'datatype_mismatch',
-                  HINT = 'Change the type of the column, or rename the column, then retry.';
+            USING ERRCODE = 'datatype_mismatch', HINT = feature_usage_internal.type_hint(p_table, p_column, p_types);
     END IF;
 
     IF is_table AND (existing.attnum IS NULL OR col_description(p_table, existing.attnum) IS NULL) THEN
@@ -643,10 +742,133 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_column(regclass, text, text, text[], text) IS
 'Adds a column if it is missing, checks its type if not, and describes it if it has no comment.';
 
--- The counters of feature_usage: integer or bigint, never NULL, never negative, 0 by default.
+-- The CHECK constraints of what is never negative: counters and limits.
 --
--- One CHECK constraint covers all of them, because the executor prepares every CHECK constraint of
--- a table anew in every statement.
+-- One constraint covers all columns of a table, because the executor prepares every CHECK constraint
+-- of a table anew in every statement. LEAST() ignores NULL, which is an unlimited limit.
+
+CREATE FUNCTION feature_usage_internal.not_negative_checks()
+RETURNS TABLE (relation regclass, lock_order smallint, table_name text, name text, columns text[],
+               is_there boolean, is_valid boolean, is_complete boolean)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    -- is_there: a constraint of this form covers every column that exists. is_complete: every column
+    -- exists as well. The arguments of LEAST are plain columns, perhaps cast.
+    SELECT w.relation, w.lock_order, w.table_name, w.check_name, w.columns,
+           c.oid IS NOT NULL, coalesce(c.convalidated, false), c.oid IS NOT NULL AND w.is_complete
+      FROM (SELECT r.relation, r.lock_order, c.table_name, c.check_name, array_agg(c.name ORDER BY c.number) AS columns,
+                   coalesce(array_agg(a.attnum) FILTER (WHERE a.attnum IS NOT NULL), '{}') AS numbers,
+                   bool_and(a.attnum IS NOT NULL) AS is_complete
+              FROM feature_usage_internal.wanted_columns(false) AS c
+              JOIN feature_usage_internal.relations() AS r ON r.name = c.table_name AND r.is_table
+              LEFT JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.check_name IS NOT NULL
+             GROUP BY r.relation, r.lock_order, c.table_name, c.check_name) AS w
+      LEFT JOIN pg_constraint AS c ON c.conrelid = w.relation AND c.contype = 'c' AND c.conname = w.check_name
+       AND regexp_replace(pg_get_constraintdef(c.oid), '\(([^()]+)\)::(bigint|integer)', '\1', 'g') ~ '^CHECK \(\(LEAST\([^()]*\) >= 0\)\)( NOT VALID)?$'
+       AND c.conkey @> w.numbers
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.not_negative_checks() IS
+'Returns the CHECK constraints of counters and limits: are they there, validated, and do they cover all?';
+
+CREATE FUNCTION feature_usage_internal.not_negative_changes(p_table text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    -- If the constraint held for the columns that were there, it holds for the new ones, which are 0:
+    -- nothing has to be read.
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = n.relation AND c.conname = n.name)
+                THEN ARRAY[format('DROP CONSTRAINT %I', n.name)] ELSE '{}' END
+           || format('ADD CONSTRAINT %I CHECK (LEAST(%s) >= 0)%s', n.name,
+                     (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number) FROM unnest(n.columns) WITH ORDINALITY AS c (name, number)),
+                     CASE WHEN n.is_there THEN ' NOT VALID' ELSE '' END)
+      FROM feature_usage_internal.not_negative_checks() AS n
+     WHERE n.table_name = p_table AND NOT n.is_complete
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.not_negative_changes(text) IS
+'Returns the actions of an ALTER TABLE that complete the CHECK constraint of a table, or NULL.';
+
+CREATE FUNCTION feature_usage_internal.ensure_limits_not_negative() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    changes constant text[] := feature_usage_internal.not_negative_changes('plan_limits');
+BEGIN
+    IF changes IS NOT NULL THEN
+        BEGIN
+            EXECUTE 'ALTER TABLE @extschema@.plan_limits ' || array_to_string(changes, ', ');
+        EXCEPTION WHEN check_violation THEN
+            PERFORM feature_usage_internal.refuse_negative('plan_limits');
+            RAISE;
+        END;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_limits_not_negative() IS
+'Adds the CHECK constraint of the limits, or completes it after a new limit.';
+
+CREATE FUNCTION feature_usage_internal.validate_not_negative() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    checked record;
+BEGIN
+    FOR checked IN
+        SELECT n.relation, n.table_name, n.name FROM feature_usage_internal.not_negative_checks() AS n
+         WHERE n.is_there AND NOT n.is_valid ORDER BY n.lock_order
+    LOOP
+        BEGIN
+            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', checked.relation, checked.name);
+        EXCEPTION WHEN check_violation THEN
+            PERFORM feature_usage_internal.refuse_negative(checked.table_name);
+            RAISE;
+        END;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.validate_not_negative() IS
+'Validates the CHECK constraints that add_feature() has left unvalidated; readers and writers go on.';
+
+CREATE FUNCTION feature_usage_internal.refuse_negative(p_table text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    relation constant regclass := to_regclass('@extschema@.' || quote_ident(p_table));
+    present constant text[] := ARRAY(SELECT c.name FROM feature_usage_internal.wanted_columns(false) AS c
+                                       JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name AND NOT a.attisdropped
+                                      WHERE c.table_name = p_table AND c.check_name IS NOT NULL ORDER BY c.number);
+    key constant text[] := (SELECT t.key FROM feature_usage_internal.tables AS t WHERE t.name = p_table);
+    listed text;
+    corrections text;
+BEGIN
+    EXECUTE format(
+        $$SELECT string_agg(concat_ws(', ', %3$s) || ': '
+                            || (SELECT string_agg(c.name || '=' || c.value, ', ' ORDER BY c.number)
+                                  FROM unnest($1, ARRAY[%2$s]::bigint[]) WITH ORDINALITY AS c (name, value, number)
+                                 WHERE c.value < 0), E'\n' ORDER BY %4$s)
+            FROM (SELECT * FROM %1$s WHERE LEAST(%2$s) < 0 ORDER BY %4$s LIMIT 10) AS negative$$, relation,
+        (SELECT string_agg(quote_ident(name), ', ') FROM unnest(present) AS name),
+        (SELECT string_agg(format('%L || %I', name || '=', name), ', ') FROM unnest(key) AS name),
+        (SELECT string_agg(quote_ident(name), ', ') FROM unnest(key) AS name))
+       INTO listed USING present;
+    IF listed IS NULL THEN
+        RETURN;
+    ELSIF p_table = 'plan_limits' THEN
+        EXECUTE format(
+            $$SELECT string_agg(format('UPDATE %%s SET %%2$I = NULL WHERE %%2$I < 0;', %1$L, c.name), ' ' ORDER BY c.number)
+                FROM (SELECT ARRAY[%2$s] AS negative FROM %3$s) AS t,
+                     unnest($1, t.negative) WITH ORDINALITY AS c (name, is_negative, number)
+               WHERE c.is_negative$$, relation,
+            (SELECT string_agg(format('bool_or(%I < 0)', name), ', ') FROM unnest(present) AS name), relation)
+           INTO corrections USING present;
+        RAISE EXCEPTION 'plan_limits has negative limits'
+            USING ERRCODE = 'check_violation', DETAIL = listed,
+                  HINT = format('NULL is unlimited, 0 blocks. If a negative limit meant unlimited, run %s then retry. At most 10 plans are listed.', corrections);
+    ELSE
+        RAISE EXCEPTION '% has negative counts', p_table
+            USING ERRCODE = 'check_violation', DETAIL = listed,
+                  HINT = 'A negative count allows more than the limit. Correct these rows, then retry. At most 10 are listed.';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.refuse_negative(text) IS
+'Raises an error that lists rows with negative counts or limits, if there are any.';
+
+-- The counters of feature_usage: integer or bigint, never NULL, never negative, 0 by default.
 
 CREATE FUNCTION feature_usage_internal.counters()
 RETURNS TABLE (name text, definition text, types text[], description text, number smallint, type text,
@@ -665,25 +887,9 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.counters() IS
 'Returns the counters that feature_usage should have, and what their columns are like now.';
 
-CREATE FUNCTION feature_usage_internal.counter_check()
-RETURNS TABLE (is_there boolean, is_valid boolean, is_complete boolean)
-LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
-    -- is_there: a constraint of this form covers every counter that has a column. is_complete:
-    -- every counter has one. The arguments of LEAST are plain columns, perhaps cast to bigint.
-    SELECT coalesce(bool_or(c.oid IS NOT NULL), false), coalesce(bool_or(c.convalidated), false),
-           coalesce(bool_or(c.oid IS NOT NULL), false) AND NOT EXISTS (SELECT FROM feature_usage_internal.counters() WHERE number IS NULL)
-      FROM pg_constraint AS c
-     WHERE c.conrelid = to_regclass('@extschema@.feature_usage') AND c.contype = 'c'
-       AND c.conname = 'feature_usage_counters_not_negative'
-       AND regexp_replace(pg_get_constraintdef(c.oid), '\(([^()]+)\)::bigint', '\1', 'g') ~ '^CHECK \(\(LEAST\([^()]*\) >= 0\)\)( NOT VALID)?$'
-       AND c.conkey @> ARRAY(SELECT n.number FROM feature_usage_internal.counters() AS n WHERE n.number IS NOT NULL)
-$function$;
-COMMENT ON FUNCTION feature_usage_internal.counter_check() IS
-'Returns whether the CHECK constraint of the counters is there, is validated and covers all of them.';
-
 CREATE FUNCTION feature_usage_internal.counters_need_change() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT NOT (SELECT is_complete FROM feature_usage_internal.counter_check())
+    SELECT feature_usage_internal.not_negative_changes('feature_usage') IS NOT NULL
         OR EXISTS (SELECT FROM feature_usage_internal.counters()
                     WHERE number IS NULL OR type <> ALL ('{integer,bigint}') OR NOT is_not_null OR NOT starts_at_0)
 $function$;
@@ -694,21 +900,18 @@ CREATE FUNCTION feature_usage_internal.ensure_counters() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     counters constant regclass := '@extschema@.feature_usage';
-    checked record;
     counter record;
     changes text[];
     nullable text[];
 BEGIN
     IF feature_usage_internal.counters_need_change() THEN
-        SELECT * INTO checked FROM feature_usage_internal.counter_check();
         FOR counter IN SELECT * FROM feature_usage_internal.counters() LOOP
             IF counter.number IS NULL THEN
                 changes := changes || format('ADD COLUMN %I %s', counter.name, counter.definition);
                 CONTINUE;
             ELSIF counter.type <> ALL (counter.types) THEN
                 RAISE EXCEPTION 'column % of % is of type %, not integer or bigint', quote_ident(counter.name), counters, counter.type
-                    USING ERRCODE = 'datatype_mismatch',
-                          HINT = 'Change the type of the column, or rename the column, then retry.';
+                    USING ERRCODE = 'datatype_mismatch', HINT = feature_usage_internal.type_hint(counters, counter.name, counter.types);
             ELSIF counter.type = 'smallint' THEN
                 changes := changes || format('ALTER COLUMN %I TYPE integer', counter.name);
             END IF;
@@ -721,16 +924,7 @@ BEGIN
             END IF;
         END LOOP;
 
-        IF NOT checked.is_complete THEN
-            IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = counters AND conname = 'feature_usage_counters_not_negative') THEN
-                changes := changes || 'DROP CONSTRAINT feature_usage_counters_not_negative'::text;
-            END IF;
-            -- If the constraint held for the counters that were there, it holds for the new ones,
-            -- which are 0: nothing has to be read.
-            changes := changes || format('ADD CONSTRAINT feature_usage_counters_not_negative CHECK (LEAST(%s) >= 0)%s',
-                (SELECT string_agg(quote_ident(name), ', ') FROM feature_usage_internal.counters()),
-                CASE WHEN checked.is_there THEN ' NOT VALID' ELSE '' END);
-        END IF;
+        changes := changes || feature_usage_internal.not_negative_changes('feature_usage');
 
         IF nullable IS NOT NULL THEN
             EXECUTE format('UPDATE %s SET %s WHERE num_nulls(%s) > 0', counters,
@@ -740,7 +934,7 @@ BEGIN
         BEGIN
             EXECUTE format('ALTER TABLE %s %s', counters, array_to_string(changes, ', '));
         EXCEPTION WHEN check_violation THEN
-            PERFORM feature_usage_internal.refuse_negative_counts();
+            PERFORM feature_usage_internal.refuse_negative('feature_usage');
             RAISE;
         END;
     END IF;
@@ -752,46 +946,6 @@ END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_counters() IS
 'Adds missing counters and their CHECK constraint in one ALTER TABLE; turns NULL counts into 0.';
-
-CREATE FUNCTION feature_usage_internal.validate_counters() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-BEGIN
-    IF EXISTS (SELECT FROM feature_usage_internal.counter_check() WHERE is_there AND NOT is_valid) THEN
-        BEGIN
-            ALTER TABLE @extschema@.feature_usage VALIDATE CONSTRAINT feature_usage_counters_not_negative;
-        EXCEPTION WHEN check_violation THEN
-            PERFORM feature_usage_internal.refuse_negative_counts();
-            RAISE;
-        END;
-    END IF;
-END
-$function$;
-COMMENT ON FUNCTION feature_usage_internal.validate_counters() IS
-'Validates the CHECK constraint that add_feature() has left unvalidated; readers and writers go on.';
-
-CREATE FUNCTION feature_usage_internal.refuse_negative_counts() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-    present constant text[] := ARRAY(SELECT n.name FROM feature_usage_internal.counters() AS n WHERE n.number IS NOT NULL);
-    negative text;
-BEGIN
-    EXECUTE format(
-        $$SELECT string_agg(format('user_id=%%s, period=%%s: %%s', user_id, period,
-                                   (SELECT string_agg(c.name || '=' || c.value, ', ' ORDER BY c.number)
-                                      FROM unnest($1, ARRAY[%2$s]::bigint[]) WITH ORDINALITY AS c (name, value, number)
-                                     WHERE c.value < 0)), E'\n' ORDER BY user_id, period)
-            FROM (SELECT * FROM %1$s WHERE LEAST(%2$s) < 0 ORDER BY user_id, period LIMIT 10) AS negative$$,
-        '@extschema@.feature_usage', (SELECT string_agg(quote_ident(name), ', ') FROM unnest(present) AS name))
-       INTO negative USING present;
-    IF negative IS NOT NULL THEN
-        RAISE EXCEPTION 'feature_usage has negative counts'
-            USING ERRCODE = 'check_violation', DETAIL = negative,
-                  HINT = 'A negative count allows more than the limit. Correct these rows, then retry. At most 10 are listed.';
-    END IF;
-END
-$function$;
-COMMENT ON FUNCTION feature_usage_internal.refuse_negative_counts() IS
-'Raises an error that lists rows with negative counts, if there are any.';
 
 -- Keys: an upsert, and a join that must find one row, need them to be unique and not NULL.
 
@@ -842,7 +996,7 @@ BEGIN
         IF NOT missing.is_immediate THEN
             RAISE EXCEPTION 'the unique key (%) of % is deferrable', missing.columns, missing.relation
                 USING ERRCODE = 'object_not_in_prerequisite_state',
-                      HINT = 'INSERT ... ON CONFLICT does not work with a deferrable key. Make it NOT DEFERRABLE, then retry.';
+                      HINT = 'INSERT ... ON CONFLICT does not work with a deferrable key. Drop it and add it again as NOT DEFERRABLE, then retry.';
         ELSIF NOT missing.is_unique THEN
             BEGIN
                 EXECUTE format('ALTER TABLE %s ADD %s (%s)', missing.relation,
@@ -957,7 +1111,7 @@ BEGIN
     FOR missing IN SELECT * FROM feature_usage_internal.missing_user_references() ORDER BY relation::text COLLATE "C" LOOP
         IF NOT missing.is_permitted THEN
             RAISE WARNING '% does not reference auth.users: % lacks the privileges', missing.relation, current_user
-                USING HINT = 'Grant USAGE on the schema and SELECT, REFERENCES on the table, then run feature_usage_setup() again.';
+                USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %1$I; GRANT SELECT, REFERENCES ON auth.users TO %1$I; then run feature_usage_setup() again.', current_user);
             CONTINUE;
         END IF;
         EXECUTE format('SELECT count(*) FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
@@ -1054,7 +1208,7 @@ DECLARE
 BEGIN
     IF feature_usage_internal.knows_caller() AND NOT has_schema_privilege('auth', 'USAGE') THEN
         RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
-            USING HINT = 'Grant USAGE on the schema, then run feature_usage_setup() again.';
+            USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %I; then run feature_usage_setup() again.', current_user);
     END IF;
     FOR missing IN SELECT * FROM feature_usage_internal.unprotected_tables() ORDER BY lock_order LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', missing.relation);
@@ -1072,7 +1226,7 @@ BEGIN
          ORDER BY r.lock_order, p.polname
     LOOP
         RAISE WARNING 'policy "%" on % is kept; it may show more than a user''s own rows', missing.polname, missing.relation
-            USING HINT = 'Drop the policies that the ones of feature_usage replace.';
+            USING HINT = format('If those of feature_usage replace it, run DROP POLICY %I ON %s;', missing.polname, missing.relation);
     END LOOP;
 END
 $function$;
@@ -1241,7 +1395,7 @@ DECLARE
     existing record;
 BEGIN
     FOR wanted IN
-        SELECT f.feature_type, f.usage_column,
+        SELECT f.feature_type, f.usage_column, f.period,
                '@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || f.usage_column) AS signature,
                '@extschema@.' || format('%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || f.usage_column) AS declaration,
                'SELECT @extschema@.' || format('increment_feature_usage(p_user_id, %L::pg_catalog.text, p_count, p_period)', f.feature_type) AS body
@@ -1259,11 +1413,12 @@ BEGIN
             EXECUTE format('CREATE FUNCTION %s RETURNS void LANGUAGE sql SET search_path = '''' AS %L',
                            wanted.declaration, wanted.body);
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', wanted.signature, format(
-                'Adds p_count to the usage of feature %s, as increment_feature_usage() does.', wanted.feature_type));
+                'Adds p_count to the usage of feature %s. p_period is current, or a %s in UTC (%s). Errors are those of increment_feature_usage().',
+                wanted.feature_type, wanted.period, CASE wanted.period WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'YYYY-MM' END));
         ELSIF existing.is_ours IS NOT TRUE THEN
             RAISE EXCEPTION 'function % (owner %) conflicts with the increment of feature %',
                     wanted.signature, quote_ident(existing.owner), wanted.feature_type
-                USING ERRCODE = 'duplicate_function', HINT = 'Drop or rename it, then retry.';
+                USING ERRCODE = 'duplicate_function', HINT = format('Rename it, or run DROP FUNCTION %s; then retry.', wanted.signature);
         END IF;
         PERFORM feature_usage_internal.ensure_function_grants(wanted.signature::regprocedure, '{service_role}');
     END LOOP;
@@ -1288,7 +1443,7 @@ BEGIN
          ORDER BY 1
     LOOP
         RAISE WARNING 'function % is kept beside the one of feature_usage', other.signature
-            USING HINT = 'Calls may be ambiguous: drop it if it is the one that feature_usage replaces.';
+            USING HINT = format('Calls may be ambiguous. If feature_usage replaces it, run DROP ROUTINE %s;', other.signature);
     END LOOP;
 END
 $function$;
@@ -1365,6 +1520,10 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
             SELECT relation, lock_order, true FROM feature_usage_internal.relations()
              WHERE name = 'feature_usage' AND feature_usage_internal.counters_need_change()
              UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.not_negative_checks() WHERE NOT is_complete
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_defaults()
+             UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_indexes()
@@ -1427,7 +1586,7 @@ BEGIN
     PERFORM feature_usage_internal.refuse_unusable_tables();
     PERFORM feature_usage_internal.lock_out_other_setups();
     -- What takes long, or needs no exclusive lock, comes before the locks that hold up calls.
-    PERFORM feature_usage_internal.validate_counters();
+    PERFORM feature_usage_internal.validate_not_negative();
     PERFORM feature_usage_internal.ensure_member_grants();
     PERFORM feature_usage_internal.lock_tables_to_change();
     -- Again, since a rule may have been created while this waited for the locks.
@@ -1442,6 +1601,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_table_comments();
     PERFORM feature_usage_internal.ensure_columns(all_tables);
     PERFORM feature_usage_internal.ensure_counters();
+    PERFORM feature_usage_internal.ensure_limits_not_negative();
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
@@ -1465,7 +1625,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 'Creates the tables of feature_usage, or brings existing ones up to date. '
-'It adds missing columns, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
+'It adds missing columns, defaults, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts or limits, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
 
 -- Registering a user-defined feature.
 
@@ -1548,12 +1708,13 @@ BEGIN
     END IF;
     PERFORM feature_usage_internal.ensure_counters();
     PERFORM feature_usage_internal.ensure_columns('{plan_limits}');
+    PERFORM feature_usage_internal.ensure_limits_not_negative();
     PERFORM feature_usage_internal.ensure_increments();
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.add_feature(text, text, text, text) IS
 'Registers a feature and creates its counter, its limit and its increment function. '
-'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
+'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 23514 if it has negative values, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
 
 -- Taking over from a log with one row per image: each becomes one count in its UTC day.
 
@@ -1741,7 +1902,7 @@ BEGIN
     IF (plan = ANY (known)) IS NOT TRUE THEN
         RAISE EXCEPTION 'unknown plan "%"', left(plan, 64)
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = coalesce('The plans are: ' || array_to_string(known, ', ') || '.', 'Insert the plan into plan_limits first.');
+                  HINT = coalesce('The plans are: ' || array_to_string(known, ', ') || '. ', '') || 'Insert others into plan_limits first.';
     END IF;
 
     -- The columns of an existing table may be of other types. A cast without a length does not cut
@@ -1931,26 +2092,26 @@ CREATE FUNCTION "usage_features_changed"()
 -- most 100 characters, then arguments, result and errors.
 
 COMMENT ON FUNCTION @extschema@.increment_voice_seconds(uuid, integer, text) IS
-'Adds p_seconds seconds of voice to the usage of a user in the month p_period (YYYY-MM). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+'Adds p_seconds seconds of voice to the usage of a user in the month p_period (current, or YYYY-MM). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_insights_count(uuid, integer, text) IS
-'Adds p_count insights to the usage of a user in the month p_period (YYYY-MM). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real month, 22003 if the count would be out of range.';
+'Adds p_count insights to the usage of a user in the month p_period (current, or YYYY-MM). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_therai_calls(uuid, integer, text) IS
-'Adds p_calls @therai calls to the usage of a user on the day p_period (YYYY-MM-DD). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+'Adds p_calls @therai calls to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_chat_messages(uuid, integer, text) IS
-'Adds p_count chat messages to the usage of a user on the day p_period (YYYY-MM-DD). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+'Adds p_count chat messages to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_images_generated(uuid, integer, text) IS
-'Adds p_count images to the usage of a user on the day p_period (YYYY-MM-DD). '
-'Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is not a real day, 22003 if the count would be out of range.';
+'Adds p_count images to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
+'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, text) IS
 'Adds p_amount to the usage of any registered feature, as the increment of that feature does. '
-'Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
+'p_period is current, or a period key of the feature. Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
 COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
 'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
-'p_period is a period key of the feature; NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
+'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
 'Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
@@ -1965,7 +2126,7 @@ COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
 'For a scheduler: a user''s expired reservations are given back on their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
 COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
 'Counts a batch of events that have happened, whatever the limits; all or nothing. '
-'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
+'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period, or with the period current, it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
 
 -- The two that settle a reservation.
 COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
@@ -1992,18 +2153,18 @@ DECLARE
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
                                     'feature_reservations', 'feature_idempotency_keys', 'usage_features'];
+    is_restore boolean;
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM feature_usage_internal.ensure_member_grants();
 
-    -- A restore turns row_security off, and brings the tables itself, right after this.
-    IF current_setting('row_security') = 'off' THEN
-        RETURN;
-    END IF;
+    -- A restore turns row_security off, and brings the tables itself, right after this. It does not
+    -- bring the USAGE of the schema: a dump leaves out what the script of an extension has granted.
+    is_restore := current_setting('row_security') = 'off';
 
     -- The installer may lack the right to create tables in this schema.
-    FOR part IN SELECT unnest(tables) AS name LOOP
+    FOR part IN SELECT unnest(tables) AS name WHERE NOT is_restore LOOP
         IF to_regclass('@extschema@.' || part.name) IS NULL THEN
             -- Fails if somebody has made one meanwhile: what follows is only for a table of ours.
             PERFORM feature_usage_internal.create_table(part.name);
@@ -2011,15 +2172,19 @@ BEGIN
         END IF;
     END LOOP;
 
-    CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
-        LANGUAGE sql SECURITY DEFINER SET search_path = ''
-        AS 'SELECT feature_usage_internal.setup()';
+    EXECUTE 'CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
+                 LANGUAGE sql SECURITY DEFINER SET search_path = '''' AS '
+            || CASE WHEN is_restore THEN '''SELECT feature_usage_internal.ensure_schema_usage()'''
+                    ELSE '''SELECT feature_usage_internal.setup()''' END;
     EXECUTE 'ALTER FUNCTION feature_usage_internal.setup_as_owner() OWNER TO ' || owner;
     PERFORM feature_usage_internal.setup_as_owner();
 
     -- From here on, nothing of the installer's is trusted.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     DROP FUNCTION feature_usage_internal.setup_as_owner();
+    IF is_restore THEN
+        RETURN;
+    END IF;
 
     -- The tables, and the increments of user-defined features (the only functions in SQL with these
     -- arguments), are the app's and outlive the extension. What was there before joins and leaves as

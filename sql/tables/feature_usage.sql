@@ -24,9 +24,10 @@ VALUES
 -- A counter: never NULL, never negative, 0 by default. Those of add_feature() are bigint, so that
 -- bytes or tokens fit; an existing bigint counter is never narrowed.
 INSERT INTO feature_usage_internal.feature_columns
-       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, check_name, description)
 VALUES ('feature_usage', 4, 'usage_column', 'integer NOT NULL DEFAULT 0', 'bigint NOT NULL DEFAULT 0',
-        '{integer,bigint,smallint}', 'How much of feature %1$s was used in the period.');
+        '{integer,bigint,smallint}', 'feature_usage_counters_not_negative',
+        'How much of feature %1$s was used in the period.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES

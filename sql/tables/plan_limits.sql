@@ -29,10 +29,12 @@ VALUES
     ('plan_limits', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the plan was last changed.');
 
--- A limit you have not set is 0: the feature is blocked on that plan.
+-- A limit you have not set is 0: the feature is blocked on that plan. Postgres' error for a negative
+-- limit has no hint, so the name of the CHECK constraint says how to write unlimited.
 INSERT INTO feature_usage_internal.feature_columns
-       (table_name, position, registry_column, builtin_definition, custom_definition, types, description)
+       (table_name, position, registry_column, builtin_definition, custom_definition, types, check_name, description)
 VALUES ('plan_limits', 3, 'limit_column', 'integer DEFAULT 0', 'bigint DEFAULT 0', '{integer,bigint,smallint}',
+        'plan_limits_not_negative_null_is_unlimited',
         'How much of feature %1$s the plan allows per %2$s. NULL means unlimited, 0 blocks it.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)

@@ -1,21 +1,24 @@
 -- user_plans: who has which plan. May be a view over an existing table.
+--
+-- A row that leaves out is_active and status is an active subscription, as with set_user_plan(). A
+-- NULL that is written means no.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
 VALUES ('user_plans', 2, '{user_id}', true, true,
         'Which user has which plan. A user without a row has the plan free. May be a view.');
 
-INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, description)
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, default_value, description)
 VALUES
-    ('user_plans', 1, 'user_id', 'uuid NOT NULL', '{uuid}', false,
+    ('user_plans', 1, 'user_id', 'uuid NOT NULL', '{uuid}', false, NULL,
      'The user whose plan this is.'),
-    ('user_plans', 2, 'plan_id', 'text', NULL, true,
+    ('user_plans', 2, 'plan_id', 'text', NULL, true, NULL,
      'The plan. NULL is the plan free.'),
-    ('user_plans', 3, 'is_active', 'boolean', '{boolean}', true,
-     'Whether the subscription is active. NULL means no.'),
-    ('user_plans', 4, 'status', 'text', NULL, true,
-     'The state of the subscription. Only active and trialing allow anything.'),
+    ('user_plans', 3, 'is_active', 'boolean', '{boolean}', true, 'true',
+     'Whether the subscription is active. NULL means no; true if left out.'),
+    ('user_plans', 4, 'status', 'text', NULL, true, 'active',
+     'The state of the subscription. Only active and trialing allow anything; active if left out.'),
     ('user_plans', 5, 'trial_end_date', 'timestamptz',
-     '{timestamp with time zone,timestamp without time zone,date}', false,
+     '{timestamp with time zone,timestamp without time zone,date}', false, NULL,
      'When the trial of a user on the plan free ends. NULL means never.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)

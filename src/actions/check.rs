@@ -17,28 +17,27 @@ pub fn check(
     user_id: Uuid,
     feature_type: Option<&str>,
     amount: Option<i32>,
-    key: Option<&str>,
+    text: Option<&str>,
 ) -> Answer {
     let registry = registry::current();
     let Some(registered) = feature_type.and_then(|feature_type| registry.find(feature_type)) else {
-        return Answer::of_unknown_feature();
+        return Answer::of_unknown_feature(feature_type, &registry.feature_types());
     };
     let feature = &registered.feature;
-    // Blank means missing: some gateways send a JSON null for a text as ''.
-    let current = current_period(feature.period);
-    let asked = match key.filter(|key| !key.trim().is_empty()) {
-        Some(key) => Period::parse(feature.period, key),
-        None => Some(current),
-    };
-    let denial = match (amount, asked) {
-        (Some(amount @ 0..), Some(period)) => {
+    let period = Period::requested_or_current(feature.period, text, clock::now());
+    let denial = match (amount, period) {
+        (Some(amount @ 0..), Ok(period)) => {
             let counter = Counter::new(&registry, registered, user_id, period);
             return decide_on(&counter, period, amount);
         }
-        (Some(0..), None) => Denial::InvalidPeriod,
+        (Some(0..), Err(problem)) => {
+            let text = text.unwrap_or_default();
+            Denial::InvalidPeriod { reason: feature.not_a_period(text, problem) }
+        }
         _ => Denial::InvalidAmount,
     };
-    Answer::new(feature, asked.unwrap_or(current), Err(denial))
+    let period = period.unwrap_or_else(|_| current_period(feature.period));
+    Answer::new(feature, period, Err(denial))
 }
 
 fn decide_on(counter: &Counter, period: Period, amount: i32) -> Answer {

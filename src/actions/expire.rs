@@ -46,7 +46,7 @@ fn of_counter(
     limit: i32,
 ) -> i32 {
     let counter = registry.find(feature_type).and_then(|registered| {
-        let period = Period::parse(registered.feature.period, key)?;
+        let period = Period::parse(registered.feature.period, key).ok()?;
         Some(Counter::new(registry, registered, user_id, period))
     });
     let Some(counter) = counter else {

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use domain::event::{BadBatch, Event, read_batch};
+use domain::feature;
 use domain::idempotency::is_key;
 use domain::period::Period;
 use pgrx::Uuid;
 use serde_json::{Value, json};
 
-use super::subject::current_period;
 use crate::error::Report;
 use crate::error::batch::BatchError;
 use crate::error::counting::CountingError;
+use crate::pg::clock;
 use crate::store::batch::{self, Amounts, RowKey};
 use crate::store::idempotency::Keys;
 use crate::store::registry::{self, Registered, Registry};
@@ -88,19 +89,18 @@ pub fn record(text: &str) -> i32 {
 fn know<'a>(registry: &Rc<Registry>, index: usize, event: &'a Event) -> Result<Known<'a>, String> {
     let feature_type = &event.feature_type;
     let is_meant = |registered: &Rc<Registered>| registered.feature.feature_type == *feature_type;
-    let feature = registry.features.iter().position(is_meant);
-    let feature = feature.ok_or("feature_type is unknown")?;
-    let kind = registry.features[feature].feature.period;
-    let period = match &event.period {
-        None => current_period(kind),
-        Some(key) => Period::parse(kind, key)
-            .ok_or_else(|| format!("period is not of the form {}", kind.form()))?,
-    };
+    let position = registry.features.iter().position(is_meant);
+    let position =
+        position.ok_or_else(|| feature::unknown(Some(feature_type), &registry.feature_types()))?;
+    let feature = &registry.features[position].feature;
+    let text = event.period.as_deref();
+    let period = Period::requested_or_current(feature.period, text, clock::now())
+        .map_err(|problem| feature.not_a_period(text.unwrap_or_default(), problem))?;
     if event.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
         return Err("idempotency_key is empty or longer than 255 bytes".to_owned());
     }
     let user_id = Uuid::from_bytes(*event.user_id.as_bytes());
-    Ok(Known { index, event, user_id, feature, period })
+    Ok(Known { index, event, user_id, feature: position, period })
 }
 
 /// Drops events that repeat another of the batch. Also returns the arguments of each idempotency

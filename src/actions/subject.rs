@@ -32,7 +32,9 @@ impl Subject {
         amount: Option<i32>,
     ) -> Result<Self, Box<Answer>> {
         let registered = feature_type.and_then(|feature_type| registry.find(feature_type));
-        let registered = registered.ok_or_else(|| Box::new(Answer::of_unknown_feature()))?;
+        let registered = registered.ok_or_else(|| {
+            Box::new(Answer::of_unknown_feature(feature_type, &registry.feature_types()))
+        })?;
         let period = current_period(registered.feature.period);
         let Some(amount @ 0..) = amount else {
             let denied = Answer::new(&registered.feature, period, Err(Denial::InvalidAmount));

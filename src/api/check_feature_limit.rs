@@ -6,7 +6,8 @@ use super::arguments::required;
 use crate::actions::check::check;
 use crate::pg::jsonb::Jsonb;
 
-/// Says whether a user may use an amount of a feature in a period, by default the current one.
+/// Says whether a user may use an amount of a feature in a period, by default the current one:
+/// NULL, blank and `current` mean that.
 ///
 /// Returns an [`Answer`]; [`decide`](domain::decision::decide) has the rules. Wrong arguments are
 /// denials, so that a caller who looks at `allowed` only is never let through; only a NULL user is an

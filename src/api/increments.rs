@@ -1,7 +1,8 @@
 //! The increments of the built-in features: one atomic upsert each, without checking the limit.
 //!
 //! All of them add an amount to the count of a user in a period, insert the row if there is none,
-//! and do nothing for an amount of 0. Nothing is counted if one of these errors is raised:
+//! and do nothing for an amount of 0. The period is `current`, which is that of now, or a period
+//! key. Nothing is counted if one of these errors is raised:
 //!
 //! | SQLSTATE | when |
 //! |---|---|
@@ -18,7 +19,7 @@ use pgrx::prelude::*;
 
 use super::increment_feature_usage::increment;
 
-/// Adds seconds of voice to a month, `YYYY-MM`.
+/// Adds seconds of voice to a month: `current`, or `YYYY-MM`.
 #[pg_extern(volatile)]
 fn increment_voice_seconds(
     p_user_id: Option<Uuid>,
@@ -28,25 +29,25 @@ fn increment_voice_seconds(
     increment("voice_seconds", p_user_id, ("p_seconds", p_seconds), p_period);
 }
 
-/// Adds insights to a month, `YYYY-MM`.
+/// Adds insights to a month: `current`, or `YYYY-MM`.
 #[pg_extern(volatile)]
 fn increment_insights_count(p_user_id: Option<Uuid>, p_count: Option<i32>, p_period: Option<&str>) {
     increment("insights", p_user_id, ("p_count", p_count), p_period);
 }
 
-/// Adds @therai calls to a day, `YYYY-MM-DD`.
+/// Adds @therai calls to a day: `current`, or `YYYY-MM-DD`.
 #[pg_extern(volatile)]
 fn increment_therai_calls(p_user_id: Option<Uuid>, p_calls: Option<i32>, p_period: Option<&str>) {
     increment("therai_calls", p_user_id, ("p_calls", p_calls), p_period);
 }
 
-/// Adds chat messages to a day, `YYYY-MM-DD`.
+/// Adds chat messages to a day: `current`, or `YYYY-MM-DD`.
 #[pg_extern(volatile)]
 fn increment_chat_messages(p_user_id: Option<Uuid>, p_count: Option<i32>, p_period: Option<&str>) {
     increment("chat", p_user_id, ("p_count", p_count), p_period);
 }
 
-/// Adds images to a day, `YYYY-MM-DD`.
+/// Adds images to a day: `current`, or `YYYY-MM-DD`.
 #[pg_extern(volatile)]
 fn increment_images_generated(
     p_user_id: Option<Uuid>,

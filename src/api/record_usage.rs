@@ -6,6 +6,7 @@ use crate::pg::jsonb_text::JsonbText;
 
 /// Counts a batch of usage events, all or none of them, without checking limits:
 /// `[{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]`.
+/// An event without a period, or with the period `current`, is counted in the current one.
 ///
 /// Returns how many events were counted now, without those whose idempotency key was used before.
 ///

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::decision::Allowance;
 use crate::denial::Denial;
-use crate::feature::Feature;
+use crate::feature::{self, Feature};
 use crate::period::Period;
 use crate::timestamp::iso8601;
 
@@ -50,9 +50,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The denial for a feature that is not registered.
-    pub fn of_unknown_feature() -> Self {
-        Self::default().denied(Denial::InvalidFeature)
+    /// The denial for a feature that is not registered, among those that are.
+    pub fn of_unknown_feature(feature_type: Option<&str>, known: &[&str]) -> Self {
+        let reason = feature::unknown(feature_type, known);
+        Self::default().denied(Denial::InvalidFeature { reason })
     }
 
     /// The answer about a feature in a period.
@@ -212,10 +213,10 @@ mod tests {
             })
         );
         assert_eq!(
-            written(&Answer::of_unknown_feature()),
+            written(&Answer::of_unknown_feature(Some("imges"), &["chat", "image_generation"])),
             json!({
-                "allowed": false, "reason": "unknown feature type",
-                "error_code": "INVALID_FEATURE"
+                "allowed": false, "error_code": "INVALID_FEATURE",
+                "reason": "unknown feature type \"imges\"; there are chat, image_generation"
             })
         );
     }

@@ -3,9 +3,13 @@
 /// Why a call is denied. A denial is an answer, never an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
-    InvalidFeature,
+    InvalidFeature {
+        reason: String,
+    },
     InvalidAmount,
-    InvalidPeriod,
+    InvalidPeriod {
+        reason: String,
+    },
     TrialExpired {
         trial_end_date: String,
     },
@@ -25,9 +29,9 @@ impl Denial {
     /// The code that programs read.
     pub fn error_code(&self) -> &'static str {
         match self {
-            Self::InvalidFeature => "INVALID_FEATURE",
+            Self::InvalidFeature { .. } => "INVALID_FEATURE",
             Self::InvalidAmount => "INVALID_AMOUNT",
-            Self::InvalidPeriod => "INVALID_PERIOD",
+            Self::InvalidPeriod { .. } => "INVALID_PERIOD",
             Self::TrialExpired { .. } => "TRIAL_EXPIRED",
             Self::NoSubscription => "NO_SUBSCRIPTION",
             Self::UnknownPlan { .. } => "UNKNOWN_PLAN",
@@ -39,9 +43,8 @@ impl Denial {
     /// The sentence that people read.
     pub fn reason(&self, feature_type: &str) -> String {
         match self {
-            Self::InvalidFeature => "unknown feature type".to_owned(),
+            Self::InvalidFeature { reason } | Self::InvalidPeriod { reason } => reason.clone(),
             Self::InvalidAmount => "the requested amount must be 0 or more".to_owned(),
-            Self::InvalidPeriod => format!("not a period of {feature_type}"),
             Self::TrialExpired { trial_end_date } => format!("the trial ended at {trial_end_date}"),
             Self::NoSubscription => "no active subscription".to_owned(),
             Self::UnknownPlan { plan_id } => format!("plan \"{plan_id}\" is not available"),

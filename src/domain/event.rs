@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::excerpt::excerpt;
+use crate::period::means_current;
+
 /// One event: a user has used an amount of a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -51,7 +54,8 @@ impl<'a> Fields<'a> {
         let mut fields: BTreeMap<Cow<str>, &RawValue> =
             serde_json::from_str(value.get()).map_err(|_| "it is not an object")?;
         if let Some(name) = fields.keys().find(|name| !FIELDS.contains(&name.as_ref())) {
-            return Err(format!("unknown field \"{}\"", name.chars().take(64).collect::<String>()));
+            let (name, known) = (excerpt(name), FIELDS.join(", "));
+            return Err(format!("unknown field \"{name}\"; the fields are {known}"));
         }
         fields.retain(|_, value| value.get() != "null");
         Ok(Self(fields))
@@ -63,8 +67,8 @@ impl<'a> Fields<'a> {
             user_id: Uuid::parse_str(&user_id).map_err(|_| "user_id is not a uuid")?,
             feature_type: self.text("feature_type")?.ok_or("feature_type is missing")?,
             amount: self.amount()?,
-            // As in every function, blank means missing.
-            period: self.text("period")?.filter(|period| !period.trim().is_empty()),
+            // The same event, whether its period is current or left out.
+            period: self.text("period")?.filter(|period| !means_current(period)),
             idempotency_key: self.text("idempotency_key")?,
         })
     }
@@ -107,6 +111,7 @@ mod tests {
             {"user_id": USER, "feature_type": "cha\u{74}\n", "amount": 2147483647,
              "period": "2025-02", "idempotency_key": "ключ \"1\""},
             {"user_id": USER, "feature_type": "chat", "amount": 0, "period": " "},
+            {"user_id": USER, "feature_type": "chat", "amount": 0, "period": "current"},
         ]);
         let event = |feature_type: &str, amount, period: Option<&str>, key: Option<&str>| Event {
             user_id: Uuid::from_u128(42),
@@ -118,6 +123,7 @@ mod tests {
         let events = vec![
             event("chat", 2, None, None),
             event("chat\n", 2147483647, Some("2025-02"), Some("ключ \"1\"")),
+            event("chat", 0, None, None),
             event("chat", 0, None, None),
         ];
         assert_eq!(read(&batch), Ok(events));
@@ -146,7 +152,12 @@ mod tests {
             ("amount", json!(2147483648_i64), "amount is over 2147483647"),
             ("period", json!(2025), "period is not a string"),
             ("idempotency_key", json!({}), "idempotency_key is not a string"),
-            ("Amount", json!(1), "unknown field \"Amount\""),
+            (
+                "Amount",
+                json!(1),
+                "unknown field \"Amount\"; the fields are user_id, feature_type, amount, period, \
+                 idempotency_key",
+            ),
         ] {
             let mut event = good.clone();
             event[field] = value;

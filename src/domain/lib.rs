@@ -7,6 +7,7 @@ pub mod answer;
 pub mod decision;
 pub mod denial;
 pub mod event;
+pub mod excerpt;
 pub mod feature;
 pub mod idempotency;
 pub mod period;

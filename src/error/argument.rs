@@ -1,10 +1,12 @@
 //! Arguments that a function cannot take.
 
+use domain::excerpt::excerpt;
 use domain::feature::Feature;
 use domain::idempotency::MAX_KEY_BYTES;
+use domain::period::NotAPeriod;
 use pgrx::PgSqlErrorCode;
 
-use super::{Report, excerpt};
+use super::Report;
 
 #[derive(Debug)]
 pub enum ArgumentError<'a> {
@@ -16,8 +18,8 @@ pub enum ArgumentError<'a> {
     NegativeMaximum { name: &'static str, maximum: i32 },
     /// The feature is not in the registry.
     UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
-    /// Not a period key of the feature's kind of period.
-    InvalidPeriod { feature: &'a Feature, key: &'a str },
+    /// Not a period of the feature's kind.
+    InvalidPeriod { feature: &'a Feature, text: &'a str, problem: NotAPeriod },
     /// A time to live outside 1 second to 24 hours.
     InvalidTtl,
     /// An idempotency key that is empty or too long.
@@ -43,9 +45,7 @@ impl Report for ArgumentError<'_> {
             Self::UnknownFeature { feature_type, .. } => {
                 format!("unknown feature type \"{}\"", excerpt(feature_type))
             }
-            Self::InvalidPeriod { feature, key } => {
-                format!("\"{}\" is not a period of {}", excerpt(key), feature.feature_type)
-            }
+            Self::InvalidPeriod { feature, text, problem } => feature.not_a_period(text, *problem),
             Self::InvalidTtl => "p_ttl is not between 1 second and 24 hours".to_owned(),
             Self::InvalidKey { length: 0 } => "p_idempotency_key is empty".to_owned(),
             Self::InvalidKey { length } => format!("p_idempotency_key is {length} bytes long"),
@@ -54,23 +54,38 @@ impl Report for ArgumentError<'_> {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Null { .. } => "Pass a value for every argument.".to_owned(),
+            Self::Null { name: "p_user_id" } => "Pass the id of the user.".to_owned(),
+            Self::Null { name: "p_period" } => {
+                "Pass 'current' for the current day or month of the feature.".to_owned()
+            }
+            Self::Null { .. } => "Pass a value for this argument.".to_owned(),
             Self::NegativeAmount { name: "p_actual", .. } => {
                 "Pass 0 or more, or NULL for the reserved amount.".to_owned()
             }
             Self::NegativeAmount { .. } => {
-                "Counts only grow; to correct one, update feature_usage as its owner.".to_owned()
+                "Counts only grow; to correct one, run an UPDATE on feature_usage.".to_owned()
             }
             Self::NegativeMaximum { .. } => "Pass 0 or more.".to_owned(),
+            Self::UnknownFeature { known, .. } if known.is_empty() => {
+                "No feature is registered: run SELECT feature_usage_setup(); as the extension's \
+                 owner."
+                    .to_owned()
+            }
             Self::UnknownFeature { known, .. } => format!(
                 "The feature types are {}. Register others with add_feature().",
                 known.join(", ")
             ),
-            Self::InvalidPeriod { feature, .. } => format!(
-                "{} is counted {}: write the period as {}, for example {}.",
+            Self::InvalidPeriod { feature, problem: NotAPeriod::OtherForm, .. } => format!(
+                "{} is counted {}: pass 'current', or a {} in UTC as {}, for example {}.",
                 feature.feature_type,
                 feature.period.adjective(),
+                feature.period.noun(),
                 feature.period.form(),
+                feature.period.example()
+            ),
+            Self::InvalidPeriod { feature, problem: NotAPeriod::NoSuchDate, .. } => format!(
+                "Pass 'current', or a {} of the calendar, for example {}.",
+                feature.period.noun(),
                 feature.period.example()
             ),
             Self::InvalidTtl => "Pass an interval such as '5 minutes'.".to_owned(),

@@ -42,7 +42,9 @@ impl Report for BatchError<'_> {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotAnArray => r#"Pass [{"user_id": …, "feature_type": …, "amount": …}, …]."#,
+            Self::NotAnArray => {
+                r#"Pass [{"user_id": …, "feature_type": …, "amount": …}, …], not a string of it."#
+            }
             Self::InvalidEvent { .. } | Self::Overflow { .. } => {
                 "Nothing of the batch was counted. Events are numbered from 0."
             }

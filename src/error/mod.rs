@@ -27,12 +27,3 @@ pub trait Report {
         unreachable!("an error report does not return");
     }
 }
-
-/// The beginning of a caller's text, short enough for a log.
-fn excerpt(text: &str) -> String {
-    const CHARACTERS: usize = 64;
-    match text.char_indices().nth(CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}

@@ -73,7 +73,7 @@ fn statement_for<'a>(
 /// The count of a feature as it was before the caller's statement, or 0 if there was no row.
 pub fn counted(registry: &Rc<Registry>, (user_id, key): &RowKey, feature: usize) -> i64 {
     let registered = &registry.features[feature];
-    let period = Period::parse(registered.feature.period, key);
+    let period = Period::parse(registered.feature.period, key).ok();
     let counter = period.map(|period| Counter::new(registry, registered, *user_id, period));
     counter.and_then(|counter| counter.count(Snapshot::Caller)).unwrap_or(0)
 }

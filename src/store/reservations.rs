@@ -117,9 +117,10 @@ impl Locked {
             ArgumentError::UnknownFeature { feature_type, known }.raise();
         };
         let feature = &registered.feature;
-        let Some(period) = Period::parse(feature.period, &self.period) else {
-            ArgumentError::InvalidPeriod { feature, key: &self.period }.raise();
-        };
+        let text = &self.period;
+        let period = Period::parse(feature.period, text).unwrap_or_else(|problem| {
+            ArgumentError::InvalidPeriod { feature, text, problem }.raise()
+        });
         Counter::new(registry, registered, self.user_id, period)
     }
 

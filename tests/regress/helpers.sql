@@ -31,6 +31,19 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- The hint of a statement's error.
+CREATE FUNCTION test.hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN hint;
+END
+$$;
+
 -- A hash of the tables' contents; if it is unchanged, nothing was written.
 CREATE FUNCTION test.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -58,7 +58,7 @@ const increments: Record<string, { counter: string; call: Call }> = {
         p_user_id,
         p_feature_type: "chat",
         p_amount: 2,
-        p_period: today(),
+        p_period: "current",
       }),
   },
   record_usage: {
@@ -214,6 +214,16 @@ Deno.test("invalid arguments are an error with a code and a hint, and count noth
     p_period: thisMonth(),
   });
   assert.equal(period.error?.code, "22007");
-  assert.match(period.error!.hint, /YYYY-MM-DD/);
+  assert.match(period.error!.hint, /'current'.*YYYY-MM-DD/);
   assert.equal(await sum("images_generated", userId), 0);
+});
+
+Deno.test("the error of a negative limit names the constraint, which says what to write", async () => {
+  const { error, status } = await service().from("plan_limits").update({ insights_limit: -1 }).eq(
+    "plan_id",
+    "free",
+  );
+  assert.equal(status, 400);
+  assert.equal(error?.code, "23514");
+  assert.match(error!.message, /plan_limits_not_negative_null_is_unlimited/);
 });

@@ -39,7 +39,7 @@ export function checkLimit(
   return ask(rpc, limitCheckResult, denied);
 }
 
-/** Counts usage that has happened, without checking the limit. */
+/** Counts usage that has happened, in the current period, without checking the limit. */
 export function incrementUsage(
   supabase: Client,
   userId: string,
@@ -47,7 +47,12 @@ export function incrementUsage(
   amount: number,
 ): Promise<{ success: boolean; reason?: string }> {
   const counted = z.unknown().transform(() => ({ success: true }));
-  const rpc = increments[featureType](supabase, userId, amount);
+  const rpc = supabase.rpc("increment_feature_usage", {
+    p_user_id: userId,
+    p_feature_type: featureType,
+    p_amount: amount,
+    p_period: "current",
+  });
   return ask(rpc, counted, ({ reason }) => ({ success: false, reason }));
 }
 
@@ -102,24 +107,6 @@ export function release(supabase: Client, reservationId: string): Promise<Releas
   const rpc = supabase.rpc("release_reservation", { p_reservation_id: reservationId });
   return ask(rpc, releaseResult, (failure) => ({ released: false, ...failure }));
 }
-
-const day = () => new Date().toISOString().slice(0, 10);
-const month = () => new Date().toISOString().slice(0, 7);
-
-type Increment = (supabase: Client, p_user_id: string, amount: number) => PromiseLike<RpcResponse>;
-
-const increments: Record<FeatureType, Increment> = {
-  voice_seconds: (supabase, p_user_id, p_seconds) =>
-    supabase.rpc("increment_voice_seconds", { p_user_id, p_seconds, p_period: month() }),
-  insights: (supabase, p_user_id, p_count) =>
-    supabase.rpc("increment_insights_count", { p_user_id, p_count, p_period: month() }),
-  therai_calls: (supabase, p_user_id, p_calls) =>
-    supabase.rpc("increment_therai_calls", { p_user_id, p_calls, p_period: day() }),
-  chat: (supabase, p_user_id, p_count) =>
-    supabase.rpc("increment_chat_messages", { p_user_id, p_count, p_period: day() }),
-  image_generation: (supabase, p_user_id, p_count) =>
-    supabase.rpc("increment_images_generated", { p_user_id, p_count, p_period: day() }),
-};
 
 interface RpcResponse {
   data: unknown;

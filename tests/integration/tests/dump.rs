@@ -87,6 +87,9 @@ const CATALOGS: &[&str] = &[
     "SELECT objoid::regclass, objsubid, privtype,
             ARRAY(SELECT acl::text FROM unnest(initprivs) AS acl ORDER BY 1)
        FROM pg_init_privs WHERE classoid = 'pg_class'::regclass AND objoid >= 16384",
+    // Schemas: the API's roles may use the extension's.
+    "SELECT nspname, pg_get_userbyid(nspowner), ARRAY(SELECT acl::text FROM unnest(nspacl) AS acl ORDER BY 1)
+       FROM pg_namespace WHERE oid >= 16384",
     // Tables, views, their columns and comments.
     "SELECT oid::regclass, relkind, relrowsecurity, relforcerowsecurity, reloptions, pg_get_userbyid(relowner),
             ARRAY(SELECT acl::text FROM unnest(relacl) AS acl ORDER BY 1), obj_description(oid, 'pg_class'),

@@ -10,6 +10,9 @@ use uuid::Uuid;
 const CALLS_OF_EACH: u64 = 5_000;
 const USERS: u64 = 5;
 
+/// The server's day, so that the model knows the current period.
+const TODAY: &str = "2024-06-15";
+
 /// A custom feature, so that its generated increment function is called too.
 const EXPORTS: Feature = Feature {
     name: "exports",
@@ -22,7 +25,7 @@ const EXPORTS: Feature = Feature {
 #[test]
 fn random_calls_count_what_the_model_counts() {
     let seed = seed();
-    let cluster = Cluster::create("it_fuzz");
+    let cluster = Cluster::create_at("it_fuzz", &format!("{TODAY} 12:00:00"));
     let database = cluster.database("fuzz");
     // An existing integer column is kept, so all counters of the model end at the same number.
     database.execute("ALTER TABLE feature_usage ADD COLUMN exports integer NOT NULL DEFAULT 0");
@@ -106,6 +109,7 @@ impl Run {
             faults.push("22023");
         }
         if let Some(feature) = feature
+            && period != "current"
             && !is_period(&period, feature.is_daily)
         {
             faults.push("22007");
@@ -113,7 +117,8 @@ impl Run {
         let (Some(feature), true) = (feature, faults.is_empty()) else {
             return self.refused(result, &faults, &call);
         };
-        let key = (user, period, feature.column.to_owned());
+        let period = if period == "current" { feature.period(TODAY) } else { &period };
+        let key = (user, period.to_owned(), feature.column.to_owned());
         let counted = self.counts.get(&key).copied().unwrap_or(0);
         match counted.checked_add(amount) {
             None => self.refused(result, &["22003"], &call),
@@ -142,12 +147,12 @@ impl Run {
             (_, None | Some(i32::MIN..0)) => (Some("INVALID_AMOUNT"), None),
             (Some(feature), Some(amount)) => {
                 let key = period.as_deref().filter(|key| !key.trim().is_empty());
+                let key = key.filter(|key| *key != "current");
                 if key.is_some_and(|key| !is_period(key, feature.is_daily)) {
                     (Some("INVALID_PERIOD"), None)
                 } else {
-                    // Without a period argument, the answer has the current one.
-                    let key = key.or(answer["period"].as_str()).expect(&call);
-                    assert!(is_period(key, feature.is_daily), "{call}: {answer}");
+                    let key = key.unwrap_or(feature.period(TODAY));
+                    assert_eq!(answer["period"], key, "{call}: {answer}");
                     let usage = self.counted(user, key, feature);
                     let is_over = usage + i64::from(amount) > feature.free_limit;
                     (is_over.then_some("LIMIT_EXCEEDED"), Some(usage))
@@ -240,6 +245,8 @@ impl Run {
             1 => Some(self.random.pick(&[day, &day[..7]]).to_owned()),
             2 => Some(self.random.pick(BAD_PERIODS).to_owned()),
             3 => Some(self.near_period(period)),
+            4 => Some("current".to_owned()),
+            5 => Some(self.near_period("current")),
             _ => Some(period.to_owned()),
         }
     }

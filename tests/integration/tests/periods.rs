@@ -2,9 +2,9 @@
 //!
 //! Each test starts a server whose clock is a few seconds before midnight.
 
-use integration::{Cluster, Database, FEATURES, Feature, check, limits, poll, user};
+use integration::{Cluster, Database, FEATURES, Feature, check, increment, limits, poll, user};
 use postgres::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A midnight: the day and the month that end, and those that begin.
 struct Midnight {
@@ -117,12 +117,38 @@ fn passes(midnight: &Midnight) {
     // A transaction that began before midnight stays in the old period until it ends.
     expect(&mut old, midnight, false);
     expect_the_same_in_every_zone(&mut old);
+    expect_current_to_count(&mut old, midnight, false);
     old.batch_execute("COMMIT; BEGIN").expect("a new transaction");
     expect(&mut old, midnight, true);
     expect_the_same_in_every_zone(&mut old);
+    expect_current_to_count(&mut old, midnight, true);
     for session in &mut sessions {
         expect(session, midnight, true);
+        session.batch_execute("BEGIN").expect("a transaction");
+        expect_current_to_count(session, midnight, true);
+        session.batch_execute("ROLLBACK").expect("a rollback");
     }
+}
+
+/// Counts in the period `current`, and takes it back. Called within a transaction.
+fn expect_current_to_count(client: &mut Client, midnight: &Midnight, is_over: bool) {
+    client.batch_execute("SAVEPOINT before").expect("a savepoint");
+    for feature in &FEATURES {
+        let (period, _) = midnight.expected(feature, is_over);
+        let count = |client: &mut Client| {
+            let sum = format!(
+                "SELECT sum({})::bigint FROM feature_usage WHERE period = $1",
+                feature.column
+            );
+            client.query_one(&sum, &[&period]).expect("a sum").get::<_, Option<i64>>(0).unwrap_or(0)
+        };
+        let before = count(client);
+        increment(client, feature.increment, user(2), 3, "current").expect(feature.name);
+        let batch = json!([{"user_id": user(2).to_string(), "feature_type": feature.name, "amount": 4, "period": "current"}]);
+        client.query_one("SELECT record_usage($1)", &[&batch]).expect(feature.name);
+        assert_eq!(count(client), before + 7, "{} in {period}", feature.name);
+    }
+    client.batch_execute("ROLLBACK TO before").expect("a rollback");
 }
 
 /// A server a few seconds before midnight, with a transaction that has begun in time. On a slow

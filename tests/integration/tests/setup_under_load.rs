@@ -128,6 +128,8 @@ impl Session<'_> {
                 "DROP POLICY feature_reservations_service_role ON feature_reservations",
                 "ALTER TABLE feature_usage DROP COLUMN created_at",
                 "ALTER TABLE user_plans DISABLE ROW LEVEL SECURITY",
+                "ALTER TABLE user_plans ALTER COLUMN status DROP DEFAULT",
+                "ALTER TABLE plan_limits DROP CONSTRAINT IF EXISTS plan_limits_not_negative_null_is_unlimited",
                 "DROP TRIGGER usage_features_changed ON usage_features",
             ] {
                 if self.random.one_in(2) {

@@ -43,18 +43,18 @@ SELECT feature_type, answer ->> 'limit', answer ->> 'current_usage', answer ->> 
   ) AS f (feature_type, period),
        check_feature_limit(:user, feature_type, 0, period) AS answer ORDER BY feature_type COLLATE "C";
 
--- A missing or blank period is the current one; past periods can be checked too. In one transaction,
--- because the current period is the one in which the transaction began.
+-- A period that is missing, blank or current is the current one; past periods can be checked too. In one
+-- transaction, because the current period is the one in which the transaction began.
 BEGIN;
 SELECT increment_images_generated(:user, 2, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
 SELECT increment_voice_seconds(:user, 7, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'));
 SELECT answer ->> 'current_usage', answer ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
        (answer ->> 'reset_at')::timestamptz = (date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'
-  FROM (VALUES (1, NULL), (2, ''), (3, '   '), (4, E'\t\n')) AS blank (n, period),
+  FROM (VALUES (1, NULL), (2, ''), (3, '   '), (4, E'\t\n'), (5, 'current')) AS blank (n, period),
        check_feature_limit(:user, 'image_generation', 1, period) AS answer ORDER BY n;
 SELECT answer ->> 'current_usage', answer ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'),
        (answer ->> 'reset_at')::timestamptz = (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
-  FROM check_feature_limit(:user, 'voice_seconds') AS answer;
+  FROM (VALUES (1, NULL), (2, 'current')) AS named (n, period), check_feature_limit(:user, 'voice_seconds', 1, period) AS answer ORDER BY n;
 -- A client can set the session's time zone, but that changes no period. At any hour, one of these two
 -- zones has another date than UTC.
 SET TIME ZONE 'Pacific/Kiritimati';
@@ -81,6 +81,16 @@ SELECT check_feature_limit(:user, 'insights', -1, 'never') - 'period' - 'reset_a
 SELECT check_feature_limit(:user, 'insights', 1, 'never') - 'period' - 'reset_at' AS answer;
 SELECT check_feature_limit(:user, 'insights', 1, 'never') ->> 'period' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS is_current;
 SELECT check_feature_limit(:user, 'insights', NULL, '2025-02');
+-- The reason names what was passed, cut off if it is long, and what there is.
+SELECT check_feature_limit(:user, 'imges') ->> 'reason';
+SELECT check_feature_limit(:user, NULL) ->> 'reason';
+SELECT check_feature_limit(:user, '') ->> 'reason';
+SELECT check_feature_limit(:user, repeat('chat', 2500)) ->> 'reason';
+SELECT check_feature_limit(:user, 'chat', 1, '2025-02') ->> 'reason';
+SELECT check_feature_limit(:user, 'chat', 1, '2026-11-31') ->> 'reason';
+SELECT check_feature_limit(:user, 'insights', 1, '2026-13') ->> 'reason';
+SELECT check_feature_limit(:user, 'insights', 1, 'Current') ->> 'reason';
+SELECT check_feature_limit(:user, 'insights', 1, repeat('2025-02', 2000)) ->> 'reason';
 -- 2. A user without a row, or with a NULL plan, has the free plan.
 INSERT INTO user_plans (user_id) VALUES ('00000000-0000-0000-0000-000000000010');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000010', 'chat', 1, '2025-02-10') ->> 'limit';
@@ -202,7 +212,9 @@ SELECT input, pg_temp.answer(arguments) FROM (VALUES
     (31, 'period: a space after',    '$u, $f, $n, $p || '' '''),
     (32, 'period: words',            '$u, $f, $n, ''today'''),
     (33, 'period: SQL',              '$u, $f, $n, ''2025-02-10''''; DROP TABLE feature_usage; --'''),
-    (34, 'period: 10 kB',            '$u, $f, $n, repeat($p, 1000)')
+    (34, 'period: 10 kB',            '$u, $f, $n, repeat($p, 1000)'),
+    (35, 'period: current',          '$u, $f, $n, ''current'''),
+    (36, 'period: capitals',         '$u, $f, $n, ''CURRENT''')
   ) AS bad (n, input, arguments) ORDER BY n;
 SELECT test.fingerprint() = :'before', pg_backend_pid() = :backend;
 \c :home

@@ -26,6 +26,25 @@ SELECT increment_feature_usage(p_user_id => :user, p_feature_type => 'chat', p_a
 SELECT period, voice_seconds, insights_count, therai_calls, chat_messages, images_generated
   FROM feature_usage ORDER BY period;
 
+-- The period current is that of now, in UTC, of the feature's own kind. In one transaction, because it is
+-- the one in which the transaction began. At any hour, one of these two zones has another date than UTC.
+BEGIN;
+SET LOCAL TIME ZONE 'Pacific/Kiritimati';
+SELECT increment_voice_seconds(p_user_id => :user, p_seconds => 1, p_period => 'current');
+SELECT increment_insights_count(:user, 2, 'current');
+SELECT increment_therai_calls(:user, 3, 'current');
+SELECT increment_chat_messages(:user, 4, 'current');
+SET LOCAL TIME ZONE 'Etc/GMT+12';
+SELECT increment_images_generated(:user, 5, 'current');
+SELECT increment_feature_usage(:user, 'voice_seconds', 10, 'current');
+SELECT increment_feature_usage(:user, 'chat', 10, 'current');
+SELECT CASE period WHEN to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') THEN 'this month'
+                   WHEN to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') THEN 'today' ELSE period END AS period,
+       voice_seconds, insights_count, therai_calls, chat_messages, images_generated
+  FROM feature_usage WHERE period NOT IN ('2025-02', '2025-02-10', '2024-02-29') ORDER BY period;
+SELECT check_feature_limit(:user, 'chat') ->> 'current_usage' AS current_usage;
+ROLLBACK;
+
 -- updated_at is the time of the last count; created_at does not change.
 UPDATE feature_usage SET created_at = '2025-01-01', updated_at = '2025-01-01' WHERE period = '2025-02';
 SELECT increment_voice_seconds(:user, 1, '2025-02');
@@ -67,6 +86,17 @@ SELECT increment_therai_calls(:user, -2147483648, '2025-02-10');
 SELECT increment_images_generated(:user, 1, '2025-02');
 \echo :LAST_ERROR_SQLSTATE
 SELECT increment_voice_seconds(:user, 1, '2025-02-10');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A day or month that the calendar does not have is named as such.
+SELECT increment_images_generated(:user, 1, '2026-11-31');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_voice_seconds(:user, 1, '2026-13');
+\echo :LAST_ERROR_SQLSTATE
+-- Blank is not the current period: a caller that forgot it would not notice.
+SELECT increment_voice_seconds(:user, 1, '');
+\echo :LAST_ERROR_SQLSTATE
+SELECT increment_voice_seconds(:user, 1, repeat('2025-02', 2000));
 \echo :LAST_ERROR_SQLSTATE
 
 -- The error for an unknown feature lists the known ones.
@@ -120,6 +150,8 @@ INSERT INTO bad (input, arguments) VALUES
     ('period: slashes',          '$u,$f $n, translate($p, ''-'', ''/'')'),
     ('period: Arabic digits',    '$u,$f $n, translate($p, ''0123456789'', ''٠١٢٣٤٥٦٧٨٩'')'),
     ('period: words',            '$u,$f $n, ''today'''),
+    ('period: capitals',         '$u,$f $n, ''CURRENT'''),
+    ('period: current, a space', '$u,$f $n, ''current '''),
     ('period: SQL',              '$u,$f $n, ''2025-02-10''''; DROP TABLE feature_usage; --'''),
     ('period: 10 kB',            '$u,$f $n, repeat($p, 2000)'),
     ('no argument',              ''),

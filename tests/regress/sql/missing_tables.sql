@@ -85,6 +85,17 @@ SELECT feature_usage_setup();
 SELECT test.sqlstate($$SELECT commit_reservation('00000000-0000-0000-0000-000000000001')$$);
 SELECT test.sqlstate($$SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'therai_calls', 1, 'k')$$);
 
+-- A registry without rows, as after a restore of the schema alone: there is no feature at all.
+BEGIN;
+TRUNCATE usage_features;
+SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, 'current');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+TRUNCATE usage_features;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'chat');
+ROLLBACK;
+
 -- Arguments are checked before tables.
 DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', -1, '2025-02-10');

@@ -25,6 +25,18 @@ SELECT record_usage(jsonb_build_array(
     jsonb_build_object('user_id', :user, 'feature_type', 'chat', 'amount', 1, 'period', '2025-02-10'),
     jsonb_build_object('user_id', :user, 'feature_type', 'voice_seconds', 'amount', 1, 'period', '2025-02')));
 TABLE counts;
+-- A period that is current, blank, null or left out is the current one. A retry may write it differently.
+BEGIN;
+SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today \gset
+SELECT record_usage('[
+    {"user_id": "00000000-0000-0000-0000-000000000007", "feature_type": "chat", "amount": 1, "period": "current"},
+    {"user_id": "00000000-0000-0000-0000-000000000007", "feature_type": "chat", "amount": 2, "period": ""},
+    {"user_id": "00000000-0000-0000-0000-000000000007", "feature_type": "chat", "amount": 4, "period": null},
+    {"user_id": "00000000-0000-0000-0000-000000000007", "feature_type": "chat", "amount": 8, "period": "current", "idempotency_key": "c"},
+    {"user_id": "00000000-0000-0000-0000-000000000007", "feature_type": "insights", "amount": 16, "period": "current"}]');
+SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000007", "feature_type": "chat", "amount": 8, "idempotency_key": "c"}]');
+SELECT CASE period WHEN :'today' THEN 'today' WHEN left(:'today', 7) THEN 'this month' END, chat, insights FROM counts WHERE "user" = '7';
+ROLLBACK;
 -- An empty batch does nothing. An amount of 0 counts as an event, but inserts no row.
 SELECT record_usage('[]');
 SELECT record_usage('[{"user_id": "00000000-0000-0000-0000-000000000003", "feature_type": "chat", "amount": 0, "period": "2025-02-10"}]');

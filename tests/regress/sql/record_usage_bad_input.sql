@@ -71,6 +71,8 @@ INSERT INTO bad (input, event) VALUES
     ('period: a number',            '{$, "amount": 1, "period": 2025}'),
     ('period: an object',           '{$, "amount": 1, "period": {}}'),
     ('period: a month',             '{$, "amount": 1, "period": "2025-02"}'),
+    ('period: no such day',         '{$, "amount": 1, "period": "2026-11-31"}'),
+    ('period: capitals',            '{$, "amount": 1, "period": "CURRENT"}'),
     ('period: 30 February',         '{$, "amount": 1, "period": "2025-02-30"}'),
     ('period: a time',              '{$, "amount": 1, "period": "2025-02-10T00:00:00Z"}'),
     ('period: words',               '{$, "amount": 1, "period": "today"}'),

@@ -24,6 +24,32 @@ SELECT name, role, rights FROM test.table_rights WHERE name IN ('user_plans', 'f
 SELECT md5(string_agg(concat(relname, relacl, relrowsecurity), '' ORDER BY relname)) = :'before' AS is_unchanged
   FROM pg_class WHERE oid IN ('user_plans'::regclass, 'feature_usage'::regclass);
 SELECT count(*) AS policies FROM pg_policies WHERE tablename IN ('user_plans', 'feature_usage');
+
+-- A restore gives the API's roles the use of the schema, with the rights of the installer: one who owns
+-- the schema can, one who may only create in it cannot.
+SET client_min_messages = error;
+DROP EXTENSION IF EXISTS feature_usage;
+RESET client_min_messages;
+CREATE SCHEMA limits AUTHORIZATION regress_attacker;
+CREATE SCHEMA private;
+GRANT USAGE, CREATE ON SCHEMA private TO regress_attacker;
+CREATE VIEW test.schema_usage AS
+    SELECT n.nspname AS schema, r.rolname AS role, has_schema_privilege(r.oid, n.oid, 'USAGE') AS uses
+      FROM pg_namespace AS n, pg_roles AS r
+     WHERE n.nspname IN ('limits', 'private') AND r.rolname IN ('anon', 'authenticated', 'service_role')
+     ORDER BY n.nspname, r.rolname;
+SET ROLE regress_attacker;
+SET row_security = off;
+CREATE EXTENSION feature_usage SCHEMA private;
+RESET ROLE;
+SELECT schema, role FROM test.schema_usage WHERE uses;
+DROP EXTENSION feature_usage;
+SET ROLE regress_attacker;
+CREATE EXTENSION feature_usage SCHEMA limits;
+RESET row_security;
+RESET ROLE;
+SELECT schema, role FROM test.schema_usage WHERE uses;
+SELECT count(*) AS left_over FROM pg_proc WHERE proname = 'setup_as_owner';
 \c :home
 DROP DATABASE feature_usage_hostile;
 DROP ROLE regress_attacker;

@@ -79,12 +79,13 @@ CREATE TABLE question AS
            (VALUES (0), (1), (2), (15), (100000)
   ) AS a (amount);
 
--- The migration. Drop the old functions first: CREATE EXTENSION does not replace existing functions.
-SELECT test.sqlstate('CREATE EXTENSION feature_usage');
+-- The migration. Drop the old functions first: CREATE EXTENSION does not replace existing functions. The
+-- hint has the statement.
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+SELECT substring(test.hint('CREATE EXTENSION feature_usage') FROM 'DROP .*;') AS drop_functions \gset
 BEGIN;
-DROP FUNCTION increment_voice_seconds(uuid, integer, text);
-DROP FUNCTION increment_chat_messages(uuid, integer, text);
-DROP FUNCTION check_feature_limit(uuid, text, integer, text);
+:drop_functions
 -- The users' plans stay in profiles.
 CREATE VIEW user_plans WITH (security_invoker = on) AS
     SELECT id AS user_id, plan_id, subscription_active AS is_active, subscription_status AS status, trial_end_date FROM profiles;

@@ -154,6 +154,23 @@ ALTER TABLE feature_usage ALTER user_id TYPE uuid USING user_id::uuid, ALTER per
 CREATE EXTENSION feature_usage;
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE feature_usage;
+-- The hint has the statement to run, and it works. A numeric counter or limit is not converted unasked.
+CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds numeric(12, 2) DEFAULT 0);
+INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02', 90.6);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+SELECT substring(test.hint('CREATE EXTENSION feature_usage') FROM '(ALTER .*;)') AS correction \gset
+:correction
+CREATE TABLE plan_limits (plan_id text, voice_seconds_limit numeric);
+INSERT INTO plan_limits VALUES ('free', 100);
+CREATE EXTENSION feature_usage;
+\echo :LAST_ERROR_SQLSTATE
+SELECT substring(test.hint('CREATE EXTENSION feature_usage') FROM '(ALTER .*;)') AS correction \gset
+:correction
+CREATE EXTENSION feature_usage;
+SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-02') ->> 'remaining' AS remaining;
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
 -- The other tables.
 CREATE TABLE plan_limits (plan_id text, insights_limit text);
 CREATE EXTENSION feature_usage;
