@@ -1,6 +1,6 @@
 # Shortcuts; each target is a script that also runs without make.
 
-.PHONY: demo test bench install stop supabase
+.PHONY: demo test lint bench install stop supabase
 
 demo: ## Build, start a private Postgres, run the seed flow and show the result
 	dev/demo
@@ -10,6 +10,9 @@ stop: ## Stop the Postgres that the demo has left running
 
 test: ## All tests
 	dev/test
+
+lint: ## The formatter and all linters
+	dev/lint
 
 bench: ## Measure against hand-written PL/pgSQL
 	dev/bench

@@ -8,10 +8,10 @@ INSTALL_SCRIPT=feature_usage--$VERSION.sql
 
 # Builds the library, and generates the install script from it.
 generate_extension() {
+    # Both in one build, so that neither waits for a core.
     # shellcheck disable=SC2046
-    cargo build --release --locked --lib $(CARGO_FEATURES)
-    cargo run --release --locked --quiet --package packaging -- \
-        "$TARGET/release/libfeature_usage.so" feature_usage.control "$VERSION" "$TARGET/extension"
+    cargo build --release --locked --lib --bins --package feature_usage --package packaging $(CARGO_FEATURES)
+    "$TARGET/release/packaging" "$TARGET/release/libfeature_usage.so" feature_usage.control "$VERSION" "$TARGET/extension"
 }
 
 # The same, and fails unless the committed install script is the generated one: reviewers read it,

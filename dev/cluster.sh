@@ -1,19 +1,27 @@
 # Private Postgres clusters: each is a folder with a socket, and uses nothing else of the machine.
 # shellcheck shell=bash source=dev/common.sh
 
-# The folder of the clusters: in the checkout, unless the server's user cannot access that.
+# The folder of the clusters: in the checkout, unless the server's user cannot access that. Clusters
+# with preloaded libraries (CLUSTER_PRELOAD) have their own, so that the same tests can run on both
+# kinds at the same time.
 clusters_dir() {
     local dir=$ROOT/.pg
     mkdir -p "$dir"
-    if [ "$(id -u)" -eq 0 ]; then
+    if [ "$(id -u)" -eq 0 ] && id postgres >/dev/null 2>&1; then
         chown postgres: "$dir"
         if ! as_server_user test -w "$dir" -a -x "$dir"; then
             dir=/var/tmp/feature_usage-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
             mkdir -p "$dir" && chown postgres: "$dir"
         fi
     fi
+    if [ -n "${CLUSTER_PRELOAD:-}" ]; then
+        dir=$dir/preloaded
+        as_server_user mkdir -p "$dir"
+    fi
     printf '%s' "$dir"
 }
+
+cluster_folder() { printf '%s/%s' "$(clusters_dir)" "$1"; }
 
 # The folder of a cluster's socket. Its path must be short and without spaces.
 cluster_socket() {
@@ -25,9 +33,17 @@ cluster_socket() {
 
 CLUSTER_PORT=54329
 
-cluster_is_running() {
-    as_server_user "$PG_BIN/pg_ctl" --pgdata "$(clusters_dir)/$1/data" status >/dev/null 2>&1
+# The process of the server that runs on this cluster's data, whatever its version.
+cluster_process() {
+    local data process
+    data=$(cluster_folder "$1")/data
+    # A server's working folder is its data.
+    process=$(head -n 1 "$data/postmaster.pid" 2>/dev/null) && [ "/proc/$process/cwd" -ef "$data" ] && printf '%s' "$process"
 }
+
+cluster_is_running() { cluster_process "$1" >/dev/null; }
+
+cluster_version() { cat "$(cluster_folder "$1")/data/PG_VERSION" 2>/dev/null; }
 
 # Starts a new, empty cluster; removes one of the same name from an earlier run.
 cluster_create() {
@@ -52,8 +68,8 @@ cluster_create_standby() {
 }
 
 # CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is the start of the server's clock, in UTC.
-# CLUSTER_OPTIONS, such as "-c jit=off", are further server options, and CLUSTER_ENVIRONMENT, such
-# as "RUST_BACKTRACE=1", is an environment variable of the server.
+# CLUSTER_OPTIONS and CLUSTER_PRELOAD, such as "-c jit=off", are further server options, and
+# CLUSTER_ENVIRONMENT, such as "RUST_BACKTRACE=1", is an environment variable of the server.
 cluster_start() {
     local dir socket clock=()
     dir=$(clusters_dir)/$1
@@ -64,25 +80,32 @@ cluster_start() {
     fi
     as_server_user mkdir -p "$socket"
     as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} ${CLUSTER_ENVIRONMENT:+"$CLUSTER_ENVIRONMENT"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
-        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off ${CLUSTER_OPTIONS:-}" \
+        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off ${CLUSTER_PRELOAD:-} ${CLUSTER_OPTIONS:-}" \
         >/dev/null || { cat "$dir/log" >&2; fail "Postgres did not start"; }
 }
 
 # Stops the server that runs on this cluster's data, and no other.
 cluster_stop() {
-    ! cluster_is_running "$1" || as_server_user "$PG_BIN/pg_ctl" --pgdata "$(clusters_dir)/$1/data" --mode fast --wait stop >/dev/null
+    local process tries=0
+    process=$(cluster_process "$1") || return 0
+    # The signal for a fast shutdown.
+    kill -INT "$process"
+    while kill -0 "$process" 2>/dev/null; do
+        [ $((tries += 1)) -le 1200 ] || fail "the server of cluster $1 (process $process) did not stop"
+        sleep 0.05
+    done
 }
 
 cluster_remove() {
     cluster_stop "$1"
-    rm -rf "${ROOT:?}/.pg/$1" "$(cluster_socket "$1")" "$(clusters_dir)/${1:?}"
+    rm -rf "$(cluster_socket "$1")" "$(cluster_folder "${1:?}")"
 }
 
 # Removes clusters left by interrupted tests.
 clusters_remove_of_tests() {
     local dir
-    for dir in "$(clusters_dir)"/{it,regress}_*; do
-        [ ! -d "$dir/data" ] || cluster_remove "$(basename "$dir")"
+    for dir in "$(clusters_dir)"/{it,regress,supabase}_*; do
+        [ ! -d "$dir" ] || cluster_remove "$(basename "$dir")"
     done
 }
 

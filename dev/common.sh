@@ -3,14 +3,11 @@
 
 set -euo pipefail
 
+# This command, to run it again in another root folder.
+COMMAND=("$(realpath "$0")" "$@")
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
-
-# The Postgres to use: that of PG_CONFIG, or Debian's of version PG_MAJOR.
-PG_MAJOR=${PG_MAJOR:-15}
-GIVEN_PG_CONFIG=${PG_CONFIG:-}
-PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}
-PG_CONFIG=$(command -v "$PG_CONFIG" || printf '%s' "$PG_CONFIG")
 
 # Unset variables that would make tests depend on the caller's shell, such as a backtrace in an
 # error's DETAIL.
@@ -54,6 +51,11 @@ as_root() {
 }
 
 # Postgres refuses to run as root; then its programs run as the user postgres instead.
+need_server_user() {
+    [ "$(id -u)" -ne 0 ] || id postgres >/dev/null 2>&1 ||
+        useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin postgres
+}
+
 as_server_user() {
     if [ "$(id -u)" -eq 0 ]; then
         # Change to a folder that this user can access.
@@ -61,6 +63,19 @@ as_server_user() {
     else
         "$@"
     fi
+}
+
+# Whether apt has a package.
+apt_has() {
+    command -v apt-get >/dev/null || return 1
+    apt-cache show "$1" >/dev/null 2>&1 || { update_apt && apt-cache show "$1" >/dev/null 2>&1; }
+}
+
+# Updates the lists of packages, once per command.
+update_apt() {
+    [ -z "${APT_UPDATED:-}" ] || return 0
+    as_root apt-get update -qq || fail "apt-get update failed: check the network and apt's sources"
+    export APT_UPDATED=1
 }
 
 # Installs Debian packages that are missing, and only those.
@@ -72,10 +87,9 @@ need_packages() {
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
     printf '    apt-get install %s\n' "${missing[*]}"
-    as_root apt-get update -qq
+    update_apt
     for package in "${missing[@]}"; do
-        apt-cache show "$package" >/dev/null 2>&1 ||
-            fail "apt has no $package: set PG_MAJOR or PG_CONFIG, or add the repository that has it (for Postgres, apt.postgresql.org)"
+        apt_has "$package" || fail "apt has no $package: add the source that has it (for Postgres, apt.postgresql.org)"
     done
     # For this installation only, keep Debian from starting a cluster.
     local settings=/etc/postgresql-common/createcluster.conf made=
@@ -89,25 +103,7 @@ need_packages() {
     [ -z "$made" ] || as_root rm -f "$made"
 }
 
-# Uses the Postgres of PG_CONFIG as it is; installs Debian's if necessary.
-need_postgres() {
-    command -v cargo >/dev/null || fail "cargo is missing: install Rust first, see https://rustup.rs"
-    [ -z "$GIVEN_PG_CONFIG" ] || [ -x "$PG_CONFIG" ] || fail "PG_CONFIG is $GIVEN_PG_CONFIG, which is not a program: correct it"
-    need_packages gcc libc6-dev libclang-dev
-    [ -x "$PG_CONFIG" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] ||
-        need_packages "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
-    [ -x "$PG_CONFIG" ] || fail "no pg_config at $PG_CONFIG: set PG_CONFIG"
-    # Ask for sudo's password now rather than after the build.
-    [ "$(id -u)" -eq 0 ] || can_install || as_root true
-    PG_MAJOR=$("$PG_CONFIG" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
-    PG_BIN=$("$PG_CONFIG" --bindir)
-    export PG_CONFIG PG_MAJOR PG_BIN PGRX_PG_CONFIG_PATH=$PG_CONFIG
-    export PATH=$PG_BIN:$PATH
+# Python with its virtual environments, which are a separate package on Debian.
+need_venv() {
+    command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
 }
-
-# Whether this user may write to the folders of this Postgres.
-can_install() {
-    [ -w "$("$PG_CONFIG" --pkglibdir)" ] && [ -w "$("$PG_CONFIG" --sharedir)/extension" ]
-}
-
-CARGO_FEATURES() { printf -- '--no-default-features --features pg%s' "$PG_MAJOR"; }

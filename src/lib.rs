@@ -8,7 +8,7 @@
 mod actions;
 mod api;
 mod error;
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "Postgres is called in C")]
 mod pg;
 mod sql;
 mod store;

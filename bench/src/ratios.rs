@@ -1,5 +1,6 @@
 //! The ratios, and the README's promises about them.
 
+#[allow(clippy::wildcard_imports, reason = "a ratio names any of the contenders")]
 use crate::contenders::*;
 
 /// The total cost of some contenders, divided by that of others.

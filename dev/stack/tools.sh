@@ -6,7 +6,7 @@ DENO_VERSION=2.9.8
 SUPABASE_CLI_VERSION=3.1.0
 POSTRUST_VERSION=3.1.0
 
-TOOLS=$ROOT/.stack/tools
+TOOLS=${STACK_TOOLS:-$ROOT/.stack/tools}
 DENO=$TOOLS/deno-$DENO_VERSION/bin/deno
 SUPABASE_CLI=$TOOLS/supabase-$SUPABASE_CLI_VERSION/supabase
 POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION/bin/postrust
@@ -19,7 +19,8 @@ export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UP
 export SUPABASE_TELEMETRY_DISABLED=1 SUPABASE_NO_UPDATE_NOTIFIER=1 SUPABASE_HOME=$TOOLS/supabase-home
 
 need_stack_tools() {
-    need_packages "postgresql-$PG_MAJOR-plpgsql-check"
+    # Only Debian's Postgres has it.
+    [ "$PG_CONFIG" != "/usr/lib/postgresql/$PG_MAJOR/bin/pg_config" ] || need_packages "postgresql-$PG_MAJOR-plpgsql-check"
     need_nginx
     mkdir -p "$TOOLS"
     need_deno
@@ -37,11 +38,11 @@ need_nginx() {
 
 need_deno() {
     [ ! -x "$DENO" ] || return 0
-    # A release of Deno is installed with pip; on Debian, venv is a separate package.
-    command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
+    need_venv
     printf '    Deno %s, from PyPI\n' $DENO_VERSION
     python3 -m venv "$TOOLS/deno-$DENO_VERSION"
-    "$TOOLS/deno-$DENO_VERSION/bin/pip" install --quiet --disable-pip-version-check "deno==$DENO_VERSION"
+    "$TOOLS/deno-$DENO_VERSION/bin/pip" install --quiet --disable-pip-version-check "deno==$DENO_VERSION" ||
+        fail "PyPI did not provide Deno $DENO_VERSION: check the network"
 }
 
 # The CLI's npm package only selects one of several platform packages; this is the platform package.
@@ -64,7 +65,14 @@ need_supabase_cli() {
 need_postrust() {
     [ ! -x "$POSTRUST" ] || return 0
     printf '    Postrust %s, from crates.io (compiling takes about six minutes, once)\n' $POSTRUST_VERSION
-    cargo install --quiet --root "$TOOLS/postrust-$POSTRUST_VERSION" --target-dir "$TOOLS/postrust-build" \
-        "postrust-server@$POSTRUST_VERSION"
+    cargo install --root "$TOOLS/postrust-$POSTRUST_VERSION" --target-dir "$TOOLS/postrust-build" \
+        "postrust-server@$POSTRUST_VERSION" 2>&1 | say_progress || fail "Postrust could not be compiled: see above"
     rm -rf "$TOOLS/postrust-build"
+}
+
+# Says every 40 crates how many are compiled, and passes on what is neither that nor a download.
+say_progress() {
+    awk '/^ +Compiling / { if (++crates % 40 == 0) print "    " crates " crates compiled"; next }
+         /^ +(Downloading|Downloaded|Updating|Installing|Finished|Installed|Locking|Adding) / { next }
+         { print }'
 }

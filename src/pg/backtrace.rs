@@ -12,14 +12,14 @@ use pgrx::pg_guard;
 const OVERRIDE: &str = "RUST_LIB_BACKTRACE";
 
 /// Called by Postgres once, when it loads the library.
-#[allow(non_snake_case)]
+#[allow(non_snake_case, reason = "Postgres looks for this name")]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     let before = env::var_os(OVERRIDE);
     // SAFETY: a Postgres backend has one thread, so nobody reads the environment meanwhile.
     unsafe { env::set_var(OVERRIDE, "0") };
     // The standard library reads the environment once, here, and caches the result.
-    let _ = Backtrace::capture();
+    drop(Backtrace::capture());
     // SAFETY: as above.
     unsafe {
         match before {

@@ -44,7 +44,7 @@ impl Document {
         let written = value.serialize(Writer { memory: &memory });
         let mut whole = written.expect("results are objects of simple values");
         // SAFETY: the tree is complete, and `memory` owns everything it points to.
-        Self(unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&mut whole)) })
+        Self(unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&raw mut whole)) })
     }
 
     pub fn datum(self) -> pg_sys::Datum {

@@ -30,7 +30,7 @@ impl Restored {
         // SAFETY: dropping the result restores what is changed here; if an error unwinds, the
         // transaction's abort restores it as well.
         unsafe {
-            pg_sys::GetUserIdAndSecContext(&mut role, &mut context);
+            pg_sys::GetUserIdAndSecContext(&raw mut role, &raw mut context);
             pg_sys::SetUserIdAndSecContext(owner, context | flags as i32);
         }
         Self { role, context }

@@ -65,11 +65,14 @@ Deno.test("the advisors would warn of a table without row-level security", async
   }
 });
 
-Deno.test("the linter finds nothing", async () => {
+/** The linter needs plpgsql_check, which not every Postgres has. */
+const hasLinter = (await sql("select 1 from pg_extension where extname = 'plpgsql_check'")).length > 0;
+
+Deno.test("the linter finds nothing", { ignore: !hasLinter }, async () => {
   assert.match(await lint(), /No schema errors found|^\s*$/);
 });
 
-Deno.test("the linter would find an error in a function", async () => {
+Deno.test("the linter would find an error in a function", { ignore: !hasLinter }, async () => {
   await sql(
     "create function broken() returns void language plpgsql as 'begin perform no_such_function(); end'",
   );

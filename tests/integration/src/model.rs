@@ -141,7 +141,9 @@ impl Model {
         if self.held(counter, true) > 0 {
             let mut past = self.past();
             past.retain(|id| self.reservations[id].counter == *counter);
-            past.into_iter().for_each(|id| self.give_back(id));
+            for id in past {
+                self.give_back(id);
+            }
         }
         if is_admitted {
             self.add(counter.clone(), amount);

@@ -1,7 +1,7 @@
 //! Concurrent sessions, and the results of their statements.
 
 use std::sync::Barrier;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use postgres::error::{DbError, SqlState};
@@ -34,7 +34,7 @@ pub fn together<S: Send, T: Send>(
         let numbered = sessions.iter_mut().enumerate();
         let threads: Vec<_> =
             numbered.map(|(number, session)| scope.spawn(move || run(number, session))).collect();
-        let results = threads.into_iter().map(|thread| thread.join());
+        let results = threads.into_iter().map(ScopedJoinHandle::join);
         results.map(|result| result.expect("a session that works")).collect()
     })
 }

@@ -7,7 +7,7 @@ use integration::{Cluster, Contest, Database, FUNCTIONS, Functions, Tally, seed}
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_admission"));
 
-fn contest<'a>(database: &'a Database, functions: Functions) -> Contest<'a> {
+fn contest(database: &Database, functions: Functions) -> Contest<'_> {
     let isolation = "read committed";
     let (sessions, rounds, most, seed) = (64, 200, 500, seed());
     Contest { database, functions, isolation, sessions, rounds, most, with_keys: true, seed }

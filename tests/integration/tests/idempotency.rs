@@ -278,9 +278,9 @@ fn a_denied_call_may_be_retried_with_its_idempotency_key_after_an_upgrade() {
 
 #[test]
 fn a_reservation_is_replayed_after_it_was_settled() {
+    type End = fn(&mut Caller, Uuid) -> Result<Value, Error>;
     let database = database("settled");
     let mut caller = Caller::connect(&database);
-    type End = fn(&mut Caller, Uuid) -> Result<Value, Error>;
     let ends: [(End, i64); 3] = [
         (|caller, id| caller.commit(id, None), 7),
         (|caller, id| caller.commit(id, Some(3)), 3),

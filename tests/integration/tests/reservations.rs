@@ -148,7 +148,9 @@ impl Sequential {
         let expired: Vec<Uuid> =
             past.into_iter().filter(|id| rows[id].status == "expired").collect();
         assert_eq!(expired.len() as i32, number);
-        expired.into_iter().for_each(|id| self.model.give_back(id));
+        for id in expired {
+            self.model.give_back(id);
+        }
         *self.met.entry("expired".to_owned()).or_default() += number as u64;
     }
 
@@ -284,7 +286,7 @@ impl Concurrent<'_> {
         match self.random.below(20) {
             0..4 => {
                 let answer = self.ask(|caller| caller.consume(user, feature, amount, None));
-                if self.is_admitted(&answer) {
+                if Self::is_admitted(&answer) {
                     let counter = counter(user, feature, &answer);
                     self.told.push(Told::Consumed { counter, amount: amount.into() });
                 }
@@ -292,7 +294,7 @@ impl Concurrent<'_> {
             4..10 => {
                 let answer =
                     self.ask(|caller| caller.reserve(user, feature, amount, "1 hour", None));
-                if self.is_admitted(&answer) {
+                if Self::is_admitted(&answer) {
                     let (id, counter) = (reservation_id(&answer), counter(user, feature, &answer));
                     self.known.push(id);
                     self.told.push(Told::Reserved { id, counter, amount: amount.into() });
@@ -305,7 +307,7 @@ impl Concurrent<'_> {
             }
             11 => {
                 let answer = self.ask(|caller| caller.check(user, feature, amount));
-                self.is_admitted(&answer);
+                Self::is_admitted(&answer);
             }
             12..15 => {
                 let Some(id) = some_reservation(&mut self.random, &self.known) else { return };
@@ -353,7 +355,7 @@ impl Concurrent<'_> {
     }
 
     /// No admitted usage exceeds the limit in the same answer.
-    fn is_admitted(&self, answer: &Value) -> bool {
+    fn is_admitted(answer: &Value) -> bool {
         let is_admitted = answer["allowed"] == true;
         if let (true, Some(limit)) = (is_admitted, answer["limit"].as_i64()) {
             let usage = answer["current_usage"].as_i64().expect("a count");

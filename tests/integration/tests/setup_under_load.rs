@@ -119,9 +119,9 @@ impl Session<'_> {
     /// The owner's work meanwhile: five features, and setups that have something to change.
     fn change_tables(&mut self) {
         for number in 0..5 {
-            self.pause();
+            Self::pause();
             self.execute("add_feature", &format!("SELECT add_feature('feature_{number}', 'day')"));
-            self.pause();
+            Self::pause();
             // These changes of the setup do not affect calls.
             for damage in [
                 "DROP POLICY plan_limits_readable_rows ON plan_limits",
@@ -136,13 +136,13 @@ impl Session<'_> {
                     self.execute("damage", damage);
                 }
             }
-            self.pause();
+            Self::pause();
             self.execute("setup", "SELECT feature_usage_setup()");
         }
-        self.pause();
+        Self::pause();
     }
 
-    fn pause(&self) {
+    fn pause() {
         std::thread::sleep(Duration::from_millis(200));
     }
 
