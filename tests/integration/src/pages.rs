@@ -101,8 +101,9 @@ impl Page {
                     page.links.push(Link { target: dest_url.to_string(), code: None });
                 }
                 // What follows a table is not in its last cell.
-                Event::End(TagEnd::Table) => page.rows.push(Vec::new()),
-                Event::Start(Tag::TableRow) => page.rows.push(Vec::new()),
+                Event::End(TagEnd::Table) | Event::Start(Tag::TableRow) => {
+                    page.rows.push(Vec::new());
+                }
                 Event::Start(Tag::TableCell) => {
                     if let Some(row) = page.rows.last_mut() {
                         row.push(String::new());
