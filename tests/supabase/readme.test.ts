@@ -1,14 +1,16 @@
-// Runs the README's JavaScript unchanged. The first line of each snippet says where it runs.
+// Runs the JavaScript of the README and of docs/supabase.md unchanged. The first line of each snippet
+// says where it runs.
 import assert from "node:assert/strict";
+import { authenticate } from "../../supabase/functions/_shared/caller.ts";
 import { imagesCounted, newUser } from "./support/database.ts";
-import { service, signedIn } from "./support/stack.ts";
+import { service, signedIn, userToken } from "./support/stack.ts";
 
 const QUICK = "// In an edge function, with the service key: what is quick";
 const SLOW = "// In an edge function, with the service key: what is slow";
 const IN_THE_APP = "// In the app, as the signed-in user";
 
-const readme = await Deno.readTextFile("README.md");
-const snippets = [...readme.matchAll(/```js\n(.*?)\n```/gs)].map(([, code]) => code);
+const pages = await Promise.all(["README.md", "docs/supabase.md"].map((page) => Deno.readTextFile(page)));
+const snippets = pages.flatMap((page) => [...page.matchAll(/```js\n(.*?)\n```/gs)].map(([, code]) => code));
 const running = (where: string) => snippets.filter((code) => code.startsWith(where));
 
 /** Makes a snippet a function of the names that it uses. */
@@ -19,18 +21,30 @@ function compiled(code: string, names: string[]) {
   return new AsyncFunction(...names, code);
 }
 
-/** A user of the free plan, served by an edge function with this code. The first generations may fail. */
-async function served(code: string, failures = 0) {
-  const p_user_id = await newUser();
-  const served = { p_user_id, made: 0, call: () => Promise.resolve(0) };
+/** An edge function with this code, called by a user. The first generations may fail. */
+function served(code: string, userId: string, failures = 0) {
   const generate = (prompt: string) => {
     if (failures-- > 0) throw new Error("out of order");
-    served.made += 1;
+    server.made += 1;
     return Promise.resolve(prompt);
   };
-  const snippet = compiled(code, ["supabase", "p_user_id", "prompt", "generate"]);
-  served.call = async () => ((await snippet(service(), p_user_id, "a cat", generate)) as Response).status;
-  return served;
+  const snippet = compiled(code, ["console", "supabase", "authenticate", "request", "prompt", "generate"]);
+  const server = {
+    made: 0,
+    logged: [] as unknown[],
+    call: async () => {
+      // A body that names somebody else changes nothing.
+      const request = new Request("http://localhost", {
+        method: "POST",
+        headers: { Authorization: `Bearer ${await userToken(userId)}` },
+        body: JSON.stringify({ user_id: crypto.randomUUID() }),
+      });
+      const log = { error: (error: unknown) => server.logged.push(error) };
+      const response = await snippet(log, service(), authenticate, request, "a cat", generate) as Response;
+      return { status: response.status, body: await response.text() };
+    },
+  };
+  return server;
 }
 
 Deno.test("every snippet says where it runs, and each kind occurs once", () => {
@@ -41,20 +55,43 @@ Deno.test("every snippet says where it runs, and each kind occurs once", () => {
 
 for (const code of [...running(QUICK), ...running(SLOW)]) {
   Deno.test("in an edge function, three images are made, the fourth is refused", async () => {
-    const user = await served(code);
-    const statuses = [await user.call(), await user.call(), await user.call(), await user.call()];
-    assert.deepEqual(statuses, [200, 200, 200, 429]);
-    assert.deepEqual([user.made, await imagesCounted(user.p_user_id)], [3, 3]);
+    const userId = await newUser();
+    const server = served(code, userId);
+    for (let image = 0; image < 3; image++) {
+      assert.deepEqual(await server.call(), { status: 200, body: "a cat" });
+    }
+    const { status, body } = await server.call();
+    assert.equal(status, 429);
+    assert.match(body, /^\{"error":"LIMIT_EXCEEDED","reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/);
+    assert.deepEqual([server.made, await imagesCounted(userId)], [3, 3]);
+  });
+
+  Deno.test("in an edge function, a denied plan is a 403", async () => {
+    const server = served(code, await newUser("unknown"));
+    assert.equal((await server.call()).status, 403);
+  });
+
+  Deno.test("in an edge function, a mistake in the code is a 500", async () => {
+    const server = served(code.replace("'image_generation'", "'images'"), await newUser());
+    assert.equal((await server.call()).status, 500);
+    assert.equal(server.made, 0);
+  });
+
+  Deno.test("in an edge function, the client does not see the database's errors", async () => {
+    const server = served(code, crypto.randomUUID());
+    assert.deepEqual(await server.call(), { status: 503, body: '{"error":"Try again later."}' });
+    assert.deepEqual([server.made, server.logged.length], [0, 1]);
   });
 }
 
 for (const code of running(SLOW)) {
   Deno.test("in an edge function, an image that could not be made is not counted", async () => {
-    const user = await served(code, 1);
-    assert.equal(await user.call(), 502);
-    assert.equal(await imagesCounted(user.p_user_id), 0);
-    assert.equal(await user.call(), 200);
-    assert.equal(await imagesCounted(user.p_user_id), 1);
+    const userId = await newUser();
+    const server = served(code, userId, 1);
+    assert.equal((await server.call()).status, 502);
+    assert.equal(await imagesCounted(userId), 0);
+    assert.equal((await server.call()).status, 200);
+    assert.equal(await imagesCounted(userId), 1);
   });
 }
 
@@ -62,11 +99,14 @@ for (const code of running(IN_THE_APP)) {
   Deno.test("in the app, a signed-in user reads remaining and used amounts", async () => {
     const p_user_id = await newUser();
     await service().rpc("consume_feature", { p_user_id, p_feature_type: "image_generation" });
-    const snippet = compiled(`${code}\nreturn { limits, days }`, ["supabase", "p_user_id"]);
+    const snippet = compiled(`${code}\nreturn { left, plan, days }`, ["supabase", "p_user_id"]);
     // deno-lint-ignore no-explicit-any
-    const { limits, days } = (await snippet(signedIn(p_user_id), p_user_id)) as any;
-    assert.equal(limits.limits.image_generation_daily, 3);
-    assert.equal(limits.usage.images_generated, 1);
+    const { left, plan, days } = (await snippet(signedIn(p_user_id), p_user_id)) as any;
+    // deno-lint-ignore no-explicit-any
+    const images = left.find((answer: any) => answer.feature_type === "image_generation");
+    assert.equal(left.length, 5);
+    assert.deepEqual([images.limit, images.current_usage, images.remaining], [3, 1, 2]);
+    assert.equal(plan.limits.plan_id, "free");
     assert.equal(days.length, 1);
     assert.equal(days[0].images_generated, 1);
   });

@@ -108,7 +108,11 @@ impl Database {
 
     /// Runs a Postgres client program on this database, and returns its output.
     pub fn run(&self, name: &str, arguments: &[&str], input: &str) -> String {
-        let mut command = Command::new(program(name));
+        self.run_program(&program(name), arguments, input)
+    }
+
+    fn run_program(&self, program: &Path, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .arg(format!("--dbname={}", self.name))
@@ -116,6 +120,14 @@ impl Database {
             .env("PGPORT", self.port.to_string())
             .env("PGUSER", "postgres");
         output_of(&mut command, input)
+    }
+
+    /// Executes a script with psql, which goes on after errors, and returns them in their place.
+    pub fn psql_with_errors(&self, script: &str) -> String {
+        let psql = program("psql");
+        let merged = ["-c", "exec \"$0\" \"$@\" 2>&1", psql.to_str().expect("UTF-8")];
+        let arguments = [&merged[..], &["--no-psqlrc", "--quiet"]].concat();
+        self.run_program("sh".as_ref(), &arguments, script)
     }
 
     /// Executes a script with psql, which stops at the first error.

@@ -8,6 +8,7 @@ mod features;
 mod judge;
 pub mod ledger;
 pub mod model;
+pub mod pages;
 mod random;
 mod round;
 mod sessions;
