@@ -10,6 +10,10 @@ const statuses: Record<string, number> = {
   NO_SUBSCRIPTION: 403,
   UNKNOWN_PLAN: 403,
   IDEMPOTENCY_MISMATCH: 409,
+  // Mistakes of the function that asked, not of its caller.
+  INVALID_FEATURE: 500,
+  INVALID_AMOUNT: 500,
+  INVALID_PERIOD: 500,
 };
 
 export function refusal(answer: LimitCheckResult): HttpError {

@@ -51,7 +51,8 @@ fn a_wrong_pg_config_is_named() {
 
 #[test]
 fn a_postgres_without_its_development_files_is_named() {
-    let folder = std::env::temp_dir().join(format!("feature_usage_commands_{}", std::process::id()));
+    let folder =
+        std::env::temp_dir().join(format!("feature_usage_commands_{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     let pg_config = folder.join("pg_config");
     fs::write(&pg_config, "#!/bin/sh\necho /no/such/folder\n").expect("a script");
@@ -59,5 +60,8 @@ fn a_postgres_without_its_development_files_is_named() {
     let path = pg_config.to_str().expect("a path");
     let message = error_of("dev/install", &[], &[("PG_CONFIG", path)]);
     fs::remove_dir_all(&folder).expect("an end");
-    assert!(message.contains("has no development files (no /no/such/folder/postgres.h)"), "{message}");
+    assert!(
+        message.contains("has no development files (no /no/such/folder/postgres.h)"),
+        "{message}"
+    );
 }
