@@ -5,20 +5,17 @@
 # with preloaded libraries (CLUSTER_PRELOAD) have their own, so that the same tests can run on both
 # kinds at the same time.
 clusters_dir() {
-    local dir=$ROOT/.pg
-    mkdir -p "$dir"
+    local dir=$ROOT/.pg part=${CLUSTER_PRELOAD:+/preloaded}
+    mkdir -p "$dir$part"
+    # In a Debian 13 root folder, this user may have another number.
     if [ "$(id -u)" -eq 0 ] && id postgres >/dev/null 2>&1; then
-        chown postgres: "$dir"
+        chown postgres: "$dir" "$dir$part"
         if ! as_server_user test -w "$dir" -a -x "$dir"; then
             dir=/var/tmp/feature_usage-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
-            mkdir -p "$dir" && chown postgres: "$dir"
+            mkdir -p "$dir$part" && chown postgres: "$dir" "$dir$part"
         fi
     fi
-    if [ -n "${CLUSTER_PRELOAD:-}" ]; then
-        dir=$dir/preloaded
-        as_server_user mkdir -p "$dir"
-    fi
-    printf '%s' "$dir"
+    printf '%s' "$dir$part"
 }
 
 cluster_folder() { printf '%s/%s' "$(clusters_dir)" "$1"; }

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 # This command, to run it again in another root folder.
+# shellcheck disable=SC2034 # used by dev/postgres.sh
 COMMAND=("$(realpath "$0")" "$@")
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

