@@ -72,7 +72,7 @@ need_postrust() {
 
 # Says every 40 crates how many are compiled, and passes on what is neither that nor a download.
 say_progress() {
-    awk '/^ +Compiling / { if (++crates % 40 == 0) print "    " crates " crates compiled"; next }
+    awk '/^ +Compiling / { if (++crates % 40 == 0) { print "    " crates " crates compiled"; fflush() } next }
          /^ +(Downloading|Downloaded|Updating|Installing|Finished|Installed|Locking|Adding) / { next }
-         { print }'
+         { print; fflush() }'
 }
