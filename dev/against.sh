@@ -29,7 +29,7 @@ extension_files() {
 # Makes a cluster independent of the installed library: its functions use a copy.
 keep_library() {
     local library moved
-    library=$(clusters_dir)/$1/feature_usage.so
+    library=$(cluster_folder "$1")/feature_usage.so
     install -m 755 "$("$PG_CONFIG" --pkglibdir)/feature_usage.so" "$library"
     moved=$(cluster_psql "$1" --dbname template1 --no-align --tuples-only --set library="$library" <<'SQL'
 WITH moved AS (

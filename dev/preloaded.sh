@@ -7,7 +7,7 @@ PRELOADED=(pg_stat_statements pgaudit auto_explain)
 need_preloaded() {
     local library libraries present=()
     libraries=$("$PG_CONFIG" --pkglibdir)
-    if [ ! -f "$libraries/pgaudit.so" ] && [ "$PG_CONFIG" = "/usr/lib/postgresql/$PG_MAJOR/bin/pg_config" ]; then
+    if [ ! -f "$libraries/pgaudit.so" ] && is_debians; then
         need_packages "postgresql-$PG_MAJOR-pgaudit"
     fi
     for library in "${PRELOADED[@]}"; do

@@ -12,8 +12,8 @@ run_tasks() {
     : >"$RESULTS"
     export LOGS RESULTS
     export -f run_task count_in
-    # shellcheck disable=SC2016 # the inner shell expands it
     # The tests do not inherit the lock of dev/test: a server that one leaves behind would keep it.
+    # shellcheck disable=SC2016 # the inner shell expands it
     printf '%s\0' "${TASKS[@]}" | xargs --null --max-procs="$LANES" -I{} bash -c 'run_task "$1"' task {} 9>&-
 }
 

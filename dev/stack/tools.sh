@@ -19,8 +19,7 @@ export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UP
 export SUPABASE_TELEMETRY_DISABLED=1 SUPABASE_NO_UPDATE_NOTIFIER=1 SUPABASE_HOME=$TOOLS/supabase-home
 
 need_stack_tools() {
-    # Only Debian's Postgres has it.
-    [ "$PG_CONFIG" != "/usr/lib/postgresql/$PG_MAJOR/bin/pg_config" ] || need_packages "postgresql-$PG_MAJOR-plpgsql-check"
+    ! is_debians || need_packages "postgresql-$PG_MAJOR-plpgsql-check"
     need_nginx
     mkdir -p "$TOOLS"
     need_deno
