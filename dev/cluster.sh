@@ -18,7 +18,41 @@ clusters_dir() {
     printf '%s' "$dir$part"
 }
 
-cluster_folder() { printf '%s/%s' "$(clusters_dir)" "$1"; }
+# The folder of a cluster: in clusters_dir, or in memory (CLUSTERS_IN_MEMORY, a folder).
+cluster_folder() { printf '%s/%s' "$(clusters_data)" "$1"; }
+
+clusters_data() {
+    if [ -n "${CLUSTERS_IN_MEMORY:-}" ]; then
+        printf '%s' "$CLUSTERS_IN_MEMORY${CLUSTER_PRELOAD:+/preloaded}"
+    else
+        clusters_dir
+    fi
+}
+
+# Has this command and those that it runs put clusters into memory, if there is room: much of the time of
+# tests goes into creating and deleting the files of tables.
+clusters_use_memory() {
+    local memory=/dev/shm free
+    free=$(df --output=avail --block-size=1M $memory 2>/dev/null | tail -n 1)
+    [ "${free:-0}" -ge 4096 ] || return 0
+    CLUSTERS_IN_MEMORY=$memory/feature_usage-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
+    export CLUSTERS_IN_MEMORY
+    printf '    the data of the clusters is in %s\n' "$CLUSTERS_IN_MEMORY"
+}
+
+# Has clusters copied from one that initdb makes now, as initdb takes a second.
+clusters_use_template() {
+    CLUSTER_TEMPLATE=$(cluster_folder template)
+    rm -rf "$CLUSTER_TEMPLATE"
+    cluster_initdb "$CLUSTER_TEMPLATE"
+    export CLUSTER_TEMPLATE
+}
+
+cluster_initdb() {
+    local log
+    log=$(as_server_user "$PG_BIN/initdb" --pgdata "$1" --username postgres --auth trust --encoding UTF8 --locale C --no-sync 2>&1) ||
+        { printf '%s\n' "$log" >&2; fail "initdb failed"; }
+}
 
 # The folder of a cluster's socket. Its path must be short and without spaces.
 cluster_socket() {
@@ -48,8 +82,11 @@ cluster_create() {
     dir=$(cluster_folder "$1")
     cluster_remove "$1"
     as_server_user mkdir -p "$dir"
-    as_server_user "$PG_BIN/initdb" --pgdata "$dir/data" --username postgres --auth trust \
-        --encoding UTF8 --locale C --no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; fail "initdb failed"; }
+    if [ -n "${CLUSTER_TEMPLATE:-}" ]; then
+        as_server_user cp -a "$CLUSTER_TEMPLATE" "$dir/data"
+    else
+        cluster_initdb "$dir/data"
+    fi
     cluster_start "$1"
 }
 
@@ -101,7 +138,7 @@ cluster_remove() {
 # Removes clusters left by interrupted tests.
 clusters_remove_of_tests() {
     local dir
-    for dir in "$(clusters_dir)"/{it,regress,supabase}_*; do
+    for dir in "$(clusters_data)"/{it,regress,supabase}_*; do
         [ ! -d "$dir/data" ] || cluster_remove "$(basename "$dir")"
     done
 }

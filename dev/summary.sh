@@ -1,7 +1,8 @@
 # Runs tests in lanes, each with a log of its own, and reports them by kind.
 # shellcheck shell=bash source=dev/cluster.sh
 
-LANES=${LANES:-2}
+# One more than there are cores, as tests also wait.
+LANES=${LANES:-$(($(nproc) + 1))}
 
 # Runs the tests in TASKS, LANES at the same time. Each writes a log, and a line with its kind, name,
 # exit code, seconds and numbers of tests to RESULTS.

@@ -46,7 +46,8 @@ async function start(): Promise<Started> {
 }
 
 function leftBehind(): string[] {
-  const entries = [".pg", ".stack/run"].flatMap((folder) =>
+  const clusters = Deno.env.get("CLUSTERS_IN_MEMORY") ?? ".pg";
+  const entries = [clusters, ".stack/run"].flatMap((folder) =>
     [...Deno.readDirSync(folder)].map(({ name }) => name)
   );
   return entries.filter((name) => name === NAME);
