@@ -23,5 +23,5 @@ preload_options() { printf -- '-c shared_preload_libraries=%s' "$(IFS=,; printf 
 preload_options_of_tests() {
     preload_options
     printf ' -c %s' pg_stat_statements.track=all pgaudit.log=all auto_explain.log_min_duration=0 \
-        auto_explain.log_nested_statements=on auto_explain.log_analyze=on auto_explain.log_verbose=on
+        auto_explain.log_nested_statements=on auto_explain.log_analyze=on auto_explain.log_timing=off auto_explain.log_verbose=on
 }

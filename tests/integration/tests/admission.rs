@@ -7,11 +7,14 @@ use integration::{Cluster, Contest, Database, FUNCTIONS, Functions, Tally, seed}
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_admission"));
 
+/// This many rounds; with preloaded libraries, which log every statement, a quarter of them.
+fn rounds(rounds: u64) -> u64 {
+    if std::env::var_os("CLUSTER_PRELOAD").is_some() { rounds / 4 } else { rounds }
+}
+
 fn contest(database: &Database, functions: Functions) -> Contest<'_> {
     let isolation = "read committed";
-    // With preloaded libraries, which log every statement, a round takes longer and differs less.
-    let rounds = if std::env::var_os("CLUSTER_PRELOAD").is_some() { 50 } else { 200 };
-    let (sessions, most, seed) = (64, 500, seed());
+    let (sessions, rounds, most, seed) = (64, rounds(200), 500, seed());
     Contest { database, functions, isolation, sessions, rounds, most, with_keys: true, seed }
 }
 
@@ -43,7 +46,7 @@ fn at_serializable_it_is_reached_exactly_by_retries() {
 fn retries_reach_it(isolation: &str) {
     let database = CLUSTER.database(&isolation.replace(' ', "_"));
     let contest = contest(&database, FUNCTIONS);
-    let tally = require_exact(&Contest { isolation, rounds: 40, most: 20, ..contest });
+    let tally = require_exact(&Contest { isolation, rounds: rounds(40), most: 20, ..contest });
     assert!(tally.retried > 0, "no call had to be retried");
 }
 
