@@ -42,7 +42,7 @@ struct Comparison {
     plain: Option<Spread>,
     preloaded: Option<Spread>,
     /// On the preloaded cluster.
-    promised_at_most: Option<f64>,
+    target_at_most: Option<f64>,
 }
 
 /// New divided by old.
@@ -104,7 +104,7 @@ fn ratios(samples: &Samples) -> Vec<Comparison> {
             name: ratio.title(),
             plain: current(Libraries::Plain),
             preloaded: current(Libraries::Preloaded),
-            promised_at_most: ratio.at_most,
+            target_at_most: ratio.at_most,
         }
     };
     RATIOS.iter().map(ratio).collect()
@@ -121,7 +121,7 @@ fn changes(samples: &Samples) -> Vec<Comparison> {
                 name: contender.name.to_owned(),
                 plain: change(Libraries::Plain),
                 preloaded: change(Libraries::Preloaded),
-                promised_at_most: None,
+                target_at_most: None,
             }
         })
         .filter(|comparison| comparison.plain.is_some())

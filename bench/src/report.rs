@@ -16,9 +16,7 @@ pub fn print(samples: &Samples, options: &Options) {
         options.rounds
     );
     print_costs(samples);
-    println!(
-        "\nRatios: median (lower to upper quartile) of the rounds; promises apply to preloaded"
-    );
+    println!("\nRatios: median (lower to upper quartile) of the rounds; targets are for preloaded");
     print_ratios(samples);
     if let Some(old) = &options.old_revision {
         println!("\nNew / old: {} compared with {old}", options.revision);
@@ -57,8 +55,8 @@ fn verdict(at_most: Option<f64>, measured: Option<Spread>) -> String {
         (None, _) => String::new(),
         (Some(at_most), None) => format!("at most {at_most}: not measured"),
         (Some(at_most), Some(Spread { median, .. })) => {
-            let kept = if median <= at_most { "kept" } else { "NOT KEPT" };
-            format!("at most {at_most}: {kept}")
+            let verdict = if median <= at_most { "met" } else { "missed" };
+            format!("at most {at_most}: {verdict}")
         }
     }
 }

@@ -9,10 +9,10 @@ use crate::pg::jsonb::Jsonb;
 /// Settles a reservation after success, and counts what was used, by default the reserved amount.
 /// If less was used, the rest is released; if more, all of it is counted, even beyond the limit.
 ///
-/// It counts in the period of the reservation. If the period is over or the reservation has
-/// expired, the answer has `late` true. Repeating the commit returns the same answer; a different
-/// one has `committed` false and `RESERVATION_FINALIZED`. With a user, only a reservation of that
-/// user is found.
+/// It counts in the period of the reservation, even if that is over. If the reservation has expired,
+/// the answer has `late` true. Repeating the commit returns the same answer; a different one has
+/// `committed` false and `RESERVATION_FINALIZED`. With a user, only a reservation of that user is
+/// found.
 ///
 /// | SQLSTATE | when |
 /// |---|---|

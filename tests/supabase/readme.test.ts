@@ -21,14 +21,18 @@ function compiled(code: string, names: string[]) {
   return new AsyncFunction(...names, code);
 }
 
+/** A snippet's imports: the name, and the module's path from supabase/functions/_shared. */
+const imports = (code: string) => [...code.matchAll(/^import \{ (\w+) \} from '\.\.\/_shared\/(.+)'$/gm)];
+
+type Handler = (request: Request) => Promise<Response>;
+
 /** An edge function with this code, called by a user. The first generations may fail. */
-function served(code: string, userId: string, failures = 0) {
+function served(code: string, userId: string, { failures = 0, supabase = service() } = {}) {
   const generate = (prompt: string) => {
     if (failures-- > 0) throw new Error("out of order");
     server.made += 1;
     return Promise.resolve(prompt);
   };
-  const snippet = compiled(code, ["console", "supabase", "authenticate", "request", "prompt", "generate"]);
   const server = {
     made: 0,
     logged: [] as unknown[],
@@ -39,11 +43,21 @@ function served(code: string, userId: string, failures = 0) {
         headers: { Authorization: `Bearer ${await userToken(userId)}` },
         body: JSON.stringify({ user_id: crypto.randomUUID() }),
       });
-      const log = { error: (error: unknown) => server.logged.push(error) };
-      const response = await snippet(log, service(), authenticate, request, "a cat", generate) as Response;
+      const response = await handler!(request);
       return { status: response.status, body: await response.text() };
     },
   };
+  let handler: Handler | undefined;
+  const names = {
+    authenticate,
+    console: { error: (error: unknown) => server.logged.push(error) },
+    generate,
+    prompt: "a cat",
+    serviceClient: () => supabase,
+    servePost: (handle: Handler) => handler = handle,
+  };
+  const withoutImports = imports(code).reduce((rest, [line]) => rest.replace(line, ""), code);
+  compiled(withoutImports, Object.keys(names))(...Object.values(names));
   return server;
 }
 
@@ -54,6 +68,14 @@ Deno.test("every snippet says where it runs, and each kind occurs once", () => {
 });
 
 for (const code of [...running(QUICK), ...running(SLOW)]) {
+  Deno.test("in an edge function, everything that it imports exists", async () => {
+    assert.equal(imports(code).length, code.match(/^import /gm)?.length);
+    for (const [, name, path] of imports(code)) {
+      const text = await Deno.readTextFile(`supabase/functions/_shared/${path}`);
+      assert.match(text, new RegExp(`^export (async )?function ${name}\\b`, "m"));
+    }
+  });
+
   Deno.test("in an edge function, three images are made, the fourth is refused", async () => {
     const userId = await newUser();
     const server = served(code, userId);
@@ -87,11 +109,26 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
 for (const code of running(SLOW)) {
   Deno.test("in an edge function, an image that could not be made is not counted", async () => {
     const userId = await newUser();
-    const server = served(code, userId, 1);
+    const server = served(code, userId, { failures: 1 });
     assert.equal((await server.call()).status, 502);
     assert.equal(await imagesCounted(userId), 0);
     assert.equal((await server.call()).status, 200);
     assert.equal(await imagesCounted(userId), 1);
+  });
+
+  Deno.test("in an edge function, a commit whose answer is lost is repeated, and counts once", async () => {
+    const userId = await newUser();
+    const supabase = service();
+    const { rpc } = supabase;
+    let lost = 0;
+    // The first answer to a commit does not arrive.
+    supabase.rpc = (async (...call: Parameters<typeof rpc>) => {
+      const answer = await rpc.apply(supabase, call);
+      return call[0] === "commit_reservation" && lost++ === 0 ? { data: null, error: "lost" } : answer;
+    }) as unknown as typeof rpc;
+    const server = served(code, userId, { supabase });
+    assert.deepEqual(await server.call(), { status: 200, body: "a cat" });
+    assert.deepEqual([lost, await imagesCounted(userId)], [2, 1]);
   });
 }
 
