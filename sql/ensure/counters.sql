@@ -65,12 +65,7 @@ BEGIN
                 (SELECT string_agg(format('%1$s = coalesce(%1$s, 0)', name), ', ') FROM unnest(nullable) AS name),
                 array_to_string(nullable, ', '));
         END IF;
-        BEGIN
-            EXECUTE format('ALTER TABLE %s %s', counters, array_to_string(changes, ', '));
-        EXCEPTION WHEN check_violation THEN
-            PERFORM feature_usage_internal.refuse_negative('feature_usage');
-            RAISE;
-        END;
+        PERFORM feature_usage_internal.alter_or_refuse_negative('feature_usage', array_to_string(changes, ', '));
     END IF;
 
     FOR counter IN SELECT * FROM feature_usage_internal.counters() WHERE NOT has_comment LOOP

@@ -770,12 +770,7 @@ DECLARE
     changes constant text[] := feature_usage_internal.not_negative_changes('plan_limits');
 BEGIN
     IF changes IS NOT NULL THEN
-        BEGIN
-            EXECUTE 'ALTER TABLE @extschema@.plan_limits ' || array_to_string(changes, ', ');
-        EXCEPTION WHEN check_violation THEN
-            PERFORM feature_usage_internal.refuse_negative('plan_limits');
-            RAISE;
-        END;
+        PERFORM feature_usage_internal.alter_or_refuse_negative('plan_limits', array_to_string(changes, ', '));
     END IF;
 END
 $function$;
@@ -788,20 +783,27 @@ DECLARE
     checked record;
 BEGIN
     FOR checked IN
-        SELECT n.relation, n.table_name, n.name FROM feature_usage_internal.not_negative_checks() AS n
+        SELECT n.table_name, n.name FROM feature_usage_internal.not_negative_checks() AS n
          WHERE n.is_there AND NOT n.is_valid ORDER BY n.lock_order
     LOOP
-        BEGIN
-            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', checked.relation, checked.name);
-        EXCEPTION WHEN check_violation THEN
-            PERFORM feature_usage_internal.refuse_negative(checked.table_name);
-            RAISE;
-        END;
+        PERFORM feature_usage_internal.alter_or_refuse_negative(checked.table_name, format('VALIDATE CONSTRAINT %I', checked.name));
     END LOOP;
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.validate_not_negative() IS
 'Validates the CHECK constraints that add_feature() has left unvalidated; readers and writers go on.';
+
+CREATE FUNCTION feature_usage_internal.alter_or_refuse_negative(p_table text, p_changes text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    EXECUTE 'ALTER TABLE @extschema@.' || quote_ident(p_table) || ' ' || p_changes;
+EXCEPTION WHEN check_violation THEN
+    PERFORM feature_usage_internal.refuse_negative(p_table);
+    RAISE;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.alter_or_refuse_negative(text, text) IS
+'Alters a table; if negative counts or limits prevent it, the error lists their rows.';
 
 CREATE FUNCTION feature_usage_internal.refuse_negative(p_table text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -914,12 +916,7 @@ BEGIN
                 (SELECT string_agg(format('%1$s = coalesce(%1$s, 0)', name), ', ') FROM unnest(nullable) AS name),
                 array_to_string(nullable, ', '));
         END IF;
-        BEGIN
-            EXECUTE format('ALTER TABLE %s %s', counters, array_to_string(changes, ', '));
-        EXCEPTION WHEN check_violation THEN
-            PERFORM feature_usage_internal.refuse_negative('feature_usage');
-            RAISE;
-        END;
+        PERFORM feature_usage_internal.alter_or_refuse_negative('feature_usage', array_to_string(changes, ', '));
     END IF;
 
     FOR counter IN SELECT * FROM feature_usage_internal.counters() WHERE NOT has_comment LOOP
