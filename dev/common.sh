@@ -99,7 +99,7 @@ need_packages() {
         as_root mkdir -p "$(dirname $settings)"
         printf 'create_main_cluster = false\n' | as_root tee $settings >/dev/null
     fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -qq --no-install-recommends \
         -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null || fail "apt-get install failed"
     [ -z "$made" ] || as_root rm -f "$made"
 }
