@@ -5,7 +5,7 @@
 stack_folder() { printf '%s/.stack/run/%s' "$ROOT" "$1"; }
 
 # Starts the services of a database on a port of 127.0.0.1, with these edge functions. JWT_SECRET,
-# ANON_KEY and SERVICE_KEY are the secrets of the application. The REST server exposes API_SCHEMAS,
+# SUPABASE_JWKS, ANON_KEY and SERVICE_KEY are the keys of the application. The REST server exposes API_SCHEMAS,
 # by default public. The functions use the image model at IMAGE_API_URL, if it is set.
 stack_start() {
     local name=$1 cluster=$2 database=$3 port=$4 folder sockets function locations=
@@ -23,7 +23,7 @@ stack_start() {
     for function in "$@"; do
         start_service "$folder" "$function" env DENO_SERVE_ADDRESS="unix:$sockets/$function.sock" \
             SUPABASE_URL="http://127.0.0.1:$port" SUPABASE_ANON_KEY="$ANON_KEY" \
-            SUPABASE_SERVICE_ROLE_KEY="$SERVICE_KEY" JWT_SECRET="$JWT_SECRET" \
+            SUPABASE_SERVICE_ROLE_KEY="$SERVICE_KEY" JWT_SECRET="$JWT_SECRET" SUPABASE_JWKS="$SUPABASE_JWKS" \
             "$DENO" run --quiet --frozen --config "$DENO_CONFIG" --allow-env --allow-net \
             --allow-read="$sockets" --allow-write="$sockets" "$ROOT/supabase/functions/$function/index.ts"
         locations+="location = /functions/v1/$function { proxy_pass http://unix:$sockets/$function.sock:/$function; } "
@@ -89,10 +89,14 @@ free_port() {
     printf '%s' "$port"
 }
 
-# New secrets for a stack: JWT_SECRET, ANON_KEY and SERVICE_KEY.
+# New keys for a stack: JWT_SECRET, and the public SUPABASE_JWKS of AUTH_PRIVATE_KEYS, with which tokens
+# are signed; ANON_KEY and SERVICE_KEY, which are tokens.
 stack_make_keys() {
+    local keys
     JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-    export JWT_SECRET
+    keys=$("$DENO" run --quiet --frozen --config "$DENO_CONFIG" dev/stack/keys.ts)
+    SUPABASE_JWKS=${keys%%$'\n'*} AUTH_PRIVATE_KEYS=${keys#*$'\n'}
+    export JWT_SECRET SUPABASE_JWKS AUTH_PRIVATE_KEYS
     ANON_KEY=$(stack_token anon)
     SERVICE_KEY=$(stack_token service_role)
     export ANON_KEY SERVICE_KEY

@@ -1,11 +1,11 @@
-// Identifies the caller by the token, never by the body.
-import { errors, jwtVerify } from "jose";
+// Identifies the caller by the token, never by the body. A token is signed with the project's shared
+// secret (HS256, JWT_SECRET), or with one of its private keys (ES256, RS256); the public keys are in
+// SUPABASE_JWKS or, if that is not set, published by Auth.
+import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from "jose";
 import { HttpError } from "./http.ts";
 
 const secret = Deno.env.get("JWT_SECRET");
-// Without a secret, any token would be accepted.
-if (!secret) throw new Error("JWT_SECRET is not set");
-const key = new TextEncoder().encode(secret);
+const publicKeys = projectKeys();
 
 export type Caller = { role: "service_role" } | { role: "authenticated"; userId: string };
 
@@ -24,12 +24,41 @@ export function actingFor(caller: Caller, userId: string): string {
   throw new HttpError(403, "The user_id is not that of the signed-in user.");
 }
 
+function projectKeys(): JWTVerifyGetKey {
+  const keys = Deno.env.get("SUPABASE_JWKS");
+  if (keys) return createLocalJWKSet(JSON.parse(keys));
+  const url = Deno.env.get("SUPABASE_URL");
+  if (!url) throw new Error("SUPABASE_URL is not set");
+  return createRemoteJWKSet(new URL("/auth/v1/.well-known/jwks.json", url));
+}
+
+/** The key of a token. Its algorithm says which kind, so that no public key serves as a shared secret. */
+const keyOf: JWTVerifyGetKey = (header, token) => {
+  if (header.alg !== "HS256") return publicKeys(header, token);
+  // With an empty secret, anybody could sign.
+  if (!secret) throw new errors.JWKSNoMatchingKey();
+  return new TextEncoder().encode(secret);
+};
+
 async function verified(token: string) {
   try {
-    const { payload } = await jwtVerify(token, key, { algorithms: ["HS256"], requiredClaims: ["exp"] });
+    const { payload } = await jwtVerify(token, keyOf, {
+      algorithms: ["HS256", "ES256", "RS256"],
+      requiredClaims: ["exp"],
+    });
     return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw new HttpError(401, "The token has expired: sign in again.");
+    if (hasNoKeys(error)) {
+      console.error(JSON.stringify({ event: "no_public_keys", message: String(error) }));
+      throw new HttpError(503, "The token cannot be checked now. Try again later.");
+    }
     throw new HttpError(401, "The token is not valid.");
   }
+}
+
+/** Whether Auth did not publish its keys: no answer, none in time, or another answer. */
+function hasNoKeys(error: unknown): boolean {
+  return !(error instanceof errors.JOSEError) || error instanceof errors.JWKSTimeout ||
+    error instanceof errors.JWKSInvalid || error.code === errors.JOSEError.code;
 }
