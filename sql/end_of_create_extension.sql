@@ -34,7 +34,7 @@ BEGIN
     EXECUTE 'CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
                  LANGUAGE sql SECURITY DEFINER SET search_path = '''' AS '
             || CASE WHEN is_restore THEN '''SELECT feature_usage_internal.ensure_schema_usage()'''
-                    ELSE '''SELECT feature_usage_internal.setup()''' END;
+                    ELSE '''SELECT feature_usage_internal.setup(); SELECT feature_usage_internal.warn_of_taken_over()''' END;
     EXECUTE 'ALTER FUNCTION feature_usage_internal.setup_as_owner() OWNER TO ' || owner;
     PERFORM feature_usage_internal.setup_as_owner();
 

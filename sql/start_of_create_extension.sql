@@ -52,5 +52,18 @@ BEGIN
                   HINT = pg_catalog.format('Drop them before CREATE EXTENSION, in the same transaction: DROP %s %s;',
                                            CASE WHEN existing.are_functions THEN 'FUNCTION' ELSE 'ROUTINE' END, existing.signatures);
     END IF;
+
+    -- Tables of an extension that was dropped outlive it, with every count.
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname COLLATE pg_catalog."C") AS listed
+      INTO existing
+      FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE c.relname OPERATOR(pg_catalog.=) 'feature_idempotency_keys'
+       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+       AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::pg_catalog."char"
+       AND pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.<>) '@extschema@';
+    IF existing.listed IS NOT NULL THEN
+        RAISE WARNING 'schema % has tables of feature_usage, whose counts the extension in schema % does not use', existing.listed, '@extschema@'
+            USING HINT = 'To use them, drop the extension and create it WITH SCHEMA of that name.';
+    END IF;
 END
 $start$;

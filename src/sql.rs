@@ -104,9 +104,14 @@ extension_sql_file!(
     requires = ["ensure_reservation_flags"]
 );
 extension_sql_file!(
+    "../sql/ensure/take_over.sql",
+    name = "ensure_take_over",
+    requires = ["ensure_locks"]
+);
+extension_sql_file!(
     "../sql/functions/feature_usage_setup.sql",
     name = "functions_feature_usage_setup",
-    requires = ["ensure_locks"]
+    requires = ["ensure_take_over"]
 );
 extension_sql_file!(
     "../sql/functions/add_feature.sql",

@@ -22,6 +22,21 @@ DECLARE
     missing record;
     is_in_use boolean;
 BEGIN
+    -- A table of this name without the key is another table, and its rows have no value for it.
+    FOR missing IN
+        SELECT r.relation, k.name FROM feature_usage_internal.relations() AS r, unnest(r.key) AS k (name)
+         WHERE r.is_table AND r.name = ANY (p_tables)
+           AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = r.relation AND a.attname = k.name AND NOT a.attisdropped)
+         ORDER BY r.lock_order
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', missing.relation) INTO is_in_use;
+        IF is_in_use THEN
+            RAISE EXCEPTION '% has rows, but no column %', missing.relation, quote_ident(missing.name)
+                USING ERRCODE = 'undefined_column',
+                      HINT = 'Add the column and fill it, or rename the column that has its values. If it is another table, rename the table. Then retry.';
+        END IF;
+    END LOOP;
+
     FOR missing IN
         SELECT m.relation, string_agg(m.name, ', ' ORDER BY m.number) AS columns
           FROM feature_usage_internal.missing_columns() AS m
@@ -62,11 +77,17 @@ COMMENT ON FUNCTION feature_usage_internal.is_not_null(oid, smallint) IS
 
 CREATE FUNCTION feature_usage_internal.type_hint(p_relation regclass, p_column text, p_types text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT format(CASE WHEN c.relkind IN ('r', 'p')
-                       THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s; or rename the column. Then retry.'
-                       ELSE 'Cast the column to %3$s in the view, then retry.' END,
-                  p_relation, p_column, CASE WHEN 'bigint' = ANY (p_types) THEN 'bigint' ELSE p_types[1] END)
-      FROM pg_class AS c WHERE c.oid = p_relation
+    SELECT format(CASE WHEN c.relkind NOT IN ('r', 'p')
+                       THEN 'Cast the column to %3$s in the view, then retry.'
+                       -- As text, a date is the period of a day only.
+                       WHEN p_column = 'period' AND a.atttypid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                       THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING to_char(%2$I%5$s, ''YYYY-MM-DD''); and add counts per month to rows such as 2025-02. Then retry.'
+                       ELSE 'Run ALTER TABLE %1$s %4$sALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s; or rename the column. Then retry.' END,
+                  p_relation, p_column, CASE WHEN 'bigint' = ANY (p_types) THEN 'bigint' ELSE p_types[1] END,
+                  CASE WHEN a.atthasdef THEN format('ALTER COLUMN %I DROP DEFAULT, ', p_column) ELSE '' END,
+                  CASE WHEN a.atttypid = 'timestamptz'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END)
+      FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = p_column
+     WHERE c.oid = p_relation
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.type_hint(regclass, text, text[]) IS
 'Returns the hint for a column of another type: the statement that changes it.';

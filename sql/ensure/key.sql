@@ -63,7 +63,7 @@ BEGIN
                     missing.relation, missing.columns) INTO offending;
                 RAISE EXCEPTION '% has more than one row for the same (%)', missing.relation, missing.columns
                     USING ERRCODE = 'unique_violation', DETAIL = offending,
-                          HINT = 'Merge the duplicate rows into one each, then retry. At most 10 are listed.';
+                          HINT = 'Merge the duplicate rows into one each, unless each row counts another feature: then see docs/takeover.md. At most 10 are listed.';
             END;
         END IF;
     END LOOP;

@@ -107,11 +107,15 @@ BEGIN
         RETURN;
     ELSIF p_table = 'plan_limits' THEN
         EXECUTE format(
-            $$SELECT string_agg(format('UPDATE %%s SET %%2$I = NULL WHERE %%2$I < 0;', %1$L, c.name), ' ' ORDER BY c.number)
-                FROM (SELECT ARRAY[%2$s] AS negative FROM %3$s) AS t,
+            $$SELECT string_agg(CASE WHEN a.attnotnull THEN format('ALTER TABLE %%s ALTER COLUMN %%I DROP NOT NULL; ', %1$L, c.name) ELSE '' END
+                                || CASE WHEN pg_get_expr(d.adbin, d.adrelid) ~ '^[('']*-' THEN format('ALTER TABLE %%s ALTER COLUMN %%I SET DEFAULT 0; ', %1$L, c.name) ELSE '' END
+                                || format('UPDATE %%s SET %%2$I = NULL WHERE %%2$I < 0;', %1$L, c.name), ' ' ORDER BY c.number)
+                FROM (SELECT ARRAY[%2$s] AS negative FROM %1$s) AS t,
                      unnest($1, t.negative) WITH ORDINALITY AS c (name, is_negative, number)
+                JOIN pg_attribute AS a ON a.attrelid = %1$L::regclass AND a.attname = c.name
+                LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
                WHERE c.is_negative$$, relation,
-            (SELECT string_agg(format('bool_or(%I < 0)', name), ', ') FROM unnest(present) AS name), relation)
+            (SELECT string_agg(format('bool_or(%I < 0)', name), ', ') FROM unnest(present) AS name))
            INTO corrections USING present;
         RAISE EXCEPTION 'plan_limits has negative limits'
             USING ERRCODE = 'check_violation', DETAIL = listed,

@@ -12,7 +12,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION '% belongs to %', unusable.relation, quote_ident(unusable.owner)
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = 'Install as the owner of the table, or change its owner to one that you trust.';
+                  HINT = format('Do this as %1$I, or run ALTER TABLE %2$s OWNER TO %3$I; if you trust its triggers.', unusable.owner, unusable.relation, current_user);
     END IF;
 
     SELECT r.relation INTO unusable FROM feature_usage_internal.relations() AS r

@@ -35,7 +35,7 @@ BEGIN
                       HINT = 'Write it in lower case, with a-z, 0-9 and _, a letter first, and at most 50 characters.';
         ELSIF checked.name = ANY (checked.reserved) OR checked.argument = 'p_limit_column' AND checked.name LIKE 'has\_%' THEN
             RAISE EXCEPTION '% "%" is reserved', checked.argument, checked.name
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose another name.';
+                USING ERRCODE = 'invalid_parameter_value', HINT = format('Choose another name, or pass another %s.', checked.argument);
         END IF;
     END LOOP;
 
@@ -54,11 +54,18 @@ BEGIN
      ORDER BY f.feature_type = p_feature_type DESC LIMIT 1;
     IF (existing.feature_type, existing.usage_column, existing.limit_column, existing.period)
        <> (p_feature_type, usage_name, limit_name, p_period) THEN
-        RAISE EXCEPTION 'feature % is registered with another definition', existing.feature_type
+        RAISE EXCEPTION '%', CASE WHEN existing.feature_type = p_feature_type
+                                  THEN format('feature %s is registered with another definition', p_feature_type)
+                                  ELSE format('a column of %s belongs to the feature %s', p_feature_type, existing.feature_type) END
             USING ERRCODE = 'duplicate_object',
                   DETAIL = format('Its usage column is %s, its limit column %s and its period %s.',
                                   existing.usage_column, existing.limit_column, existing.period),
-                  HINT = 'Choose another name, or pass the same definition.';
+                  HINT = 'Choose another name, pass other columns, or pass the same definition.';
+    END IF;
+
+    IF existing.feature_type IS NULL AND NOT has_schema_privilege('@extschema@'::regnamespace, 'CREATE') THEN
+        RAISE EXCEPTION 'creating increment_% needs CREATE on the schema %', usage_name, '@extschema@'
+            USING ERRCODE = 'insufficient_privilege', HINT = format('Run GRANT CREATE ON SCHEMA %s TO %I; as the owner of the schema.', '@extschema@', current_user);
     END IF;
 
     -- All locks come first, in the common order. A feature that is complete needs none.

@@ -22,6 +22,13 @@ BEGIN
             USING ERRCODE = 'wrong_object_type', HINT = 'Only a table can be marked as counted and dropped.';
     END IF;
 
+    IF 2 > (SELECT count(*) FROM pg_attribute
+             WHERE attrelid = log AND attname IN ('user_id', 'created_at') AND NOT attisdropped) THEN
+        RAISE EXCEPTION '% does not have the columns user_id and created_at', log
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Rename the columns that say who made an image and when: ALTER TABLE %s RENAME COLUMN ... TO created_at;', log);
+    END IF;
+
     -- A row that arrives while we count would be dropped without being counted.
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', log);
     PERFORM feature_usage_internal.ensure_column(log, name, definition, types, description)
@@ -59,10 +66,9 @@ BEGIN
 
     EXECUTE format('SELECT count(*) FROM %s WHERE NOT counted_in_feature_usage', log) INTO left_over;
     IF left_over > 0 THEN
-        RAISE WARNING '% rows of % could not be counted', left_over, log
-            USING HINT = 'They have no user, a user that is no longer in auth.users, or no usable created_at.';
-    END IF;
-    IF p_drop THEN
+        RAISE WARNING '% rows of % could not be counted%', left_over, log, CASE WHEN p_drop THEN ', so it is not dropped' ELSE '' END
+            USING HINT = 'They have no user, a user that is no longer in auth.users, or no usable created_at. Correct them, or delete them WHERE NOT counted_in_feature_usage; then call this again.';
+    ELSIF p_drop THEN
         EXECUTE format('DROP TABLE %s', log);
     END IF;
     RETURN counted;
@@ -70,4 +76,4 @@ END
 $function$;
 COMMENT ON FUNCTION @extschema@.migrate_image_generation_log(boolean) IS
 'Adds the rows of image_generation_log to images_generated of their UTC days, each row once. '
-'The log must have the columns user_id and created_at, and may have others. A second call adds only what is new. p_drop says whether to drop the log afterwards. Returns the number of rows counted, 0 if there is no such table. For the owner of the extension.';
+'The log must have the columns user_id and created_at, and may have others. A second call adds only what is new. p_drop says whether to drop the log afterwards, if every row is counted. Returns the number of rows counted, 0 if there is no such table. For the owner of the extension.';

@@ -52,6 +52,19 @@ BEGIN
                   HINT = pg_catalog.format('Drop them before CREATE EXTENSION, in the same transaction: DROP %s %s;',
                                            CASE WHEN existing.are_functions THEN 'FUNCTION' ELSE 'ROUTINE' END, existing.signatures);
     END IF;
+
+    -- Tables of an extension that was dropped outlive it, with every count.
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname COLLATE pg_catalog."C") AS listed
+      INTO existing
+      FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE c.relname OPERATOR(pg_catalog.=) 'feature_idempotency_keys'
+       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+       AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::pg_catalog."char"
+       AND pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.<>) '@extschema@';
+    IF existing.listed IS NOT NULL THEN
+        RAISE WARNING 'schema % has tables of feature_usage, whose counts the extension in schema % does not use', existing.listed, '@extschema@'
+            USING HINT = 'To use them, drop the extension and create it WITH SCHEMA of that name.';
+    END IF;
 END
 $start$;
 
@@ -520,7 +533,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION '% belongs to %', unusable.relation, quote_ident(unusable.owner)
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = 'Install as the owner of the table, or change its owner to one that you trust.';
+                  HINT = format('Do this as %1$I, or run ALTER TABLE %2$s OWNER TO %3$I; if you trust its triggers.', unusable.owner, unusable.relation, current_user);
     END IF;
 
     SELECT r.relation INTO unusable FROM feature_usage_internal.relations() AS r
@@ -640,6 +653,21 @@ DECLARE
     missing record;
     is_in_use boolean;
 BEGIN
+    -- A table of this name without the key is another table, and its rows have no value for it.
+    FOR missing IN
+        SELECT r.relation, k.name FROM feature_usage_internal.relations() AS r, unnest(r.key) AS k (name)
+         WHERE r.is_table AND r.name = ANY (p_tables)
+           AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = r.relation AND a.attname = k.name AND NOT a.attisdropped)
+         ORDER BY r.lock_order
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', missing.relation) INTO is_in_use;
+        IF is_in_use THEN
+            RAISE EXCEPTION '% has rows, but no column %', missing.relation, quote_ident(missing.name)
+                USING ERRCODE = 'undefined_column',
+                      HINT = 'Add the column and fill it, or rename the column that has its values. If it is another table, rename the table. Then retry.';
+        END IF;
+    END LOOP;
+
     FOR missing IN
         SELECT m.relation, string_agg(m.name, ', ' ORDER BY m.number) AS columns
           FROM feature_usage_internal.missing_columns() AS m
@@ -680,11 +708,17 @@ COMMENT ON FUNCTION feature_usage_internal.is_not_null(oid, smallint) IS
 
 CREATE FUNCTION feature_usage_internal.type_hint(p_relation regclass, p_column text, p_types text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT format(CASE WHEN c.relkind IN ('r', 'p')
-                       THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s; or rename the column. Then retry.'
-                       ELSE 'Cast the column to %3$s in the view, then retry.' END,
-                  p_relation, p_column, CASE WHEN 'bigint' = ANY (p_types) THEN 'bigint' ELSE p_types[1] END)
-      FROM pg_class AS c WHERE c.oid = p_relation
+    SELECT format(CASE WHEN c.relkind NOT IN ('r', 'p')
+                       THEN 'Cast the column to %3$s in the view, then retry.'
+                       -- As text, a date is the period of a day only.
+                       WHEN p_column = 'period' AND a.atttypid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                       THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING to_char(%2$I%5$s, ''YYYY-MM-DD''); and add counts per month to rows such as 2025-02. Then retry.'
+                       ELSE 'Run ALTER TABLE %1$s %4$sALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s; or rename the column. Then retry.' END,
+                  p_relation, p_column, CASE WHEN 'bigint' = ANY (p_types) THEN 'bigint' ELSE p_types[1] END,
+                  CASE WHEN a.atthasdef THEN format('ALTER COLUMN %I DROP DEFAULT, ', p_column) ELSE '' END,
+                  CASE WHEN a.atttypid = 'timestamptz'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END)
+      FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = p_column
+     WHERE c.oid = p_relation
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.type_hint(regclass, text, text[]) IS
 'Returns the hint for a column of another type: the statement that changes it.';
@@ -830,11 +864,15 @@ BEGIN
         RETURN;
     ELSIF p_table = 'plan_limits' THEN
         EXECUTE format(
-            $$SELECT string_agg(format('UPDATE %%s SET %%2$I = NULL WHERE %%2$I < 0;', %1$L, c.name), ' ' ORDER BY c.number)
-                FROM (SELECT ARRAY[%2$s] AS negative FROM %3$s) AS t,
+            $$SELECT string_agg(CASE WHEN a.attnotnull THEN format('ALTER TABLE %%s ALTER COLUMN %%I DROP NOT NULL; ', %1$L, c.name) ELSE '' END
+                                || CASE WHEN pg_get_expr(d.adbin, d.adrelid) ~ '^[('']*-' THEN format('ALTER TABLE %%s ALTER COLUMN %%I SET DEFAULT 0; ', %1$L, c.name) ELSE '' END
+                                || format('UPDATE %%s SET %%2$I = NULL WHERE %%2$I < 0;', %1$L, c.name), ' ' ORDER BY c.number)
+                FROM (SELECT ARRAY[%2$s] AS negative FROM %1$s) AS t,
                      unnest($1, t.negative) WITH ORDINALITY AS c (name, is_negative, number)
+                JOIN pg_attribute AS a ON a.attrelid = %1$L::regclass AND a.attname = c.name
+                LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
                WHERE c.is_negative$$, relation,
-            (SELECT string_agg(format('bool_or(%I < 0)', name), ', ') FROM unnest(present) AS name), relation)
+            (SELECT string_agg(format('bool_or(%I < 0)', name), ', ') FROM unnest(present) AS name))
            INTO corrections USING present;
         RAISE EXCEPTION 'plan_limits has negative limits'
             USING ERRCODE = 'check_violation', DETAIL = listed,
@@ -992,7 +1030,7 @@ BEGIN
                     missing.relation, missing.columns) INTO offending;
                 RAISE EXCEPTION '% has more than one row for the same (%)', missing.relation, missing.columns
                     USING ERRCODE = 'unique_violation', DETAIL = offending,
-                          HINT = 'Merge the duplicate rows into one each, then retry. At most 10 are listed.';
+                          HINT = 'Merge the duplicate rows into one each, unless each row counts another feature: then see docs/takeover.md. At most 10 are listed.';
             END;
         END IF;
     END LOOP;
@@ -1554,6 +1592,85 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.lock_tables_to_change() IS
 'Locks the tables that a setup would change, all at once and in the common order.';
 
+-- What an app finds out too late when its own tables are taken over: warnings of CREATE EXTENSION.
+
+CREATE FUNCTION feature_usage_internal.warn_of_unseen_counts() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    counters constant regclass := '@extschema@.feature_usage';
+    counts constant text := (
+        SELECT string_agg(format('CASE WHEN %1$I <> 0 AND period !~ %2$L THEN %3$L || %1$I END', f.usage_column,
+                                 CASE f.period WHEN 'day' THEN '^\d{4}-\d\d-\d\d$' ELSE '^\d{4}-\d\d$' END,
+                                 f.usage_column || '='), ', ' ORDER BY f.usage_column COLLATE "C")
+          FROM feature_usage_internal.features(false) AS f);
+    listed text;
+BEGIN
+    EXECUTE format(
+        $$SELECT string_agg(format('(%%s, %%s): %%s', user_id, period, counts), E'\n' ORDER BY user_id, period COLLATE "C")
+            FROM (SELECT user_id, period, counts
+                    FROM (SELECT user_id, period, concat_ws(', ', %s) AS counts FROM %s) AS every
+                   WHERE counts <> '' ORDER BY user_id, period COLLATE "C" LIMIT 10) AS unseen$$, counts, counters)
+       INTO listed;
+    IF listed IS NOT NULL THEN
+        RAISE WARNING 'feature_usage has counts that no check will see'
+            USING DETAIL = listed,
+                  HINT = 'A count per month needs a period such as 2025-02, a count per day one such as 2025-02-10. Add these counts to the rows of those periods. At most 10 rows are listed.';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_unseen_counts() IS
+'Warns of counts in rows whose period is not of the kind of their feature.';
+
+CREATE FUNCTION feature_usage_internal.warn_of_other_shape() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    counters constant regclass := '@extschema@.feature_usage';
+    listed text;
+BEGIN
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO listed
+      FROM pg_attribute AS a
+     WHERE a.attrelid = counters AND a.attnum > 0 AND NOT a.attisdropped
+       AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+       AND a.attname <> ALL (ARRAY(SELECT w.name FROM feature_usage_internal.wanted_columns(false) AS w WHERE w.table_name = 'feature_usage'));
+    IF listed IS NOT NULL THEN
+        RAISE WARNING '%: no new row can be inserted, because these columns have no default: %', counters, listed
+            USING HINT = 'Give them a default, or drop NOT NULL. If each row counts one feature, rename the table, create the extension, and copy the counts, as docs/takeover.md shows.';
+    END IF;
+
+    SELECT string_agg(pg_get_indexdef(i.indexrelid), E'\n' ORDER BY i.indexrelid) INTO listed
+      FROM pg_index AS i
+     WHERE i.indrelid = counters AND i.indisunique AND i.indnkeyatts = 1
+       AND i.indkey[0] IN (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = counters AND a.attname IN ('user_id', 'period'));
+    IF listed IS NOT NULL THEN
+        RAISE WARNING '%: a unique key allows a single row per user or per period', counters
+            USING DETAIL = listed, HINT = 'Drop this key: there is one row per user and period.';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_other_shape() IS
+'Warns of columns and keys with which the first count of a period fails.';
+
+CREATE FUNCTION feature_usage_internal.warn_of_missing_plan() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM @extschema@.plan_limits WHERE plan_id = 'free') THEN
+        RAISE WARNING 'plan_limits has no plan free: users without a plan are denied'
+            USING HINT = 'Insert it: INSERT INTO @extschema@.plan_limits (plan_id, plan_name, ...) VALUES (''free'', ''Free'', ...);';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_missing_plan() IS
+'Warns if the plan of users without a plan is missing.';
+
+CREATE FUNCTION feature_usage_internal.warn_of_taken_over() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT feature_usage_internal.warn_of_unseen_counts();
+    SELECT feature_usage_internal.warn_of_other_shape();
+    SELECT feature_usage_internal.warn_of_missing_plan();
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_taken_over() IS
+'Warns of what an app with tables of its own would notice too late. CREATE EXTENSION calls it.';
+
 -- The setup: everything that outlives the extension, created or brought up to date.
 
 CREATE FUNCTION feature_usage_internal.setup() RETURNS void
@@ -1643,7 +1760,7 @@ BEGIN
                       HINT = 'Write it in lower case, with a-z, 0-9 and _, a letter first, and at most 50 characters.';
         ELSIF checked.name = ANY (checked.reserved) OR checked.argument = 'p_limit_column' AND checked.name LIKE 'has\_%' THEN
             RAISE EXCEPTION '% "%" is reserved', checked.argument, checked.name
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose another name.';
+                USING ERRCODE = 'invalid_parameter_value', HINT = format('Choose another name, or pass another %s.', checked.argument);
         END IF;
     END LOOP;
 
@@ -1662,11 +1779,18 @@ BEGIN
      ORDER BY f.feature_type = p_feature_type DESC LIMIT 1;
     IF (existing.feature_type, existing.usage_column, existing.limit_column, existing.period)
        <> (p_feature_type, usage_name, limit_name, p_period) THEN
-        RAISE EXCEPTION 'feature % is registered with another definition', existing.feature_type
+        RAISE EXCEPTION '%', CASE WHEN existing.feature_type = p_feature_type
+                                  THEN format('feature %s is registered with another definition', p_feature_type)
+                                  ELSE format('a column of %s belongs to the feature %s', p_feature_type, existing.feature_type) END
             USING ERRCODE = 'duplicate_object',
                   DETAIL = format('Its usage column is %s, its limit column %s and its period %s.',
                                   existing.usage_column, existing.limit_column, existing.period),
-                  HINT = 'Choose another name, or pass the same definition.';
+                  HINT = 'Choose another name, pass other columns, or pass the same definition.';
+    END IF;
+
+    IF existing.feature_type IS NULL AND NOT has_schema_privilege('@extschema@'::regnamespace, 'CREATE') THEN
+        RAISE EXCEPTION 'creating increment_% needs CREATE on the schema %', usage_name, '@extschema@'
+            USING ERRCODE = 'insufficient_privilege', HINT = format('Run GRANT CREATE ON SCHEMA %s TO %I; as the owner of the schema.', '@extschema@', current_user);
     END IF;
 
     -- All locks come first, in the common order. A feature that is complete needs none.
@@ -1719,6 +1843,13 @@ BEGIN
             USING ERRCODE = 'wrong_object_type', HINT = 'Only a table can be marked as counted and dropped.';
     END IF;
 
+    IF 2 > (SELECT count(*) FROM pg_attribute
+             WHERE attrelid = log AND attname IN ('user_id', 'created_at') AND NOT attisdropped) THEN
+        RAISE EXCEPTION '% does not have the columns user_id and created_at', log
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Rename the columns that say who made an image and when: ALTER TABLE %s RENAME COLUMN ... TO created_at;', log);
+    END IF;
+
     -- A row that arrives while we count would be dropped without being counted.
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', log);
     PERFORM feature_usage_internal.ensure_column(log, name, definition, types, description)
@@ -1756,10 +1887,9 @@ BEGIN
 
     EXECUTE format('SELECT count(*) FROM %s WHERE NOT counted_in_feature_usage', log) INTO left_over;
     IF left_over > 0 THEN
-        RAISE WARNING '% rows of % could not be counted', left_over, log
-            USING HINT = 'They have no user, a user that is no longer in auth.users, or no usable created_at.';
-    END IF;
-    IF p_drop THEN
+        RAISE WARNING '% rows of % could not be counted%', left_over, log, CASE WHEN p_drop THEN ', so it is not dropped' ELSE '' END
+            USING HINT = 'They have no user, a user that is no longer in auth.users, or no usable created_at. Correct them, or delete them WHERE NOT counted_in_feature_usage; then call this again.';
+    ELSIF p_drop THEN
         EXECUTE format('DROP TABLE %s', log);
     END IF;
     RETURN counted;
@@ -1767,7 +1897,7 @@ END
 $function$;
 COMMENT ON FUNCTION @extschema@.migrate_image_generation_log(boolean) IS
 'Adds the rows of image_generation_log to images_generated of their UTC days, each row once. '
-'The log must have the columns user_id and created_at, and may have others. A second call adds only what is new. p_drop says whether to drop the log afterwards. Returns the number of rows counted, 0 if there is no such table. For the owner of the extension.';
+'The log must have the columns user_id and created_at, and may have others. A second call adds only what is new. p_drop says whether to drop the log afterwards, if every row is counted. Returns the number of rows counted, 0 if there is no such table. For the owner of the extension.';
 
 -- Deleting what nobody needs any more.
 
@@ -2154,7 +2284,7 @@ BEGIN
     EXECUTE 'CREATE FUNCTION feature_usage_internal.setup_as_owner() RETURNS void
                  LANGUAGE sql SECURITY DEFINER SET search_path = '''' AS '
             || CASE WHEN is_restore THEN '''SELECT feature_usage_internal.ensure_schema_usage()'''
-                    ELSE '''SELECT feature_usage_internal.setup()''' END;
+                    ELSE '''SELECT feature_usage_internal.setup(); SELECT feature_usage_internal.warn_of_taken_over()''' END;
     EXECUTE 'ALTER FUNCTION feature_usage_internal.setup_as_owner() OWNER TO ' || owner;
     PERFORM feature_usage_internal.setup_as_owner();
 
