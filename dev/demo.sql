@@ -3,6 +3,9 @@
 \set bob   '''b0b00000-0000-4000-8000-000000000002'''
 \set QUIET on
 \pset footer off
+-- The roles of an API, so that their rights can be tried: SET ROLE authenticated;
+SELECT format('CREATE ROLE %I NOLOGIN', name) FROM unnest('{service_role,authenticated,anon}'::text[]) AS name
+ WHERE to_regrole(name) IS NULL \gexec
 \echo 'CREATE EXTENSION feature_usage;'
 CREATE EXTENSION feature_usage;
 
@@ -42,7 +45,7 @@ SELECT at, answer -> 'current_usage' AS used, answer -> 'reserved' AS reserved
   FROM (VALUES ('reserve', :'before'::jsonb),
                ('commit', check_feature_limit(:bob, 'voice_seconds', 0))) AS t (at, answer);
 
-\echo 'SELECT jsonb_pretty(check_feature_limit(alice, ''image_generation''));'
+\echo 'SELECT jsonb_pretty(check_feature_limit(':alice', ''image_generation''));'
 \pset tuples_only on
 \pset format unaligned
 SELECT jsonb_pretty(check_feature_limit(:alice, 'image_generation'));

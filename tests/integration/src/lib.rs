@@ -20,5 +20,6 @@ pub use counters::{Counter, Counts, counts, counts_of};
 pub use features::{FEATURES, Feature, check, counted, increment, limits, user};
 pub use random::{Random, seed};
 pub use sessions::{
-    at_once, backend_pid, is_to_be_retried, poll, refusal, sqlstate, together, wait_until_blocked,
+    at_once, backend_pid, is_to_be_retried, poll, refusal, repetitions, sqlstate, together,
+    wait_until_blocked,
 };

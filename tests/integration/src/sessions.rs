@@ -44,6 +44,12 @@ pub fn backend_pid(client: &mut Client) -> i32 {
     row.expect("a process id").get(0)
 }
 
+/// How often many sessions repeat their work: with preloaded libraries, which log every statement, a
+/// quarter as often.
+pub fn repetitions(usual: u64) -> u64 {
+    if std::env::var_os("CLUSTER_PRELOAD").is_some() { usual.div_ceil(4) } else { usual }
+}
+
 /// Polls until there is an answer. The time limit only ends a test that hangs.
 pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();

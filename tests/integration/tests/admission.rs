@@ -3,18 +3,13 @@
 
 use std::sync::LazyLock;
 
-use integration::{Cluster, Contest, Database, FUNCTIONS, Functions, Tally, seed};
+use integration::{Cluster, Contest, Database, FUNCTIONS, Functions, Tally, repetitions, seed};
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_admission"));
 
-/// This many rounds; with preloaded libraries, which log every statement, a quarter of them.
-fn rounds(rounds: u64) -> u64 {
-    if std::env::var_os("CLUSTER_PRELOAD").is_some() { rounds / 4 } else { rounds }
-}
-
 fn contest(database: &Database, functions: Functions) -> Contest<'_> {
     let isolation = "read committed";
-    let (sessions, rounds, most, seed) = (64, rounds(200), 500, seed());
+    let (sessions, rounds, most, seed) = (64, repetitions(200), 500, seed());
     Contest { database, functions, isolation, sessions, rounds, most, with_keys: true, seed }
 }
 
@@ -46,7 +41,7 @@ fn at_serializable_it_is_reached_exactly_by_retries() {
 fn retries_reach_it(isolation: &str) {
     let database = CLUSTER.database(&isolation.replace(' ', "_"));
     let contest = contest(&database, FUNCTIONS);
-    let tally = require_exact(&Contest { isolation, rounds: rounds(40), most: 20, ..contest });
+    let tally = require_exact(&Contest { isolation, rounds: repetitions(40), most: 20, ..contest });
     assert!(tally.retried > 0, "no call had to be retried");
 }
 

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use integration::{
-    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, counts, refusal, reservation_id,
-    seed, together, user,
+    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, counts, refusal, repetitions,
+    reservation_id, seed, together, user,
 };
 use postgres::types::Json;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn overlapping_batches_never_deadlock_and_all_count() {
     let told = together(&mut callers, |session, caller| {
         let mut random = Random(seed ^ session);
         let mut sums = Counts::new();
-        for _ in 0..BATCHES {
+        for _ in 0..repetitions(BATCHES) {
             let mut events = Vec::new();
             for _ in 0..EVENTS {
                 let (event, counter, amount) = event(&mut random, 60);

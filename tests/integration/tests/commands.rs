@@ -35,7 +35,8 @@ fn an_unknown_version_is_refused_with_those_there_are() {
 fn wrong_arguments_are_refused_with_the_usage() {
     let test = error_of("dev/test", &["15", "regres"], &[]);
     assert!(test.starts_with("there are no tests of kind regres. usage: test"), "{test}");
-    assert_eq!(error_of("dev/demo", &["fast"], &[]), "usage: demo [VERSION]");
+    let demo = error_of("dev/demo", &["fast"], &[]);
+    assert_eq!(demo, "usage: demo [VERSION]; the versions are 14 15 16 17 18");
     assert!(error_of("dev/supabase", &["15", "begin"], &[]).starts_with("usage: supabase"));
     let no_revision = error_of("dev/bench", &["--against", "no-such-revision"], &[]);
     assert_eq!(no_revision, "git knows no revision no-such-revision");

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use std::thread;
 
 use integration::{
-    Cluster, Database, FEATURES, Random, at_once, backend_pid, increment, poll, sqlstate, user,
-    wait_until_blocked,
+    Cluster, Database, FEATURES, Random, at_once, backend_pid, increment, poll, repetitions,
+    sqlstate, user, wait_until_blocked,
 };
 use postgres::{Client, IsolationLevel};
 
@@ -52,11 +52,11 @@ fn one_hot_row_counts_every_call() {
     at_once(&database, SESSIONS, |_, client| {
         let call = client.prepare("SELECT increment_voice_seconds($1, 1, $2)");
         let call = call.expect("a statement");
-        for _ in 0..200 {
+        for _ in 0..repetitions(200) {
             client.execute(&call, &[&user(1), &MONTH]).expect("a count");
         }
     });
-    assert_eq!(count(&mut database.connect(), MONTH), Some(32 * 200));
+    assert_eq!(count(&mut database.connect(), MONTH), Some(32 * repetitions(200) as i32));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn many_rows_and_mixed_features_add_up() {
     let sums = at_once(&database, SESSIONS, |session, client| {
         let mut random = Random(session);
         let mut sums: Counts = BTreeMap::new();
-        for _ in 0..200 {
+        for _ in 0..repetitions(200) {
             let user = user(random.below(6).into());
             let feature = random.pick(&FEATURES);
             let period = feature.period(random.pick(&days));
@@ -113,11 +113,11 @@ fn serializable_with_retries_is_exact() {
 fn exact_with_retries(name: &str, level: IsolationLevel) {
     let database = CLUSTER.database(name);
     at_once(&database, SESSIONS, |_, client| {
-        for _ in 0..20 {
+        for _ in 0..repetitions(20) {
             while !count_one(client, level) {}
         }
     });
-    assert_eq!(count(&mut database.connect(), MONTH), Some(32 * 20));
+    assert_eq!(count(&mut database.connect(), MONTH), Some(32 * repetitions(20) as i32));
 }
 
 /// A transaction that reads, then counts. False if it must be retried.

@@ -51,7 +51,7 @@ fn a_backend_does_not_grow_with_the_number_of_transactions() {
     let pid = backend_pid(&mut client);
     serve(&mut client, 20_000);
     let before = (contexts(&mut client), anonymous_memory(pid));
-    serve(&mut client, 200_000);
+    serve(&mut client, 100_000);
     let after = (contexts(&mut client), anonymous_memory(pid));
     println!("contexts {} bytes, process {} bytes", after.0 - before.0, after.1 - before.1);
     assert!(after.0 - before.0 <= MIB, "the contexts: {before:?} to {after:?}");
