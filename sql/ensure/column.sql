@@ -78,7 +78,7 @@ COMMENT ON FUNCTION feature_usage_internal.is_not_null(oid, smallint) IS
 CREATE FUNCTION feature_usage_internal.type_hint(p_relation regclass, p_column text, p_types text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     SELECT format(CASE WHEN c.relkind NOT IN ('r', 'p')
-                       THEN 'Cast the column to %3$s in the view, then retry.'
+                       THEN 'Cast %2$I to %3$s in the view, then retry.'
                        -- As text, a date is the period of a day only.
                        WHEN p_column = 'period' AND a.atttypid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                        THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING to_char(%2$I%5$s, ''YYYY-MM-DD''); and add counts per month to rows such as 2025-02. Then retry.'

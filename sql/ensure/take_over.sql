@@ -1,4 +1,31 @@
--- What an app finds out too late when its own tables are taken over: warnings of CREATE EXTENSION.
+-- What an app finds out late, or one after the other, when its own tables are taken over.
+
+CREATE FUNCTION feature_usage_internal.refuse_other_types() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    others record;
+BEGIN
+    SELECT count(*) AS number,
+           string_agg(format('%s of %s is of type %s, not %s', quote_ident(o.name), o.relation, o.type,
+                             array_to_string(o.types, ' or ')), E'\n' ORDER BY o.lock_order, o.position) AS listed,
+           string_agg(feature_usage_internal.type_hint(o.relation, o.name, o.types), E'\n' ORDER BY o.lock_order, o.position) AS hints
+      INTO others
+      FROM (SELECT m.relation, m.lock_order, m.number AS position, m.name, m.current_type, m.types
+              FROM feature_usage_internal.missing_columns() AS m
+             UNION ALL
+            SELECT r.relation, r.lock_order, 1000 + c.number, c.name, c.type, c.types
+              FROM feature_usage_internal.relations() AS r, feature_usage_internal.counters() AS c
+             WHERE r.name = 'feature_usage') AS o (relation, lock_order, position, name, type, types)
+     WHERE o.type <> ALL (o.types);
+    -- A single one is named by whoever would use it.
+    IF others.number > 1 THEN
+        RAISE EXCEPTION '% columns are of a type that feature_usage cannot use', others.number
+            USING ERRCODE = 'datatype_mismatch', DETAIL = others.listed, HINT = others.hints;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.refuse_other_types() IS
+'Raises an error that lists the columns of other types, if there are several.';
 
 CREATE FUNCTION feature_usage_internal.warn_of_unseen_counts() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$

@@ -48,7 +48,12 @@ BEGIN
                        missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
         IF orphans > 0 THEN
             RAISE WARNING '% rows of % belong to users that are not in auth.users; they are kept', orphans, missing.relation
-                USING HINT = 'Delete them, then validate the foreign key with ALTER TABLE ... VALIDATE CONSTRAINT.';
+                USING HINT = (
+                    SELECT format('Run DELETE FROM %1$s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); and ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I;',
+                                  missing.relation, c.conname)
+                      FROM pg_constraint AS c
+                     WHERE c.conrelid = missing.relation AND c.contype = 'f' AND c.confrelid = to_regclass('auth.users') AND NOT c.convalidated
+                     ORDER BY c.oid DESC LIMIT 1);
         END IF;
     END LOOP;
 END

@@ -7,6 +7,7 @@ DECLARE
     missing record;
 BEGIN
     PERFORM feature_usage_internal.refuse_unusable_tables();
+    PERFORM feature_usage_internal.refuse_other_types();
     PERFORM feature_usage_internal.lock_out_other_setups();
     -- What takes long, or needs no exclusive lock, comes before the locks that hold up calls.
     PERFORM feature_usage_internal.validate_not_negative();

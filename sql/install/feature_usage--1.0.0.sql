@@ -709,7 +709,7 @@ COMMENT ON FUNCTION feature_usage_internal.is_not_null(oid, smallint) IS
 CREATE FUNCTION feature_usage_internal.type_hint(p_relation regclass, p_column text, p_types text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     SELECT format(CASE WHEN c.relkind NOT IN ('r', 'p')
-                       THEN 'Cast the column to %3$s in the view, then retry.'
+                       THEN 'Cast %2$I to %3$s in the view, then retry.'
                        -- As text, a date is the period of a day only.
                        WHEN p_column = 'period' AND a.atttypid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                        THEN 'Run ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING to_char(%2$I%5$s, ''YYYY-MM-DD''); and add counts per month to rows such as 2025-02. Then retry.'
@@ -1139,7 +1139,12 @@ BEGIN
                        missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
         IF orphans > 0 THEN
             RAISE WARNING '% rows of % belong to users that are not in auth.users; they are kept', orphans, missing.relation
-                USING HINT = 'Delete them, then validate the foreign key with ALTER TABLE ... VALIDATE CONSTRAINT.';
+                USING HINT = (
+                    SELECT format('Run DELETE FROM %1$s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); and ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I;',
+                                  missing.relation, c.conname)
+                      FROM pg_constraint AS c
+                     WHERE c.conrelid = missing.relation AND c.contype = 'f' AND c.confrelid = to_regclass('auth.users') AND NOT c.convalidated
+                     ORDER BY c.oid DESC LIMIT 1);
         END IF;
     END LOOP;
 END
@@ -1592,7 +1597,34 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.lock_tables_to_change() IS
 'Locks the tables that a setup would change, all at once and in the common order.';
 
--- What an app finds out too late when its own tables are taken over: warnings of CREATE EXTENSION.
+-- What an app finds out late, or one after the other, when its own tables are taken over.
+
+CREATE FUNCTION feature_usage_internal.refuse_other_types() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    others record;
+BEGIN
+    SELECT count(*) AS number,
+           string_agg(format('%s of %s is of type %s, not %s', quote_ident(o.name), o.relation, o.type,
+                             array_to_string(o.types, ' or ')), E'\n' ORDER BY o.lock_order, o.position) AS listed,
+           string_agg(feature_usage_internal.type_hint(o.relation, o.name, o.types), E'\n' ORDER BY o.lock_order, o.position) AS hints
+      INTO others
+      FROM (SELECT m.relation, m.lock_order, m.number AS position, m.name, m.current_type, m.types
+              FROM feature_usage_internal.missing_columns() AS m
+             UNION ALL
+            SELECT r.relation, r.lock_order, 1000 + c.number, c.name, c.type, c.types
+              FROM feature_usage_internal.relations() AS r, feature_usage_internal.counters() AS c
+             WHERE r.name = 'feature_usage') AS o (relation, lock_order, position, name, type, types)
+     WHERE o.type <> ALL (o.types);
+    -- A single one is named by whoever would use it.
+    IF others.number > 1 THEN
+        RAISE EXCEPTION '% columns are of a type that feature_usage cannot use', others.number
+            USING ERRCODE = 'datatype_mismatch', DETAIL = others.listed, HINT = others.hints;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.refuse_other_types() IS
+'Raises an error that lists the columns of other types, if there are several.';
 
 CREATE FUNCTION feature_usage_internal.warn_of_unseen_counts() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -1680,6 +1712,7 @@ DECLARE
     missing record;
 BEGIN
     PERFORM feature_usage_internal.refuse_unusable_tables();
+    PERFORM feature_usage_internal.refuse_other_types();
     PERFORM feature_usage_internal.lock_out_other_setups();
     -- What takes long, or needs no exclusive lock, comes before the locks that hold up calls.
     PERFORM feature_usage_internal.validate_not_negative();

@@ -67,6 +67,16 @@ CREATE EXTENSION feature_usage;
 ALTER TABLE public.feature_usage ALTER COLUMN voice_seconds DROP DEFAULT, ALTER COLUMN voice_seconds TYPE bigint USING voice_seconds::bigint;
 CREATE EXTENSION feature_usage;
 
+-- Several columns of other types are one error.
+DROP EXTENSION feature_usage;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+CREATE TABLE feature_usage (user_id text, period text, voice_seconds numeric DEFAULT 0, images_generated text);
+CREATE VIEW user_plans AS SELECT NULL::uuid AS user_id, ''::text AS plan_id, ''::text AS is_active, ''::text AS status, ''::text AS trial_end_date;
+CREATE EXTENSION feature_usage;
+DROP VIEW user_plans;
+DROP TABLE feature_usage;
+CREATE EXTENSION feature_usage;
+
 -- A log of images whose columns have other names, and one with rows that cannot be counted, are not dropped.
 CREATE TABLE image_generation_log (user_id uuid, generated_at timestamptz);
 INSERT INTO image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');
