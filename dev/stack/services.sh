@@ -29,6 +29,7 @@ stack_start() {
         locations+="location = /functions/v1/$function { proxy_pass http://unix:$sockets/$function.sock:/$function; } "
     done
     sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" \
+        -e "s|@ANON_KEY@|$ANON_KEY|" -e "s|@SERVICE_KEY@|$SERVICE_KEY|" \
         dev/stack/gateway.conf >"$folder/gateway.conf"
     start_service "$folder" gateway "$NGINX" -e stderr -p "$folder" -c "$folder/gateway.conf"
 

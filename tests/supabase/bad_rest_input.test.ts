@@ -73,3 +73,17 @@ Deno.test("the valid request on which these are based works", async () => {
   assert.deepEqual(await call(good, serviceKey), { status: 204, code: undefined });
   assert.equal(await sum("chat_messages", userId), 1);
 });
+
+for (
+  const [what, key, message] of [
+    ["no API key", undefined, "No API key found in request"],
+    ["an API key of another app", "eyJ", "Invalid authentication credentials"],
+  ]
+) {
+  Deno.test(`${what}: 401, even with a valid token`, async () => {
+    const headers: Record<string, string> = { "Authorization": `Bearer ${serviceKey}` };
+    if (key) headers.apikey = key;
+    const response = await fetch(`${url}/rest/v1/plan_limits`, { headers });
+    assert.deepEqual([response.status, await response.json()], [401, { message }]);
+  });
+}
