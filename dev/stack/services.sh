@@ -103,6 +103,22 @@ stack_make_keys() {
     export ANON_KEY SERVICE_KEY
 }
 
+# The keys of a stack of this name, made once: clients and tokens go on working after a restart.
+stack_keep_keys() {
+    local file=.stack/keys/$1 name
+    if [ ! -f "$file" ]; then
+        stack_make_keys
+        mkdir -p .stack/keys
+        (umask 077 && for name in JWT_SECRET SUPABASE_JWKS AUTH_PRIVATE_KEYS ANON_KEY SERVICE_KEY; do
+            printf '%s=%q\n' "$name" "${!name}"
+        done >"$file.new")
+        mv "$file.new" "$file"
+    fi
+    # shellcheck source=/dev/null
+    source "$file"
+    export JWT_SECRET SUPABASE_JWKS AUTH_PRIVATE_KEYS ANON_KEY SERVICE_KEY
+}
+
 stack_token() {
     "$DENO" run --quiet --frozen --config "$DENO_CONFIG" --allow-env=JWT_SECRET dev/stack/token.ts "$@"
 }

@@ -1,5 +1,4 @@
-// The command dev/supabase: it starts a stack, prints how to use it, and stops it without
-// leftovers.
+// The command dev/supabase: it starts a stack, prints how to use it, stops it, and removes its data.
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
@@ -55,32 +54,49 @@ function leftBehind(): string[] {
 
 const answers = () => fetch(`http://127.0.0.1:${port}/rest/v1/`).then((response) => response.body?.cancel());
 
-for (const how of ["Ctrl-C", "dev/supabase stop"]) {
-  Deno.test(`it starts, prints addresses and keys, and ${how} stops it`, async () => {
+const alice = "a11ce000-0000-4000-8000-000000000001";
+const KEYS = ["URL", "anon key", "service key", "JWT secret"];
+
+/** Alice makes an image; returns how many she has used. */
+async function makeImage(stack: Started): Promise<number> {
+  const asAlice = createClient(stack.printed("URL"), stack.printed("anon key"), {
+    accessToken: () => Promise.resolve(stack.printed("Alice's token")),
+  });
+  const body = { chat_id: crypto.randomUUID(), prompt: "a cat", user_id: alice };
+  const { data } = await asAlice.functions.invoke("image-generate", { body });
+  assert.equal(decode(Buffer.from(data.image_url.split(",")[1], "base64")).width, 256);
+  return data.used;
+}
+
+Deno.test("it starts and stops, and keeps its keys and data until a reset", async () => {
+  let keys: string[];
+  {
     await using stack = await start();
-    const alice = "a11ce000-0000-4000-8000-000000000001";
-    const url = stack.printed("URL");
-    const service = createClient(url, stack.printed("service key"), { auth: { persistSession: false } });
+    keys = KEYS.map(stack.printed);
+    const service = createClient(keys[0], stack.printed("service key"), { auth: { persistSession: false } });
     const consumed = await service.rpc("consume_feature", {
       p_user_id: alice,
       p_feature_type: "image_generation",
     });
     assert.equal(consumed.data.consumed, 1);
-    const asAlice = createClient(url, stack.printed("anon key"), {
-      accessToken: () => Promise.resolve(stack.printed("Alice's token")),
-    });
-    const body = { chat_id: crypto.randomUUID(), prompt: "a cat", user_id: alice };
-    const { data } = await asAlice.functions.invoke("image-generate", { body });
-    assert.equal(data.used, 2);
-    assert.equal(decode(Buffer.from(data.image_url.split(",")[1], "base64")).width, 256);
+    assert.equal(await makeImage(stack), 2);
 
     const second = await command().output();
     assert.match(new TextDecoder().decode(second.stderr), /already running/);
 
-    if (how === "Ctrl-C") stack.process.kill("SIGINT");
-    else await command(["stop"]).output();
+    stack.process.kill("SIGINT");
     await stack.process.status;
-    assert.deepEqual(leftBehind(), []);
     await assert.rejects(answers());
-  });
-}
+  }
+  {
+    await using stack = await start();
+    assert.deepEqual(KEYS.map(stack.printed), keys);
+    assert.equal(await makeImage(stack), 3);
+
+    await command(["stop"]).output();
+    await stack.process.status;
+    await assert.rejects(answers());
+  }
+  await command(["reset"]).output();
+  assert.deepEqual(leftBehind(), []);
+});
