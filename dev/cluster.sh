@@ -1,6 +1,9 @@
 # Private Postgres clusters: each is a folder with a socket, and uses nothing else of the machine.
 # shellcheck shell=bash source=dev/common.sh
 
+# A short name for what belongs to a folder but is kept elsewhere.
+name_of_folder() { printf 'feature_usage-%s' "$(printf '%s' "$1" | cksum | cut -d' ' -f1)"; }
+
 # The folder of the clusters: in the checkout, unless the server's user cannot access that. Clusters
 # with preloaded libraries (CLUSTER_PRELOAD) have their own, so that the same tests can run on both
 # kinds at the same time.
@@ -11,7 +14,7 @@ clusters_dir() {
     if [ "$(id -u)" -eq 0 ] && id postgres >/dev/null 2>&1; then
         chown postgres: "$dir" "$dir$part"
         if ! as_server_user test -w "$dir" -a -x "$dir"; then
-            dir=/var/tmp/feature_usage-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
+            dir=/var/tmp/$(name_of_folder "$ROOT")
             mkdir -p "$dir$part" && chown postgres: "$dir" "$dir$part"
         fi
     fi
@@ -35,7 +38,7 @@ clusters_use_memory() {
     local memory=/dev/shm free
     free=$(df --output=avail --block-size=1M $memory 2>/dev/null | tail -n 1)
     [ "${free:-0}" -ge 4096 ] || return 0
-    CLUSTERS_IN_MEMORY=$memory/feature_usage-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
+    CLUSTERS_IN_MEMORY=$memory/$(name_of_folder "$ROOT")
     export CLUSTERS_IN_MEMORY
     printf '    the data of the clusters is in %s\n' "$CLUSTERS_IN_MEMORY"
 }
@@ -58,7 +61,7 @@ cluster_initdb() {
 cluster_socket() {
     local dir
     dir=$(cluster_folder "$1")/socket
-    [[ ${#dir} -le 80 && $dir =~ ^[A-Za-z0-9/._-]+$ ]] || dir=/tmp/feature_usage-$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
+    [[ ${#dir} -le 80 && $dir =~ ^[A-Za-z0-9/._-]+$ ]] || dir=/tmp/$(name_of_folder "$dir")
     printf '%s' "$dir"
 }
 
