@@ -48,3 +48,40 @@ Deno.test("a takeover that fails changes nothing", async () => {
   assert.deepEqual(await state(), before);
   await sql("drop database stopped", { database: "template1" });
 });
+
+const REALTIME = "supabase/migrations/20250301000500_realtime.sql";
+const PUBLISHED =
+  "select tablename from pg_publication_tables where pubname = 'supabase_realtime' order by 1";
+
+Deno.test("where Realtime is, the tables of users are published, once", async () => {
+  await sql("create publication supabase_realtime for table user_plans");
+  try {
+    for (let run = 0; run < 2; run++) {
+      await sql(await Deno.readTextFile(REALTIME));
+      assert.deepEqual(await sql(PUBLISHED), ["feature_reservations", "feature_usage", "user_plans"]);
+    }
+    // Published tables can still be updated.
+    await sql("update feature_usage set chat_messages = chat_messages");
+  } finally {
+    await sql("drop publication supabase_realtime");
+  }
+});
+
+Deno.test("neither a view nor a table without a key is published, nor anything twice", async () => {
+  await sql("create database published template supabase_template", { database: "template1" });
+  const published = (text: string) => sql(text, { database: "published" });
+  await published(`create table feature_usage (user_id uuid, period text, unique (user_id, period));
+    create table feature_reservations (reservation_id uuid primary key);
+    create view user_plans as select gen_random_uuid() as user_id;
+    create publication supabase_realtime`);
+  await published(await Deno.readTextFile(REALTIME));
+  assert.deepEqual(await published(PUBLISHED), ["feature_reservations"]);
+  await sql("create publication all_of_it for all tables", { database: "published", role: "supabase_admin" });
+  await published("drop publication supabase_realtime");
+  await sql("alter publication all_of_it rename to supabase_realtime", {
+    database: "published",
+    role: "supabase_admin",
+  });
+  await published(await Deno.readTextFile(REALTIME));
+  await sql("drop database published", { database: "template1" });
+});

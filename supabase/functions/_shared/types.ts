@@ -323,6 +323,7 @@ export type Database = {
         Returns: undefined;
       };
       "migrate_image_generation_log": { Args: { "p_drop"?: boolean }; Returns: number };
+      "my_limits": { Args: Record<PropertyKey, never>; Returns: Json };
       "prune_feature_usage": {
         Args: { "p_older_than"?: string; "p_periods_older_than"?: string };
         Returns: Json;

@@ -52,6 +52,14 @@ export async function sum(counter: string, userId: string): Promise<number> {
   return Number(total);
 }
 
+/** Undoes add_feature() for a feature of this name, with its counts. */
+export async function removeFeature(name: string): Promise<void> {
+  await sql(`drop function increment_${name}(uuid, integer, text);
+    delete from usage_features where feature_type = '${name}';
+    alter table feature_usage drop column ${name};
+    alter table plan_limits drop column ${name}_limit`);
+}
+
 /** Waits until a condition becomes true. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 1000; tries++) {
