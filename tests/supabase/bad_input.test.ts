@@ -1,7 +1,7 @@
 // Invalid requests: a clear status and message; nothing is counted or generated.
 import assert from "node:assert/strict";
 import { SignJWT } from "jose";
-import { imagesCounted, newUser } from "./support/database.ts";
+import { imagesCounted, newUser, sum } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
 import {
   anonKey,
@@ -34,7 +34,9 @@ function refused(what: string, ask: () => Promise<Answer>, status: number, messa
     assert.match(answer.body.error, message);
     assert.equal(answer.body.image_url ?? answer.body.reply, undefined);
     assert.equal(model.made, 0);
-    assert.deepEqual([await imagesCounted(userId), await imagesCounted(other)], [0, 0]);
+    for (const id of [userId, other]) {
+      assert.deepEqual([await imagesCounted(id), await sum("chat_messages", id)], [0, 0]);
+    }
   });
 }
 

@@ -15,10 +15,20 @@ import {
   reserveResult,
   type UserLimits,
   userLimits,
+  type UserPlan,
+  userPlan,
 } from "./limitResults.ts";
 import type { Database } from "./types.ts";
 
-export type { CommitResult, ConsumeResult, LimitCheckResult, ReleaseResult, ReserveResult, UserLimits };
+export type {
+  CommitResult,
+  ConsumeResult,
+  LimitCheckResult,
+  ReleaseResult,
+  ReserveResult,
+  UserLimits,
+  UserPlan,
+};
 
 export type Client = SupabaseClient<Database>;
 
@@ -106,6 +116,12 @@ export function commit(supabase: Client, reservationId: string, actual?: number)
 export function release(supabase: Client, reservationId: string): Promise<ReleaseResult> {
   const rpc = supabase.rpc("release_reservation", { p_reservation_id: reservationId });
   return ask(rpc, releaseResult, (failure) => ({ released: false, ...failure }));
+}
+
+/** Sets the user's plan, as an active subscription. */
+export function setUserPlan(supabase: Client, userId: string, planId: string): Promise<UserPlan> {
+  const rpc = supabase.rpc("set_user_plan", { p_user_id: userId, p_plan_id: planId });
+  return ask(rpc, userPlan, (failure) => failure);
 }
 
 interface RpcResponse {

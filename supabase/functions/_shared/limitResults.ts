@@ -50,6 +50,16 @@ export type CommitResult = z.infer<typeof commitResult>;
 export const releaseResult = z.object({ released: z.boolean(), amount: z.number().optional(), ...failure });
 export type ReleaseResult = z.infer<typeof releaseResult>;
 
+/** A row of user_plans. */
+export const userPlan = z.object({
+  plan_id: z.string().optional(),
+  is_active: z.boolean().nullable().optional(),
+  status: z.string().nullable().optional(),
+  trial_end_date: z.string().nullable().optional(),
+  ...failure,
+});
+export type UserPlan = z.infer<typeof userPlan>;
+
 export const userLimits = z.object({
   limits: z.object({
     plan_id: z.string(),

@@ -20,16 +20,19 @@ export function refusal(answer: LimitCheckResult): HttpError {
   if (answer.error_code === "RPC_ERROR") return rpcRefusal(answer.rpc_code);
   return new HttpError(statuses[answer.error_code ?? ""] ?? 403, answer.reason ?? "Not allowed.", {
     error_code: answer.error_code,
+    feature_type: answer.feature_type,
+    period: answer.period,
     limit: answer.limit,
     used: answer.current_usage,
     remaining: answer.remaining,
     reset_at: answer.reset_at,
+    trial_end_date: answer.trial_end_date,
   });
 }
 
 /** Hides an RPC's error message, which is only logged: it could reveal details of the database. */
-export function rpcRefusal(code?: string): HttpError {
+export function rpcRefusal(code?: string, what = "Usage can't be counted at the moment."): HttpError {
   const details = { error_code: "RPC_ERROR" };
   if (code === FOREIGN_KEY_VIOLATION) return new HttpError(404, "There is no such user.", details);
-  return new HttpError(503, "Usage can't be counted at the moment. Try again later.", details);
+  return new HttpError(503, `${what} Try again later.`, details);
 }

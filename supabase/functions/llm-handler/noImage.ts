@@ -6,8 +6,6 @@ export function noImage(answer: LimitCheckResult): string {
     case "LIMIT_EXCEEDED":
       if (!answer.limit) return "Images are not part of your plan, but another plan brings them.";
       return `You have made ${counted(answer.limit)}; you can make more ${from(answer.reset_at)}.`;
-    case "TRIAL_EXPIRED":
-      return "Your trial has ended, so I can't make images until you choose a plan.";
     default:
       return "I can't make images on your plan at the moment; please have a look at your subscription.";
   }
