@@ -23,6 +23,7 @@ stack_start() {
     # The path of a socket must be short.
     sockets=$(mktemp -d /tmp/stack.XXXXXX)
     printf '%s' "$sockets" >"$folder/sockets"
+    printf 'http://127.0.0.1:%s' "$port" >"$folder/url"
 
     start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS="${API_SCHEMAS:-public}" PGRST_DB_ANON_ROLE=anon \
         PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
@@ -55,6 +56,13 @@ stack_start() {
         wait_for_service "$folder" "$function" test -S "$sockets/$function.sock"
     done
     wait_for_service "$folder" gateway port_is_taken "$port"
+}
+
+# The address of a stack that is running.
+stack_url() {
+    local folder
+    folder=$(stack_folder "$1")
+    service_is_running "$folder" gateway && cat "$folder/url"
 }
 
 start_service() {

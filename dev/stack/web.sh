@@ -14,7 +14,7 @@ web_install() {
     local installed=$WEB/node_modules/.package-lock.of-install
     need_node
     ! cmp --silent "$WEB/package-lock.json" "$installed" || return 0
-    web_npm ci --silent || fail "npm ci failed in supabase/web: check the network"
+    web_npm ci --loglevel error >/dev/null || fail "npm ci failed in supabase/web: see above"
     cp "$WEB/package-lock.json" "$installed"
 }
 

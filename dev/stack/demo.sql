@@ -1,0 +1,52 @@
+-- The users of dev/supabase, one for each case that the web page shows, and what they have used in the last
+-- 30 days. The psql variable password_hash is of the password of all of them.
+BEGIN;
+
+CREATE TEMPORARY TABLE demo_users (id uuid, name text, role text);
+INSERT INTO demo_users VALUES
+    ('a11ce000-0000-4000-8000-000000000001', 'alice'),
+    ('97ace000-0000-4000-8000-000000000002', 'grace'),
+    ('9a010000-0000-4000-8000-000000000003', 'paul'),
+    ('d07a0000-0000-4000-8000-000000000004', 'dora'),
+    ('71300000-0000-4000-8000-000000000005', 'tim'),
+    ('019a0000-0000-4000-8000-000000000006', 'olga');
+UPDATE demo_users SET role = 'operator' WHERE name = 'olga';
+
+-- Data from before Auth has an Alice without a password.
+INSERT INTO auth.users AS u (id, aud, role, email, encrypted_password, email_confirmed_at,
+                             raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
+SELECT id, 'authenticated', 'authenticated', name || '@example.com', :'password_hash', now(),
+       jsonb_strip_nulls(jsonb_build_object('provider', 'email', 'providers', jsonb_build_array('email'), 'role', role)),
+       jsonb_build_object('sub', id, 'email', name || '@example.com', 'email_verified', true, 'phone_verified', false),
+       now() - interval '30 days', now()
+  FROM demo_users
+ON CONFLICT (id) DO UPDATE
+   SET aud = excluded.aud, role = excluded.role, encrypted_password = excluded.encrypted_password,
+       email_confirmed_at = excluded.email_confirmed_at, raw_app_meta_data = excluded.raw_app_meta_data,
+       raw_user_meta_data = excluded.raw_user_meta_data, created_at = excluded.created_at, updated_at = excluded.updated_at;
+
+-- Alice and Olga have the free plan, like everyone without a row.
+SELECT set_user_plan(id, 'growth') FROM demo_users WHERE name = 'grace';
+SELECT set_user_plan(id, 'premium') FROM demo_users WHERE name = 'paul';
+SELECT set_user_plan(id, 'growth', p_status => 'canceled') FROM demo_users WHERE name = 'dora';
+SELECT set_user_plan(id, 'free', p_trial_end_date => now() - interval '3 days') FROM demo_users WHERE name = 'tim';
+
+-- Up to yesterday: today's counts start at 0. The numbers vary from day to day, always in the same way, and
+-- stay within the limits of the plan.
+SELECT record_usage(jsonb_agg(jsonb_build_object('user_id', id, 'feature_type', feature, 'period', period, 'amount', amount)))
+  FROM (
+    SELECT u.id, f.feature, to_char(now() - make_interval(days => day), f.format) AS period,
+           (day * day * 13 + day * 6 + day / 3) % (f.most + 1) AS amount
+      FROM generate_series(1, 29) AS day,
+           (VALUES ('alice', 'chat', 3, 'YYYY-MM-DD'), ('alice', 'image_generation', 2, 'YYYY-MM-DD'),
+                   ('alice', 'therai_calls', 1, 'YYYY-MM-DD'), ('alice', 'voice_seconds', 6, 'YYYY-MM'),
+                   ('grace', 'chat', 60, 'YYYY-MM-DD'), ('grace', 'image_generation', 8, 'YYYY-MM-DD'),
+                   ('grace', 'therai_calls', 20, 'YYYY-MM-DD'), ('grace', 'voice_seconds', 200, 'YYYY-MM'),
+                   ('paul', 'chat', 180, 'YYYY-MM-DD'), ('paul', 'image_generation', 30, 'YYYY-MM-DD'),
+                   ('paul', 'therai_calls', 70, 'YYYY-MM-DD'), ('paul', 'voice_seconds', 900, 'YYYY-MM')
+           ) AS f (name, feature, most, format)
+      JOIN demo_users AS u USING (name)
+  ) AS events
+ WHERE amount > 0;
+
+COMMIT;
