@@ -1,5 +1,6 @@
 -- The part of Auth's tables that its stand-in needs, with the names of the real ones. It can be run again,
 -- as Auth's own migrations run when it starts.
+SET client_min_messages = warning;
 ALTER ROLE supabase_auth_admin LOGIN;
 
 ALTER TABLE auth.users
