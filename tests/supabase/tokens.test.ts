@@ -10,6 +10,7 @@ const ALGORITHMS = ["ES256", "RS256"];
 const privateKeys: Record<string, JWK> = JSON.parse(setting("AUTH_PRIVATE_KEYS"));
 const publicKeys: { keys: JWK[] } = JSON.parse(setting("SUPABASE_JWKS"));
 const userId = await newUser();
+const user = { role: "authenticated", userId, isOperator: false };
 
 type Key = Parameters<SignJWT["sign"]>[0];
 
@@ -80,7 +81,7 @@ Deno.test("without SUPABASE_JWKS, the public keys are those that Auth publishes"
   });
   const authenticate = await callerWith({ SUPABASE_URL: `http://127.0.0.1:${auth.addr.port}` });
   for (const alg of ALGORITHMS) {
-    assert.deepEqual(await authenticate(await signedBy(alg)), { role: "authenticated", userId });
+    assert.deepEqual(await authenticate(await signedBy(alg)), user);
   }
   assert.deepEqual(asked, ["/auth/v1/.well-known/jwks.json"]);
 });
@@ -97,6 +98,6 @@ Deno.test("if Auth does not publish its keys, no token is accepted, and the call
 
 Deno.test("without JWT_SECRET, no token with a shared secret is accepted", async () => {
   const authenticate = await callerWith({ SUPABASE_JWKS: JSON.stringify(publicKeys) });
-  assert.deepEqual(await authenticate(await signedBy("ES256")), { role: "authenticated", userId });
+  assert.deepEqual(await authenticate(await signedBy("ES256")), user);
   await assert.rejects(authenticate(await userToken(userId)), refusedWith(401));
 });

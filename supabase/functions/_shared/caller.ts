@@ -7,14 +7,16 @@ import { HttpError } from "./http.ts";
 const secret = Deno.env.get("JWT_SECRET");
 const publicKeys = projectKeys();
 
-export type Caller = { role: "service_role" } | { role: "authenticated"; userId: string };
+export type Caller =
+  | { role: "service_role" }
+  | { role: "authenticated"; userId: string; isOperator: boolean };
 
 export async function authenticate(request: Request): Promise<Caller> {
   const token = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
   if (!token) throw new HttpError(401, "Sign in: the request has no token.");
-  const { role, sub } = await verified(token);
+  const { role, sub, app_metadata } = await verified(token);
   if (role === "service_role") return { role };
-  if (role === "authenticated" && sub) return { role, userId: sub };
+  if (role === "authenticated" && sub) return { role, userId: sub, isOperator: isOperator(app_metadata) };
   throw new HttpError(401, "Sign in: the token is not a user's.");
 }
 
@@ -22,6 +24,17 @@ export async function authenticate(request: Request): Promise<Caller> {
 export function actingFor(caller: Caller, userId: string): string {
   if (caller.role === "service_role" || caller.userId.toLowerCase() === userId) return userId;
   throw new HttpError(403, "The user_id is not that of the signed-in user.");
+}
+
+/** Ends the request unless an operator, or the server, calls. */
+export function requireOperator(caller: Caller): void {
+  if (caller.role === "service_role" || caller.isOperator) return;
+  throw new HttpError(403, "This is for operators only.", { error_code: "NOT_OPERATOR" });
+}
+
+/** Only the server writes a user's app_metadata. Never read user_metadata here: users write that. */
+function isOperator(appMetadata: unknown): boolean {
+  return (appMetadata as { role?: unknown } | null | undefined)?.role === "operator";
 }
 
 function projectKeys(): JWTVerifyGetKey {

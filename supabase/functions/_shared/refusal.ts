@@ -1,4 +1,5 @@
 // The responses to a caller whose request the database denies.
+import type { PostgrestSingleResponse } from "@supabase/supabase-js";
 import { HttpError } from "./http.ts";
 import type { LimitCheckResult } from "./limitChecker.ts";
 
@@ -28,6 +29,14 @@ export function refusal(answer: LimitCheckResult): HttpError {
     reset_at: answer.reset_at,
     trial_end_date: answer.trial_end_date,
   });
+}
+
+/** The data of an answer of the REST server. If it is an error, logs and refuses: `what` cannot be done. */
+export function dataOf<T>(answer: PostgrestSingleResponse<T>, what: string): T {
+  if (!answer.error) return answer.data;
+  const { code, message } = answer.error;
+  console.error(JSON.stringify({ event: "rest_error", code, message }));
+  throw rpcRefusal(code, what);
 }
 
 /** Hides an RPC's error message, which is only logged: it could reveal details of the database. */

@@ -120,6 +120,25 @@ export type Database = {
         };
         Relationships: [];
       };
+      "feature_usage_totals": {
+        Row: {
+          "created_at": string;
+          "period": string;
+          "usage": NonNullable<Json>;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "period": string;
+          "usage": NonNullable<Json>;
+        };
+        Update: {
+          "created_at"?: string;
+          "period"?: string;
+          "usage"?: NonNullable<Json>;
+        };
+        Relationships: [];
+      };
       "generated_images": {
         Row: {
           "chat_id": string;
@@ -324,6 +343,10 @@ export type Database = {
       };
       "migrate_image_generation_log": { Args: { "p_drop"?: boolean }; Returns: number };
       "my_limits": { Args: Record<PropertyKey, never>; Returns: Json };
+      "operator_near_limit": { Args: { "p_page"?: number; "p_share"?: number }; Returns: Json };
+      "operator_top_users": { Args: { "p_feature_type": string; "p_page"?: number }; Returns: Json };
+      "operator_use_by_day": { Args: { "p_days"?: number }; Returns: Json };
+      "operator_user": { Args: { "p_page"?: number; "p_search": string }; Returns: Json };
       "prune_feature_usage": {
         Args: { "p_older_than"?: string; "p_periods_older_than"?: string };
         Returns: Json;

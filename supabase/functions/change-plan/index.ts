@@ -5,7 +5,7 @@ import { z } from "zod";
 import { actingFor, authenticate } from "../_shared/caller.ts";
 import { HttpError, json, readBody, servePost, uuid, words } from "../_shared/http.ts";
 import { setUserPlan } from "../_shared/limitChecker.ts";
-import { rpcRefusal } from "../_shared/refusal.ts";
+import { dataOf, rpcRefusal } from "../_shared/refusal.ts";
 import { serviceClient } from "../_shared/serviceClient.ts";
 
 const planRequest = z.object({ user_id: uuid, plan_id: words.max(100) });
@@ -30,8 +30,7 @@ servePost(async (request) => {
 });
 
 async function activePlan(planId: string) {
-  const { data, error } = await supabase.from("plan_limits").select("plan_id, plan_name")
+  const answer = await supabase.from("plan_limits").select("plan_id, plan_name")
     .eq("plan_id", planId).eq("is_active", true).maybeSingle();
-  if (error) throw rpcRefusal(error.code, NOT_CHANGED);
-  return data;
+  return dataOf(answer, NOT_CHANGED);
 }
