@@ -120,8 +120,9 @@ end
 $$;
 
 -- The totals of periods that ended more than two days ago, so that a report does not add up each row of a
--- month again. Such a period hardly changes. After a late commit or a correction by hand, delete its row,
--- or all rows: the next report adds up what is missing. Totals outlive pruned counts and deleted users.
+-- month again. Such a period hardly changes: all its reservations have expired. After a late commit or a
+-- correction by hand, delete its row, or all rows: the next report adds up what is missing. Totals outlive
+-- pruned counts and deleted users.
 create table if not exists public.feature_usage_totals (
     period text primary key,
     usage jsonb not null,
@@ -150,12 +151,12 @@ begin
     for kind in
         select 'day' as name, 'daily' as key,
                array_agg(to_char(d, 'YYYY-MM-DD') order by d) as periods,
-               array_agg(to_char(d, 'YYYY-MM-DD')) filter (where d + interval '1 day' < date_trunc('day', now()) - interval '1 day') as ended
+               array_agg(to_char(d, 'YYYY-MM-DD')) filter (where d + interval '1 day' < now() - interval '2 days') as ended
           from generate_series(date_trunc('day', now()) - make_interval(days => p_days - 1), now(), '1 day') as d
         union all
         select 'month', 'monthly',
                array_agg(to_char(m, 'YYYY-MM') order by m),
-               array_agg(to_char(m, 'YYYY-MM')) filter (where m + interval '1 month' < date_trunc('day', now()) - interval '1 day')
+               array_agg(to_char(m, 'YYYY-MM')) filter (where m + interval '1 month' < now() - interval '2 days')
           from generate_series(date_trunc('month', now()) - interval '11 months', now(), '1 month') as m
     loop
         select array_agg(f.feature_type), string_agg(format('%L, coalesce(sum(fu.%I), 0)', f.feature_type, f.usage_column), ', '),
@@ -163,7 +164,7 @@ begin
           into features, sums, nothing
           from public.usage_features as f where f.period = kind.name;
 
-        -- Also where a feature has been added since.
+        -- Totals lack a feature that has been added since.
         missing := array(select p from unnest(kind.periods) as p
                           where not exists (select from public.feature_usage_totals as t where t.period = p and t.usage ?& features));
         execute format(
@@ -172,7 +173,7 @@ begin
                        from public.feature_usage as fu where fu.period = any ($1) group by fu.period) as s', sums)
            into counted using missing;
         insert into public.feature_usage_totals as t (period, usage)
-        select p, coalesce(counted -> p, nothing) from unnest(missing) as p where p = any (kind.ended)
+        select p, counted -> p from unnest(missing) as p where p = any (kind.ended) and counted ? p
             on conflict (period) do update set usage = excluded.usage, created_at = excluded.created_at;
 
         answer := answer || jsonb_build_object(kind.key, (
@@ -229,6 +230,13 @@ begin
         execute format('revoke all on function %s from public, anon, authenticated', report);
         execute format('grant execute on function %s to service_role', report);
     end loop;
+end
+$$;
+
+-- Adds up what an existing app has counted, so that its first report does not have to.
+do $$
+begin
+    perform public.operator_use_by_day(90);
 end
 $$;
 

@@ -421,6 +421,10 @@ Deno.test("use_by_day: totals of days that ended more than two days ago are kept
     assert.deepEqual(await clips(), [1, 1, 2, 2, 2]);
     await sql(`delete from feature_usage_totals where period = '${day(4)}'`);
     assert.deepEqual(await clips(), [2, 1, 2, 2, 2]);
+    // What is imported later for a day without counts is there too.
+    await report("use_by_day", { days: 90 });
+    await use(userId, { clips: 8 }, day(80));
+    assert.equal((await report("use_by_day", { days: 90 })).daily[9].usage.clips, 8);
   }));
 
 Deno.test("use_by_day: a feature that is added later is in all totals", async () => {
