@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { imagesCounted, newUser, run, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
-import { chat_id, post, service, setting, userToken } from "./support/stack.ts";
+import { chat_id, post, service, serviceKey, setting, userToken } from "./support/stack.ts";
 import { checkLimit, incrementUsage, reserve } from "../../supabase/functions/_shared/limitChecker.ts";
 
 async function database(action: "start" | "stop") {
@@ -30,6 +30,12 @@ Deno.test("with the database down, the edge functions report it and make nothing
     assert.match(image.body.error, /can't be counted at the moment/);
     const chat = await post("llm-handler", { chat_id, message: "draw a cat", user_id: userId }, bearer);
     assert.deepEqual([chat.status, chat.body.error_code, chat.body.offer], [503, "RPC_ERROR", undefined]);
+    const plan = await post("change-plan", { user_id: userId, plan_id: "growth" }, bearer);
+    assert.deepEqual([plan.status, plan.body.error_code], [503, "RPC_ERROR"]);
+    assert.match(plan.body.error, /Plans can't be changed at the moment/);
+    const report = await post("operator", { report: "near_limit" }, serviceKey);
+    assert.deepEqual([report.status, report.body.error_code], [503, "RPC_ERROR"]);
+    assert.match(report.body.error, /report can't be made at the moment/);
     assert.equal((await checkLimit(service(), userId, "chat")).error_code, "RPC_ERROR");
     assert.equal((await reserve(service(), userId, "chat")).allowed, false);
     assert.equal((await incrementUsage(service(), userId, "chat", 1)).success, false);
@@ -84,7 +90,7 @@ Deno.test("an image whose commit fails is not returned; repeating the request co
   assert.deepEqual([model.made, await imagesCounted(userId)], [1, 1]);
 });
 
-for (const name of ["reserve_feature", "check_feature_limit"] as const) {
+for (const name of ["reserve_feature", "check_feature_limit", "consume_feature"] as const) {
   Deno.test(`with ${name} missing, the edge functions report it and make nothing`, async () => {
     await using model = new ModelServer();
     const userId = await newUser();
