@@ -80,6 +80,6 @@ async function signOut(request: Request, url: URL): Promise<Response> {
   if (!["global", "local", "others"].includes(scope)) {
     throw new AuthError(400, "validation_failed", `Unsupported logout scope "${scope}"`);
   }
-  await endSessions(user.id, sessionId, scope as Scope);
+  await endSessions(user.id, scope as Scope, sessionId ?? null);
   return new Response(null, { status: 204 });
 }

@@ -40,32 +40,22 @@ export async function refreshSession(refreshToken: string) {
       for update`;
     return token && { ...token, next: await nextToken(tx, token) };
   });
-  if (!used) {
-    throw new AuthError(
-      400,
-      "refresh_token_not_found",
-      "Invalid Refresh Token: Refresh Token Not Found",
-    );
-  }
-  if (!used.next) {
-    throw new AuthError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used");
-  }
+  if (!used) throw refused("refresh_token_not_found", "Refresh Token Not Found");
+  if (!used.next) throw refused("refresh_token_already_used", "Already Used");
   return await answer((await findUser(used.user_id))!, used.session_id, used.next);
 }
 
-export async function endSessions(
-  userId: string,
-  sessionId: string | undefined,
-  scope: Scope,
-): Promise<void> {
-  // Their refresh tokens go with them.
-  if (scope === "local") await sql`delete from auth.sessions where id = ${sessionId ?? null}`;
-  if (scope === "global") await sql`delete from auth.sessions where user_id = ${userId}`;
-  if (scope === "others") {
-    await sql`delete from auth.sessions where user_id = ${userId} and id is distinct from ${
-      sessionId ?? null
-    }`;
-  }
+const refused = (code: string, reason: string) =>
+  new AuthError(400, code, `Invalid Refresh Token: ${reason}`);
+
+/** Ends sessions of a user; their refresh tokens go with them. */
+export async function endSessions(userId: string, scope: Scope, sessionId: string | null): Promise<void> {
+  const ended = {
+    local: sql`id = ${sessionId}`,
+    others: sql`id is distinct from ${sessionId}`,
+    global: sql`true`,
+  };
+  await sql`delete from auth.sessions where user_id = ${userId} and ${ended[scope]}`;
 }
 
 /** The token that replaces a used one; none if it was used before, and not just now. */

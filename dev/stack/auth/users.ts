@@ -40,16 +40,16 @@ export async function findUser(id: string): Promise<User | undefined> {
 /** Returns nothing if the address, or the id, is taken. */
 export async function createUser(wanted: NewUser): Promise<User | undefined> {
   const { id = crypto.randomUUID(), email, isConfirmed = true } = wanted;
-  const app = { provider: "email", providers: ["email"], ...wanted.app_metadata };
+  const app = json({ provider: "email", providers: ["email"], ...wanted.app_metadata });
   const verified = { sub: id, email, email_verified: isConfirmed, phone_verified: false };
+  const own = json({ ...wanted.user_metadata, ...verified });
+  const hash = await hashed(wanted.password);
+  const confirmedAt = isConfirmed ? sql`now()` : null;
   const [user] = await sql<User[]>`
     insert into auth.users (id, aud, role, email, encrypted_password, email_confirmed_at,
                             raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
-    values (${id}, 'authenticated', 'authenticated', ${email}, ${await hashed(wanted.password)},
-            ${isConfirmed ? sql`now()` : null}, ${json(app)}, ${
-    json({ ...wanted.user_metadata, ...verified })
-  },
-            now(), now())
+    values (${id}, 'authenticated', 'authenticated', ${email}, ${hash}, ${confirmedAt},
+            ${app}, ${own}, now(), now())
     on conflict do nothing
     returning *`;
   return user;
