@@ -65,10 +65,11 @@ Deno.test("a feature that is added appears", async () => {
   }
 });
 
-Deno.test("my_limits is for signed-in users only", async () => {
+Deno.test("my_limits is for signed-in users only, and runs with their rights", async () => {
   for (const client of [anon(), service()]) {
     assert.equal((await client.rpc("my_limits")).error?.code, NOT_ALLOWED);
   }
+  assert.deepEqual(await sql("select prosecdef from pg_proc where proname = 'my_limits'"), ["f"]);
 });
 
 Deno.test("my_limits does not use what a caller has created", async () => {
