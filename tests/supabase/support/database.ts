@@ -57,7 +57,9 @@ export async function removeFeature(name: string): Promise<void> {
   await sql(`drop function increment_${name}(uuid, integer, text);
     delete from usage_features where feature_type = '${name}';
     alter table feature_usage drop column ${name};
-    alter table plan_limits drop column ${name}_limit`);
+    alter table plan_limits drop column ${name}_limit;
+    -- The columns took the CHECK constraints of all counters and limits with them.
+    select feature_usage_setup()`);
 }
 
 /** Waits until a condition becomes true. */
