@@ -1,0 +1,60 @@
+// A prompt, and the image that is made from it.
+import { AspectRatio, Card, Center, Image, Loader, Stack, Text, Textarea, Title } from "@mantine/core";
+import type { FormEvent } from "react";
+import { SubmitButton } from "../layout/SubmitButton.tsx";
+import { FailureMessage } from "../usage/FailureMessage.tsx";
+import { useWords } from "../usage/useWords.ts";
+import type { MadeImage, useImage } from "./useImage.ts";
+
+export function ImageMaker({ last, making, make }: ReturnType<typeof useImage>) {
+  const prompt = useWords("Describe the image first.");
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (prompt.check()) make(prompt.text.trim());
+  }
+
+  return (
+    <Card component="section" withBorder aria-labelledby="images">
+      <form onSubmit={submit} noValidate>
+        <Stack gap="sm">
+          <Title order={2} size="h3" id="images">Make an image</Title>
+          <Textarea
+            label="What should it show?"
+            placeholder="A cat on a roof"
+            autosize
+            minRows={2}
+            maxRows={4}
+            value={prompt.text}
+            onChange={(event) => prompt.setText(event.currentTarget.value)}
+            error={prompt.problem}
+          />
+          <SubmitButton isBusy={making.isPending}>Make the image</SubmitButton>
+          <FailureMessage failure={making.error} />
+          <Picture image={last} isPending={making.isPending} />
+        </Stack>
+      </form>
+    </Card>
+  );
+}
+
+/** Takes the same room with and without an image. */
+function Picture({ image, isPending }: { image: MadeImage | undefined; isPending: boolean }) {
+  return (
+    <AspectRatio ratio={1} maw={320} role="status" aria-label="The image">
+      {isPending
+        ? (
+          <Center bg="var(--mantine-color-default-hover)">
+            <Loader aria-label="Making the image" />
+          </Center>
+        )
+        : image
+        ? <Image src={image.url} alt={image.prompt} radius="md" />
+        : (
+          <Center bg="var(--mantine-color-default-hover)" p="md">
+            <Text c="dimmed" ta="center">Your image appears here.</Text>
+          </Center>
+        )}
+    </AspectRatio>
+  );
+}

@@ -1,0 +1,42 @@
+// The users who are near or over a limit in the current periods.
+import { Badge, Table } from "@mantine/core";
+import { useState } from "react";
+import { amountOf, numberOf, wordsOf } from "../usage/features.ts";
+import { Pages, Panel } from "./Panel.tsx";
+import { useNearLimit } from "./reports.ts";
+import { Rows } from "./Rows.tsx";
+
+export function NearLimit() {
+  const [page, setPage] = useState(0);
+  const report = useNearLimit(page);
+  return (
+    <Panel
+      title="Near or over a limit"
+      query={report}
+      height={360}
+      empty={({ rows }) => nothing(rows.length)}
+    >
+      {({ rows, more }) => (
+        <>
+          <Rows label="Near or over a limit" columns={["User", "Feature", "Used"]}>
+            {rows.map(({ user_id, email, plan_id, feature_type, used, limit }) => (
+              <Table.Tr key={`${user_id} ${feature_type}`}>
+                <Table.Td>
+                  {email ?? user_id} <Badge variant="default" size="sm">{plan_id}</Badge>
+                </Table.Td>
+                <Table.Td>{wordsOf(feature_type).name}</Table.Td>
+                <Table.Td c={used >= limit ? "red" : undefined}>
+                  {numberOf(feature_type, used)} of {amountOf(feature_type, limit)}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Rows>
+          <Pages page={page} more={more} onTurn={setPage} />
+        </>
+      )}
+    </Panel>
+  );
+}
+
+const nothing = (rows: number) =>
+  rows === 0 ? "Nobody has used 80 % of a limit in its current period." : undefined;

@@ -1,0 +1,24 @@
+// The page of operators: who is near a limit, who uses most, how much is used, and one user.
+import { SimpleGrid, Stack, Title } from "@mantine/core";
+import { Refused } from "./Refused.tsx";
+import { useUser } from "../session/useSession.tsx";
+import { NearLimit } from "./NearLimit.tsx";
+import { TopUsers } from "./TopUsers.tsx";
+import { UseByDay } from "./UseByDay.tsx";
+import { UserSearch } from "./UserSearch.tsx";
+
+export function OperatorPage() {
+  // What this hides, the server refuses as well.
+  if (!useUser().isOperator) return <Refused />;
+  return (
+    <Stack gap="lg">
+      <Title order={1} size="h2">Operator</Title>
+      <UserSearch />
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+        <NearLimit />
+        <TopUsers />
+      </SimpleGrid>
+      <UseByDay />
+    </Stack>
+  );
+}

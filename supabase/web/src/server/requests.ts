@@ -1,0 +1,51 @@
+// Every request of the page to the server: reads and calls of the database, and edge functions.
+import { FunctionsHttpError } from "@supabase/supabase-js";
+import type { z } from "zod";
+import { endSession } from "../session/ended.ts";
+import { Failure, refusalDetails } from "./failure.ts";
+import { supabase } from "./supabase.ts";
+
+interface DatabaseResponse {
+  data: unknown;
+  error: { message: string; code: string } | null;
+  status: number;
+}
+
+/** Reads from the database; throws a Failure. `request` is called again if the session had to be renewed. */
+export function read<T>(shape: z.ZodType<T>, request: () => PromiseLike<DatabaseResponse>): Promise<T> {
+  return withSession(async () => {
+    const { data, error, status } = await request();
+    // The database's messages can name tables: they are for the console.
+    if (error) throw new Failure(status, "The server has refused this.", {});
+    return shape.parse(data);
+  });
+}
+
+/** Calls an edge function; throws a Failure. */
+export function invoke<T>(shape: z.ZodType<T>, name: string, body: Record<string, unknown>): Promise<T> {
+  return withSession(async () => {
+    const { data, error } = await supabase.functions.invoke(name, { body });
+    if (error) throw await failureOf(error);
+    return shape.parse(data);
+  });
+}
+
+async function failureOf(error: unknown): Promise<Failure> {
+  if (!(error instanceof FunctionsHttpError)) return new Failure(0, "The server does not answer.");
+  const response: Response = error.context;
+  const details = refusalDetails.safeParse(await response.json().catch(() => ({}))).data ?? {};
+  return new Failure(response.status, details.error ?? "The server has refused this.", details);
+}
+
+/** A request whose token the server no longer accepts is made again with a new token, once. */
+async function withSession<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (failure) {
+    if (!(failure instanceof Failure) || !failure.isSignedOut) throw failure;
+    const { error } = await supabase.auth.refreshSession();
+    if (error?.status) await endSession();
+    if (error) throw failure;
+    return await request();
+  }
+}

@@ -1,0 +1,25 @@
+// The message when a limit is reached or the plan does not allow something.
+import { Alert, Anchor } from "@mantine/core";
+import { IconHandStop } from "@tabler/icons-react";
+import { Link } from "react-router";
+import type { RefusalDetails } from "../server/failure.ts";
+import { refusalText } from "./refusalText.ts";
+import { useNow } from "./useNow.ts";
+
+/** `role` is alert for what was just refused, and status for what is so for longer. */
+export function Refusal({ refusal, role = "alert" }: { refusal: RefusalDetails; role?: "alert" | "status" }) {
+  const { title, advice } = refusalText(refusal, useNow());
+  return (
+    <Alert
+      role={role}
+      color="orange"
+      variant="light"
+      title={title}
+      icon={<IconHandStop aria-hidden />}
+      mb="md"
+    >
+      {advice}{" "}
+      <Anchor component={Link} to="/plans" inherit c="inherit" underline="always">See the plans</Anchor>
+    </Alert>
+  );
+}

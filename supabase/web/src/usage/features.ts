@@ -1,0 +1,49 @@
+// How features are called on the page, and how their amounts are written.
+
+interface Words {
+  name: string;
+  one: string;
+  many: string;
+}
+
+const words: Record<string, Words> = {
+  image_generation: { name: "Images", one: "image", many: "images" },
+  chat: { name: "Chat messages", one: "message", many: "messages" },
+  therai_calls: { name: "@therai calls", one: "call", many: "calls" },
+  voice_seconds: { name: "Voice", one: "second", many: "seconds" },
+  insights: { name: "Insights", one: "insight", many: "insights" },
+};
+
+/** The words of a feature; one that is not known here, of add_feature, is called by its name. */
+export function wordsOf(featureType: string): Words {
+  const name = featureType.replaceAll("_", " ");
+  return words[featureType] ?? { name: name[0]?.toUpperCase() + name.slice(1), one: name, many: name };
+}
+
+/** An amount with its unit: "3 images", "1 min 37 s". */
+export function amountOf(featureType: string, amount: number): string {
+  const { one, many } = wordsOf(featureType);
+  return isDuration(featureType)
+    ? duration(amount)
+    : `${amount.toLocaleString()} ${amount === 1 ? one : many}`;
+}
+
+/** An amount beside one that has the unit: the 1 of "1 of 3 images". */
+export const numberOf = (featureType: string, amount: number): string =>
+  isDuration(featureType) ? duration(amount) : amount.toLocaleString();
+
+const isDuration = (featureType: string) => featureType === "voice_seconds";
+
+function duration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  const rest = seconds % 60;
+  if (minutes === 0) return `${rest} s`;
+  return rest === 0 ? `${minutes.toLocaleString()} min` : `${minutes.toLocaleString()} min ${rest} s`;
+}
+
+export type PeriodKind = "day" | "month";
+
+/** The kind of a period key: 2025-02-10 is a day, 2025-02 a month. */
+export function kindOf(period: string): PeriodKind {
+  return period.length === "2025-02-10".length ? "day" : "month";
+}

@@ -1,0 +1,14 @@
+// What the database says about the signed-in user's limits: the answer of my_limits().
+import { z } from "zod";
+import { limitCheckResult, userLimits } from "../../../functions/_shared/limitResults.ts";
+
+export const featureLimit = limitCheckResult.extend({ feature_type: z.string() });
+export type FeatureLimit = z.infer<typeof featureLimit>;
+
+export const myLimits = z.object({ plan: userLimits.shape.limits, features: z.array(featureLimit) });
+export type MyLimits = z.infer<typeof myLimits>;
+
+/** Why nothing can be used at all, for example that there is no subscription. */
+export function denialOf({ features }: MyLimits): FeatureLimit | undefined {
+  return features.find(({ allowed, error_code }) => !allowed && error_code !== "LIMIT_EXCEEDED");
+}
