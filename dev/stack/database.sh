@@ -30,3 +30,17 @@ stack_push() {
     local cluster=$1 database=$2 project=$3
     supabase_cli db push --yes --workdir "$project" --remote "$(stack_database_url "$cluster" "$database")"
 }
+
+# The password of all demo users.
+DEMO_PASSWORD=demo-password
+
+# Creates the demo users of a database, once: who deletes one does not get them back.
+stack_create_demo_users() {
+    local marker hash
+    marker=$(cluster_folder "$1")/demo
+    [ ! -f "$marker" ] || return 0
+    step "Creating demo users"
+    hash=$("$DENO" run --quiet --frozen --config "$AUTH_CONFIG" dev/stack/auth/passwords.ts "$DEMO_PASSWORD")
+    cluster_psql "$1" --dbname "$2" --set password_hash="$hash" --file dev/stack/demo.sql >/dev/null
+    as_server_user touch "$marker"
+}

@@ -1,0 +1,37 @@
+// Debian's Chromium, against the stack that tests/web/run has started.
+import { defineConfig } from "@playwright/test";
+import { setting } from "./support/stack.ts";
+
+export default defineConfig({
+  testDir: import.meta.dirname,
+  outputDir: setting("WEB_TEST_OUTPUT"),
+  fullyParallel: true,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  reporter: "list",
+  // The outages concern everyone, so they come last. The pictures are only taken when they are asked for.
+  projects: [
+    { name: "pages", testIgnore: ["outage.spec.ts", "screenshots.spec.ts"] },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["pages"], fullyParallel: false },
+    { name: "screenshots", testMatch: "screenshots.spec.ts", fullyParallel: false },
+  ],
+  use: {
+    baseURL: setting("PAGE_URL"),
+    locale: "en-GB",
+    timezoneId: "Europe/Berlin",
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath: setting("CHROMIUM"),
+      // Chromium as root has no sandbox; the other options keep it from calling its maker.
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+});

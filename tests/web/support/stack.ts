@@ -1,0 +1,96 @@
+// The local Supabase that tests/web/run has started, as its server sees it.
+import { execFileSync } from "node:child_process";
+import { createClient } from "@supabase/supabase-js";
+import type { Database } from "../../../supabase/functions/_shared/types.ts";
+
+export function setting(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: start the tests with tests/web/run`);
+  return value;
+}
+
+export const url = setting("SUPABASE_URL");
+export const anonKey = setting("ANON_KEY");
+export const PASSWORD = "correct horse";
+
+export const service = createClient<Database>(url, setting("SERVICE_KEY"), {
+  auth: { persistSession: false },
+});
+
+export interface User {
+  id: string;
+  email: string;
+}
+
+interface Wanted {
+  email?: string;
+  planId?: string;
+  status?: string;
+  trialEnd?: string;
+  role?: string;
+}
+
+/** A new user who has signed up, with the plan free or another. */
+export async function newUser({ planId, status, trialEnd, role, ...wanted }: Wanted = {}): Promise<User> {
+  const email = wanted.email ?? `${crypto.randomUUID()}@example.com`;
+  const { data, error } = await service.auth.admin.createUser({
+    email,
+    password: PASSWORD,
+    email_confirm: true,
+    app_metadata: role ? { role } : {},
+  });
+  if (error) throw error;
+  const user = { id: data.user.id, email };
+  if (planId) await setPlan(user, planId, status, trialEnd);
+  return user;
+}
+
+export async function setPlan(
+  user: User,
+  planId: string,
+  status = "active",
+  trialEnd?: string,
+): Promise<void> {
+  // Not by set_user_plan, which refuses a plan that is not for sale.
+  const plan = { user_id: user.id, plan_id: planId, is_active: true, status, trial_end_date: trialEnd };
+  const { error } = await service.from("user_plans").upsert(plan);
+  if (error) throw error;
+}
+
+/** Counts something that the user has used elsewhere, for example on another device. */
+export async function count(
+  user: User,
+  featureType: string,
+  amount: number,
+  period = "current",
+): Promise<void> {
+  const { error } = await service.rpc("increment_feature_usage", {
+    p_user_id: user.id,
+    p_feature_type: featureType,
+    p_amount: amount,
+    p_period: period,
+  });
+  if (error) throw error;
+}
+
+export async function reserve(user: User, featureType: string): Promise<void> {
+  const { error } = await service.rpc("reserve_feature", { p_user_id: user.id, p_feature_type: featureType });
+  if (error) throw error;
+}
+
+/** What the database has counted of a feature in its current period. */
+export async function counted(user: User, featureType: string): Promise<number> {
+  const { data, error } = await service.rpc("check_feature_limit", {
+    p_user_id: user.id,
+    p_feature_type: featureType,
+    p_requested_amount: 0,
+  });
+  if (error) throw error;
+  return (data as { current_usage: number }).current_usage;
+}
+
+/** Stops or starts the database of the stack. */
+export function database(action: "start" | "stop"): void {
+  const script = `source dev/common.sh; source dev/cluster.sh; cluster_${action} ${setting("CLUSTER")}`;
+  execFileSync("bash", ["-c", script], { cwd: `${import.meta.dirname}/../../..`, stdio: "ignore" });
+}
