@@ -50,6 +50,15 @@ test("an upgrade for another user, or without a session, is refused", async ({ p
   await expect(page.getByRole("heading", { name: "Plan Free" })).toBeVisible();
 });
 
+test("where plans are paid for, the page says what the server says", async ({ page }) => {
+  await open(page, await newUser());
+  await openPlans(page);
+  const json = { error: "Plans change after a payment.", error_code: "PAYMENT_REQUIRED" };
+  await page.route("**/functions/v1/change-plan", (route) => route.fulfill({ status: 403, json }));
+  await page.getByRole("button", { name: "Choose Premium" }).click();
+  await expect(page.getByRole("alert")).toHaveText("Plans change after a payment.");
+});
+
 const denied = [
   ["a canceled subscription", { planId: "growth", status: "canceled" }, "Your subscription is not active."],
   [

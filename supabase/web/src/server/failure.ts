@@ -15,6 +15,8 @@ export const refusalDetails = z.object({
 });
 export type RefusalDetails = z.infer<typeof refusalDetails>;
 
+const REFUSALS = ["LIMIT_EXCEEDED", "TRIAL_EXPIRED", "NO_SUBSCRIPTION", "UNKNOWN_PLAN"];
+
 export class Failure extends Error {
   constructor(
     /** The HTTP status; 0 if there was no answer. */
@@ -34,9 +36,9 @@ export class Failure extends Error {
     return this.status === 401;
   }
 
-  /** Whether the database has denied it: a limit is reached, or there is no subscription. */
+  /** Whether the database has denied it: a limit is reached, or the plan does not allow it. */
   get isRefusal(): boolean {
-    return this.status === 429 || (this.status === 403 && this.details.error_code !== undefined);
+    return [403, 429].includes(this.status) && REFUSALS.includes(this.details.error_code ?? "");
   }
 }
 
