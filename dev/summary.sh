@@ -30,7 +30,7 @@ run_task() {
 }
 
 # The numbers of tests in a log that passed, failed and were skipped: of cargo, of pg_regress before
-# and since version 16, and of Deno.
+# and since version 16, of Deno and of Playwright.
 count_in() {
     awk '
         /^test result:/ { passed += $4; failed += $6; skipped += $8 }
@@ -41,6 +41,9 @@ count_in() {
             passed += $3; failed += $6
             for (i = 7; i < NF; i++) if ($(i + 1) ~ /^ignored/) skipped += $i
         }
+        /^  [0-9]+ passed \(/ { passed += $1 }
+        /^  [0-9]+ failed$/ { failed += $1 }
+        /^  [0-9]+ skipped$/ { skipped += $1 }
         END { printf "%d %d %d", passed, failed, skipped }' "$1"
 }
 

@@ -23,6 +23,12 @@ npm_install() {
 
 web_install() { npm_install "$WEB"; }
 
+# What the browser tests need: Chromium, the font of the page, and Playwright.
+need_browser() {
+    need_packages chromium fonts-inter
+    npm_install "$ROOT/tests/web"
+}
+
 # Builds the page into a folder, for the stack at SUPABASE_URL with ANON_KEY.
 web_build() {
     VITE_SUPABASE_URL=$SUPABASE_URL VITE_SUPABASE_ANON_KEY=$ANON_KEY \

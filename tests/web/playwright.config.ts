@@ -20,7 +20,7 @@ export default defineConfig({
     baseURL: setting("PAGE_URL"),
     locale: "en-GB",
     timezoneId: "Europe/Berlin",
-    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
     launchOptions: {
       executablePath: setting("CHROMIUM"),
       // Chromium as root has no sandbox; the other options keep it from calling its maker.
