@@ -2,7 +2,8 @@
 //!
 //! A page's SQL is run from top to bottom. If a `text` block follows a `sql` block, it is what psql
 //! prints; there, `…` stands for any text. What a reader need not see is in a comment that begins
-//! with `<!-- setup`; after `<!-- setup: supabase`, the database is as Supabase leaves it.
+//! with `<!-- setup`; after `<!-- setup: supabase`, the database is as Supabase leaves it. A block whose
+//! language is followed by a path shows that file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub struct Page {
     pub path: String,
     pub lines: usize,
     pub examples: Vec<Example>,
+    pub shown: Vec<Shown>,
     pub links: Vec<Link>,
     /// The headings, as links name them.
     pub anchors: Vec<String>,
@@ -33,6 +35,12 @@ pub struct Example {
     pub line: usize,
     pub sql: String,
     pub output: Option<String>,
+}
+
+/// A file of the project that the page shows.
+pub struct Shown {
+    pub path: String,
+    pub content: String,
 }
 
 /// A link: its target, and its text if that is code.
@@ -60,6 +68,7 @@ impl Page {
             path: path.to_str().expect("UTF-8").to_owned(),
             lines: text.lines().count(),
             examples: Vec::new(),
+            shown: Vec::new(),
             links: Vec::new(),
             anchors: Vec::new(),
             code: Vec::new(),
@@ -75,6 +84,9 @@ impl Page {
                 }
                 Event::End(TagEnd::CodeBlock) => {
                     let (language, content) = block.take().unwrap_or_default();
+                    if let Some((_, path)) = language.split_once(' ') {
+                        page.shown.push(Shown { path: path.to_owned(), content: content.clone() });
+                    }
                     match language.as_str() {
                         "sql" => page.examples.push(Example { line, sql: content, output: None }),
                         "text" if prints => {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use integration::pages::{Example, Page, pages, root};
+use integration::pages::{Example, Page, Shown, pages, root};
 use integration::{Cluster, Database};
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
@@ -104,6 +104,18 @@ fn the_readme_also_works_in_the_demo() {
     drop(database.psql(&fs::read_to_string(root().join("dev/demo.sql")).expect("the demo")));
     let differences = differences(&page("README.md"), &database);
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}
+
+#[test]
+fn every_file_that_a_page_shows_is_as_shown() {
+    let pages = pages();
+    let shown: Vec<_> = pages.iter().flat_map(|page| &page.shown).collect();
+    let differs = |shown: &&&Shown| {
+        fs::read_to_string(root().join(&shown.path)).ok().as_ref() != Some(&shown.content)
+    };
+    let different: Vec<_> = shown.iter().filter(differs).map(|shown| &shown.path).collect();
+    assert!(different.is_empty(), "not as shown: {different:?}");
+    assert!(shown.len() > 3, "too few are shown");
 }
 
 #[test]
