@@ -138,48 +138,55 @@ create or replace function public.operator_use_by_day(p_days integer default 30)
 returns jsonb
 language plpgsql security definer set search_path = '' set timezone = 'UTC' set jit = off as $$
 declare
-    kind record;
-    features text[];
-    sums text;
-    nothing jsonb;
+    days constant text[] := array(
+        select to_char(now() - make_interval(days => ago), 'YYYY-MM-DD') from generate_series(0, p_days - 1) as ago);
+    months constant text[] := array(
+        select to_char(date_trunc('month', now()) - make_interval(months => ago), 'YYYY-MM') from generate_series(0, 11) as ago);
+    daily record;
+    monthly record;
     missing text[];
     counted jsonb;
-    answer jsonb := jsonb '{}';
+    answer jsonb;
 begin
     perform public.expire_reservations();
 
-    for kind in
-        select 'day' as name, 'daily' as key,
-               array_agg(to_char(d, 'YYYY-MM-DD') order by d) as periods,
-               array_agg(to_char(d, 'YYYY-MM-DD')) filter (where d + interval '1 day' < now() - interval '2 days') as ended
-          from generate_series(date_trunc('day', now()) - make_interval(days => p_days - 1), now(), '1 day') as d
-        union all
-        select 'month', 'monthly',
-               array_agg(to_char(m, 'YYYY-MM') order by m),
-               array_agg(to_char(m, 'YYYY-MM')) filter (where m + interval '1 month' < now() - interval '2 days')
-          from generate_series(date_trunc('month', now()) - interval '11 months', now(), '1 month') as m
-    loop
-        select array_agg(f.feature_type), string_agg(format('%L, coalesce(sum(fu.%I), 0)', f.feature_type, f.usage_column), ', '),
-               jsonb_object_agg(f.feature_type, 0)
-          into features, sums, nothing
-          from public.usage_features as f where f.period = kind.name;
+    select coalesce(array_agg(f.feature_type), '{}') as features, coalesce(jsonb_object_agg(f.feature_type, 0), '{}') as nothing,
+           string_agg(format('%L, sum(fu.%I)', f.feature_type, f.usage_column), ', ') as sums
+      into daily from public.usage_features as f where f.period = 'day';
+    select coalesce(array_agg(f.feature_type), '{}') as features, coalesce(jsonb_object_agg(f.feature_type, 0), '{}') as nothing,
+           string_agg(format('%L, sum(fu.%I)', f.feature_type, f.usage_column), ', ') as sums
+      into monthly from public.usage_features as f where f.period = 'month';
 
-        -- Totals lack a feature that has been added since.
-        missing := array(select p from unnest(kind.periods) as p
-                          where not exists (select from public.feature_usage_totals as t where t.period = p and t.usage ?& features));
-        execute format(
-            'select coalesce(jsonb_object_agg(s.period, s.usage), ''{}'')
-               from (select fu.period, jsonb_build_object(%s) as usage
-                       from public.feature_usage as fu where fu.period = any ($1) group by fu.period) as s', sums)
-           into counted using missing;
-        insert into public.feature_usage_totals as t (period, usage)
-        select p, counted -> p from unnest(missing) as p where p = any (kind.ended) and counted ? p
-            on conflict (period) do update set usage = excluded.usage, created_at = excluded.created_at;
+    -- Totals lack a feature that has been added since.
+    missing := array(
+        select p from unnest(days || months) as p
+         where not exists (
+            select from public.feature_usage_totals as t
+             where t.period = p and t.usage ?& case when p = any (days) then daily.features else monthly.features end));
+    -- In one statement, as the planner may have to read the whole table.
+    execute format(
+        $query$
+        select coalesce(jsonb_object_agg(s.period, s.usage), '{}')
+          from (select fu.period,
+                       case when fu.period = any ($2) then jsonb_build_object(%s) else jsonb_build_object(%s) end as usage
+                  from public.feature_usage as fu where fu.period = any ($1) group by fu.period) as s
+        $query$, daily.sums, monthly.sums)
+       into counted using missing, days;
+    insert into public.feature_usage_totals as t (period, usage)
+    select p, counted -> p from unnest(missing) as p
+     where counted ? p
+       and case when p = any (days) then p::timestamp + interval '1 day' else (p || '-01')::timestamp + interval '1 month' end
+           < now() - interval '2 days'
+        on conflict (period) do update set usage = excluded.usage, created_at = excluded.created_at;
 
-        answer := answer || jsonb_build_object(kind.key, (
-            select jsonb_agg(jsonb_build_object('period', p, 'usage', coalesce(counted -> p, t.usage, nothing)) order by p)
-              from unnest(kind.periods) as p left join public.feature_usage_totals as t on t.period = p));
-    end loop;
+    select jsonb_build_object(
+               'daily', jsonb_agg(one.use order by one.period) filter (where one.is_day),
+               'monthly', jsonb_agg(one.use order by one.period) filter (where not one.is_day))
+      into answer
+      from (select p as period, p = any (days) as is_day,
+                   jsonb_build_object('period', p, 'usage', coalesce(
+                       counted -> p, t.usage, case when p = any (days) then daily.nothing else monthly.nothing end)) as use
+              from unnest(days || months) as p left join public.feature_usage_totals as t on t.period = p) as one;
     return answer;
 end
 $$;

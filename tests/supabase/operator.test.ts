@@ -429,13 +429,15 @@ Deno.test("use_by_day: totals of days that ended more than two days ago are kept
   }));
 
 Deno.test("use_by_day: a feature that is added later is in all totals", async () => {
-  await report("use_by_day", { days: 5 });
+  await use(await newUser(), { chat_messages: 1 }, day(4));
   const chat = async () => (await report("use_by_day", { days: 5 })).daily[0].usage.chat;
   const before = await chat();
   await withFeatures(async () => {
     await use(await newUser(), { clips: 4, chat_messages: 1 }, day(4));
     const [{ usage }] = (await report("use_by_day", { days: 5 })).daily;
     assert.deepEqual([usage.clips, usage.chat], [4, before + 1]);
+    const kept = `select usage ->> 'clips' from feature_usage_totals where period = '${day(4)}'`;
+    assert.deepEqual(await sql(kept), ["4"]);
   });
 });
 
