@@ -25,7 +25,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await count(user, "image_generation", 2);
         await expectUsed(page, "Images", "3 of 3");
         await makeImage(page, "another cat");
-        await page.getByText("You have used all 3 images of today.").waitFor();
+        await page.getByText("You have reached your limit of 3 images per day.").waitFor();
         await say(page, "draw a dog");
         await expect(page.getByRole("log")).toContainText("draw a dog");
         await page.getByText("Usage of the last 30 days as a table").click();
@@ -51,7 +51,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await count(user, "chat", 5);
         await open(page, await newUser({ role: "operator" }));
         await page.getByRole("link", { name: "Operator" }).click();
-        await page.getByText("Use per day as a table").click();
+        await page.getByText("Usage per day as a table").click();
         await page.getByLabel("Find a user").fill(user.email);
         await page.keyboard.press("Enter");
         await page.getByRole("heading", { name: user.email }).waitFor();
@@ -81,7 +81,7 @@ test("the keyboard is enough to sign in and to make an image", async ({ page }) 
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await expect(image(page, "a cat")).toBeVisible();
-  // Every element that has the focus shows it.
+  // The focus is visible.
   const outline = await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle);
   expect(outline).not.toBe("none");
 });

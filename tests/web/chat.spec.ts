@@ -12,7 +12,9 @@ test("three messages, and the fourth is refused in a sentence", async ({ page })
     await expectUsed(page, "Chat messages", `${place} of 3 messages used`);
   }
   await say(page, "Hello 4");
-  await expect(page.getByRole("alert").filter({ hasText: "You have used all 3 messages of today." }))
+  await expect(
+    page.getByRole("alert").filter({ hasText: "You have reached your limit of 3 messages per day." }),
+  )
     .toBeVisible();
   // What was written is not lost.
   await expect(page.getByLabel("Your message")).toHaveValue("Hello 4");

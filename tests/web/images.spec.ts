@@ -13,9 +13,11 @@ test("three images, and the fourth is refused in a sentence", async ({ page }) =
     await expect(meter(page, "Images")).toContainText(`${3 - place} left`);
   }
   await makeImage(page, "cat 4");
-  const refusal = page.getByRole("alert").filter({ hasText: "You have used all 3 images of today." });
+  const refusal = page.getByRole("alert").filter({
+    hasText: "You have reached your limit of 3 images per day.",
+  });
   await expect(refusal).toContainText(
-    /You get new ones in .+, at \d\d:00\. A larger plan gives you more at once\./,
+    /It resets in .+, at \d\d:00\. Another plan may include more\./,
   );
   await expect(refusal.getByRole("link", { name: "See the plans" })).toHaveAttribute("href", "/plans");
   await expect(image(page, "cat 4")).toHaveCount(0);
@@ -69,7 +71,7 @@ test("markup in a prompt is text", async ({ page }) => {
   await expect(image(page, markup)).toBeVisible();
   await say(page, markup);
   await expect(page.getByRole("log")).toContainText(`You said: ${markup}`);
-  await expect(page).toHaveTitle("Studio");
+  await expect(page).toHaveTitle("Your usage");
 });
 
 test("a request for another user is refused, and counts for nobody", async ({ page }) => {

@@ -20,7 +20,7 @@ test("use on another device shows, also while it is in progress", async ({ page 
   await count(user, "chat", 2);
   await expectUsed(page, "Chat messages", "2 of 3 messages used");
   await reserve(user, "image_generation");
-  await expectUsed(page, "Images", "1 of 3 images used, 1 of it in progress");
+  await expectUsed(page, "Images", "1 of 3 images used, including 1 in progress");
   await expect(page.getByRole("meter", { name: "Images" })).toHaveAttribute("aria-valuenow", "1");
 });
 

@@ -1,6 +1,7 @@
 // The operators' page: what it shows, and to whom.
 import { expect, test } from "./support/test.ts";
 import { open } from "./support/page.ts";
+import { tokens } from "./support/session.ts";
 import { anonKey, count, newUser, url } from "./support/stack.ts";
 
 test("an operator sees who is near a limit, who uses most, and one user", async ({ page }) => {
@@ -36,13 +37,13 @@ test("an operator sees who is near a limit, who uses most, and one user", async 
 test("use by day adds up over all users", async ({ page }) => {
   await open(page, await newUser({ role: "operator" }));
   await page.getByRole("link", { name: "Operator" }).click();
-  const use = page.getByRole("region", { name: "Use of all users", exact: true });
-  await use.getByText("Use per day as a table").click();
+  const use = page.getByRole("region", { name: "Usage of all users", exact: true });
+  await use.getByText("Usage per day as a table").click();
   const cell = use.getByRole("table").first().getByRole("row").last().getByRole("cell").first();
   const before = Number((await cell.textContent())!.replaceAll(",", ""));
   await count(await newUser(), "chat", 2);
   await page.reload();
-  await use.getByText("Use per day as a table").click();
+  await use.getByText("Usage per day as a table").click();
   await expect(cell).toHaveText((before + 2).toLocaleString("en-GB"));
 });
 
@@ -55,10 +56,7 @@ test("a user is refused, by the page and by the server", async ({ page }) => {
   await page.goto("/operator");
   await expect(page.getByText("This page is for operators")).toBeVisible();
   expect(asked).toBe(false);
-  const token = await page.evaluate(() =>
-    JSON.parse(Object.values({ ...localStorage }).find((value) => value.includes("access_token"))!)
-      .access_token
-  );
+  const { access_token: token } = await tokens(page);
   for (const authorization of [`Bearer ${token}`, `Bearer ${anonKey}`]) {
     const { status } = await fetch(`${url}/functions/v1/operator`, {
       method: "POST",

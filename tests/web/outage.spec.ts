@@ -13,7 +13,7 @@ test("the server goes away and comes back", async ({ page }) => {
     await expect(page.getByText("The server does not answer. Trying again…")).toBeVisible();
     // What was known stays on the page, with its time.
     await expectUsed(page, "Images", "0 of 3 images used");
-    await expect(page.getByText(/These are the numbers of \d\d:\d\d\./)).toBeVisible();
+    await expect(page.getByText(/Last updated at \d\d:\d\d\./)).toBeVisible();
     await makeImage(page, "a cat");
     await expect(page.getByRole("alert").filter({ hasText: "Usage can't be counted at the moment." }))
       .toBeVisible();

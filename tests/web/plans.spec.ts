@@ -28,7 +28,7 @@ test("an upgrade frees the limit, in every tab and without a reload", async ({ p
   await expect(page.getByText("Your plan is now Growth.")).toBeVisible();
   await expectUsed(other, "Images", "3 of 10 images used");
   await page.getByRole("link", { name: "Usage" }).click();
-  await expect(page.getByRole("heading", { name: "Plan Growth" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Your plan: Growth" })).toBeVisible();
   await makeImage(page, "a cat");
   await expect(image(page, "a cat")).toBeVisible();
   await expectUsed(page, "Images", "4 of 10 images used");
@@ -47,16 +47,16 @@ test("an upgrade for another user, or without a session, is refused", async ({ p
   await expect(page.getByRole("alert")).toHaveText("The user_id is not that of the signed-in user.");
   await page.getByRole("button", { name: "Sign out" }).click();
   await open(page, other);
-  await expect(page.getByRole("heading", { name: "Plan Free" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Your plan: Free" })).toBeVisible();
 });
 
 test("where plans are paid for, the page says what the server says", async ({ page }) => {
   await open(page, await newUser());
   await openPlans(page);
-  const json = { error: "Plans change after a payment.", error_code: "PAYMENT_REQUIRED" };
+  const json = { error: "Your plan changes after a payment.", error_code: "PAYMENT_REQUIRED" };
   await page.route("**/functions/v1/change-plan", (route) => route.fulfill({ status: 403, json }));
   await page.getByRole("button", { name: "Choose Premium" }).click();
-  await expect(page.getByRole("alert")).toHaveText("Plans change after a payment.");
+  await expect(page.getByRole("alert")).toHaveText("Your plan changes after a payment.");
 });
 
 const denied = [

@@ -23,7 +23,7 @@ export default defineConfig({
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: setting("CHROMIUM"),
-      // Chromium as root has no sandbox; the other options keep it from calling its maker.
+      // Chromium's sandbox does not work as root; the other options stop its background requests.
       args: [
         "--no-sandbox",
         "--disable-gpu",

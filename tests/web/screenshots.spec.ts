@@ -1,8 +1,8 @@
 // Takes the pictures of docs/screenshots, which people compare by eye, of the demo users of dev/supabase. Only
 // "tests/web/run screenshots" does.
 import { type Page, test } from "./support/test.ts";
-import { expectUsed, image, makeImage, openPlans, say, signIn } from "./support/page.ts";
-import { count, type User } from "./support/stack.ts";
+import { expectUsed, image, makeImage, open, openPlans, say } from "./support/page.ts";
+import { count } from "./support/stack.ts";
 
 const FOLDER = `${import.meta.dirname}/../../docs/screenshots`;
 const PASSWORD = "demo-password";
@@ -28,11 +28,6 @@ async function take(page: Page, name: string): Promise<void> {
   await page.setViewportSize(windows.desktop);
 }
 
-async function open(page: Page, user: User): Promise<void> {
-  await signIn(page, user, PASSWORD);
-  await page.getByRole("heading", { name: /^Plan / }).waitFor();
-}
-
 test.use({ viewport: windows.desktop });
 
 test("sign-in", async ({ page }) => {
@@ -43,7 +38,7 @@ test("sign-in", async ({ page }) => {
 
 test("usage, and a limit that is reached", async ({ page }) => {
   await count(alice, "therai_calls", 1);
-  await open(page, alice);
+  await open(page, alice, PASSWORD);
   await say(page, "Please draw a lighthouse at night");
   await page.getByRole("button", { name: "Make this image" }).click();
   await image(page, "a lighthouse at night").waitFor();
@@ -57,7 +52,7 @@ test("usage, and a limit that is reached", async ({ page }) => {
 });
 
 test("plans", async ({ page }) => {
-  await open(page, grace);
+  await open(page, grace, PASSWORD);
   await openPlans(page);
   await page.getByText("Your plan", { exact: true }).waitFor();
   await take(page, "plans");
@@ -65,7 +60,7 @@ test("plans", async ({ page }) => {
 
 test("operator", async ({ page }) => {
   await count(grace, "image_generation", 9);
-  await open(page, olga);
+  await open(page, olga, PASSWORD);
   await page.getByRole("link", { name: "Operator" }).click();
   await page.getByRole("heading", { name: "Per day" }).waitFor();
   await take(page, "operator");

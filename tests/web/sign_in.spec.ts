@@ -40,7 +40,7 @@ test("somebody new signs up, and has the free plan", async ({ page }) => {
   await expect(page.getByRole("alert")).toHaveText("Choose a password of at least 6 characters.");
   await page.getByLabel("Password", { exact: true }).fill("longer than that");
   await page.getByRole("button", { name: "Create the account" }).click();
-  await expect(page.getByRole("heading", { name: "Plan Free" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Your plan: Free" })).toBeVisible();
 });
 
 test("after another user has signed in, nothing of the first is shown", async ({ page }) => {
@@ -50,7 +50,7 @@ test("after another user has signed in, nothing of the first is shown", async ({
   await expect(image(page, "a secret of the first")).toBeVisible();
   await page.getByRole("button", { name: "Sign out" }).click();
   await open(page, second);
-  await expect(page.getByRole("heading", { name: "Plan Free" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Your plan: Free" })).toBeVisible();
   await expectUsed(page, "Images", "0 of 3 images used");
   await expect(image(page, "a secret of the first")).toHaveCount(0);
 });
@@ -96,6 +96,6 @@ test("tampered tokens end the session, and show and count nothing", async ({ pag
   await tamperWithTokens(page, other);
   await page.reload();
   await expect(page.getByRole("alert")).toHaveText("You are signed out. Sign in to go on.");
-  await expect(page.getByRole("heading", { name: "Plan Growth" })).toHaveCount(0);
+  await expect(page.getByRole("heading", { name: "Your plan: Growth" })).toHaveCount(0);
   expect(await counted(other, "image_generation")).toBe(0);
 });

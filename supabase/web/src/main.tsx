@@ -15,7 +15,7 @@ import { Broken } from "./layout/Broken.tsx";
 import { SessionProvider } from "./session/useSession.tsx";
 import { cssVariables, theme } from "./theme.ts";
 
-// A content security policy without eval is enough.
+// Zod would compile its schemas with eval, which the Content-Security-Policy forbids.
 z.config({ jitless: true });
 
 // What fails is asked again by the next poll, or by a person.

@@ -10,9 +10,9 @@ export async function signIn(page: Page, { email }: User, password = PASSWORD): 
 }
 
 /** Signs in, and waits for the meters. */
-export async function open(page: Page, user: User): Promise<void> {
-  await signIn(page, user);
-  await expect(page.getByRole("heading", { name: /^Plan / })).toBeVisible();
+export async function open(page: Page, user: User, password = PASSWORD): Promise<void> {
+  await signIn(page, user, password);
+  await expect(page.getByRole("heading", { name: /^Your plan: / })).toBeVisible();
 }
 
 export const meter = (page: Page, name: string): Locator => page.getByRole("listitem", { name, exact: true });

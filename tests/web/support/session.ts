@@ -36,7 +36,7 @@ export async function revokeSessions(page: Page): Promise<void> {
   if (status !== 204) throw new Error(`Auth answered ${status}`);
 }
 
-const tokens = (page: Page): Promise<Tokens> =>
+export const tokens = (page: Page): Promise<Tokens> =>
   page.evaluate(() =>
     JSON.parse(localStorage.getItem(Object.keys(localStorage).find((key) => key.endsWith("-auth-token"))!)!)
   );

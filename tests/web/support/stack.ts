@@ -13,7 +13,7 @@ export const url = setting("SUPABASE_URL");
 export const anonKey = setting("ANON_KEY");
 export const PASSWORD = "correct horse";
 
-export const service = createClient<Database>(url, setting("SERVICE_KEY"), {
+const service = createClient<Database>(url, setting("SERVICE_KEY"), {
   auth: { persistSession: false },
 });
 
@@ -23,7 +23,6 @@ export interface User {
 }
 
 interface Wanted {
-  email?: string;
   planId?: string;
   status?: string;
   trialEnd?: string;
@@ -31,8 +30,8 @@ interface Wanted {
 }
 
 /** A new user who has signed up, with the plan free or another. */
-export async function newUser({ planId, status, trialEnd, role, ...wanted }: Wanted = {}): Promise<User> {
-  const email = wanted.email ?? `${crypto.randomUUID()}@example.com`;
+export async function newUser({ planId, status, trialEnd, role }: Wanted = {}): Promise<User> {
+  const email = `${crypto.randomUUID()}@example.com`;
   const { data, error } = await service.auth.admin.createUser({
     email,
     password: PASSWORD,
@@ -62,13 +61,12 @@ export async function count(
   user: User,
   featureType: string,
   amount: number,
-  period = "current",
 ): Promise<void> {
   const { error } = await service.rpc("increment_feature_usage", {
     p_user_id: user.id,
     p_feature_type: featureType,
     p_amount: amount,
-    p_period: period,
+    p_period: "current",
   });
   if (error) throw error;
 }

@@ -1,7 +1,7 @@
 // Usage over periods: stacked bars, and the same numbers as a table that can be opened.
 import { BarChart } from "@mantine/charts";
 import { Table } from "@mantine/core";
-import { kindOf, wordsOf } from "../usage/features.ts";
+import { kindOf, numberOf, wordsOf } from "../usage/features.ts";
 import { periodName } from "../usage/time.ts";
 
 interface Props {
@@ -16,6 +16,8 @@ interface Props {
 const COLORS = ["indigo.6", "orange.5", "teal.6", "grape.5", "yellow.5"];
 
 export function UsageChart({ label, rows, features, height }: Props) {
+  // Features have units of their own, so only a chart of one has a unit.
+  const only = features.length === 1 ? features[0] : undefined;
   const data = rows.map((row) => ({ ...row, label: shortName(row.period) }));
   const series = features.map((name, place) => ({
     name,
@@ -32,7 +34,7 @@ export function UsageChart({ label, rows, features, height }: Props) {
           type="stacked"
           series={series}
           withLegend
-          valueFormatter={(value) => value.toLocaleString()}
+          valueFormatter={(value) => only ? numberOf(only, value) : value.toLocaleString()}
           barChartProps={{ accessibilityLayer: false }}
           barProps={{ isAnimationActive: false }}
         />
@@ -40,7 +42,7 @@ export function UsageChart({ label, rows, features, height }: Props) {
       <details style={{ marginTop: "var(--mantine-spacing-sm)" }}>
         <summary>{label} as a table</summary>
         <Table.ScrollContainer minWidth={300} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table captionSide="top">
+          <Table>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th scope="col">Period</Table.Th>
@@ -51,7 +53,9 @@ export function UsageChart({ label, rows, features, height }: Props) {
               {rows.map((row) => (
                 <Table.Tr key={row.period}>
                   <Table.Th scope="row">{longName(row.period)}</Table.Th>
-                  {features.map((name) => <Table.Td key={name}>{row[name]?.toLocaleString()}</Table.Td>)}
+                  {features.map((name) => (
+                    <Table.Td key={name}>{numberOf(name, Number(row[name] ?? 0))}</Table.Td>
+                  ))}
                 </Table.Tr>
               ))}
             </Table.Tbody>

@@ -2,9 +2,9 @@
 import { Button, Card, Group, Paper, ScrollArea, Stack, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useEffect, useRef } from "react";
 import { SubmitButton } from "../layout/SubmitButton.tsx";
+import { useTextField } from "../layout/useTextField.ts";
 import { useUser } from "../session/useSession.tsx";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
-import { useWords } from "../usage/useWords.ts";
 import { type Turn, useChat } from "./useChat.ts";
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
 
 export function Chat({ chatId, onOffer }: Props) {
   const { turns, sending, send } = useChat(useUser().id, chatId);
-  const message = useWords("Write a message first.");
+  const message = useTextField("Write a message first.");
   const viewport = useRef<HTMLDivElement>(null);
   useEffect(() => {
     viewport.current?.scrollTo({ top: viewport.current.scrollHeight });

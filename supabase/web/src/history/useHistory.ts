@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 const usageRow = z.looseObject({ period: z.string() });
 
 /** One day: its key, and the amount of each feature. */
-export type Day = { period: string } & Record<string, number | string>;
+type Day = { period: string } & Record<string, number | string>;
 
 export function useHistory(userId: string, features: Feature[] | undefined) {
   return useQuery({

@@ -2,12 +2,12 @@
 import { AspectRatio, Card, Center, Image, Loader, Stack, Text, Textarea, Title } from "@mantine/core";
 import type { FormEvent } from "react";
 import { SubmitButton } from "../layout/SubmitButton.tsx";
+import { useTextField } from "../layout/useTextField.ts";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
-import { useWords } from "../usage/useWords.ts";
 import type { MadeImage, useImage } from "./useImage.ts";
 
 export function ImageMaker({ last, making, make }: ReturnType<typeof useImage>) {
-  const prompt = useWords("Describe the image first.");
+  const prompt = useTextField("Describe the image first.");
 
   function submit(event: FormEvent) {
     event.preventDefault();

@@ -28,6 +28,7 @@ export function useImage(userId: string, chatId: string) {
     },
     onSuccess: setLast,
     onError: (failure) => {
+      // 503: the database may have counted it, although it did not answer.
       const isLost = failure instanceof Failure && (failure.status === 0 || failure.status === 503);
       if (!isLost) attempt.current = undefined;
     },

@@ -21,7 +21,7 @@ export function ConnectionNotice({ hasFailed, since }: { hasFailed: boolean; sin
           maw={480}
           mx="auto"
         >
-          These are the numbers of {clockOf(since)}.
+          Last updated at {clockOf(since)}.
         </Alert>
       )}
     </Affix>

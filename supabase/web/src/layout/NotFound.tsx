@@ -6,7 +6,7 @@ export const NotFound = () => (
   <>
     <Title order={1} size="h2">There is no such page</Title>
     <Text mt="sm">
-      <Anchor component={Link} to="/">To your usage</Anchor>
+      <Anchor component={Link} to="/">Go to your usage</Anchor>
     </Text>
   </>
 );

@@ -13,7 +13,7 @@ import {
 import { IconMoon, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { NavLink } from "react-router";
-import { supabase } from "../server/supabase.ts";
+import { endSession } from "../server/endSession.ts";
 import { useUser } from "../session/useSession.tsx";
 import classes from "./Shell.module.css";
 
@@ -35,7 +35,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <Button
               size="xs"
               variant="default"
-              onClick={() => supabase.auth.signOut({ scope: "local" })}
+              onClick={endSession}
               style={{ flexShrink: 0 }}
             >
               Sign out

@@ -39,4 +39,4 @@ export function NearLimit() {
 }
 
 const nothing = (rows: number) =>
-  rows === 0 ? "Nobody has used 80 % of a limit in its current period." : undefined;
+  rows === 0 ? "Nobody has used 80% or more of a limit in the current day or month." : undefined;

@@ -4,7 +4,7 @@ import { Refused } from "./Refused.tsx";
 import { useUser } from "../session/useSession.tsx";
 import { NearLimit } from "./NearLimit.tsx";
 import { TopUsers } from "./TopUsers.tsx";
-import { UseByDay } from "./UseByDay.tsx";
+import { UsageByPeriod } from "./UsageByPeriod.tsx";
 import { UserSearch } from "./UserSearch.tsx";
 
 export function OperatorPage() {
@@ -18,7 +18,7 @@ export function OperatorPage() {
         <NearLimit />
         <TopUsers />
       </SimpleGrid>
-      <UseByDay />
+      <UsageByPeriod />
     </Stack>
   );
 }

@@ -4,6 +4,6 @@ import { IconLock } from "@tabler/icons-react";
 
 export const Refused = () => (
   <Alert color="red" variant="light" title="This page is for operators" icon={<IconLock aria-hidden />}>
-    Your account is not one. Nothing was read.
+    Your account has no access to it.
   </Alert>
 );

@@ -32,14 +32,14 @@ export function TopUsers() {
       controls={select}
       empty={({ rows }) => nothing(rows.length)}
     >
-      {({ rows, more }) => (
+      {({ feature_type, rows, more }) => (
         <>
           <Rows label="Top users" columns={["User", "Plan", "Used"]}>
             {rows.map(({ user_id, email, plan_id, used }) => (
               <Table.Tr key={user_id}>
                 <Table.Td>{email ?? user_id}</Table.Td>
                 <Table.Td>{plan_id}</Table.Td>
-                <Table.Td>{amountOf(featureType, used)}</Table.Td>
+                <Table.Td>{amountOf(feature_type, used)}</Table.Td>
               </Table.Tr>
             ))}
           </Rows>
@@ -50,4 +50,5 @@ export function TopUsers() {
   );
 }
 
-const nothing = (rows: number) => rows === 0 ? "Nobody has used it in its current period." : undefined;
+const nothing = (rows: number) =>
+  rows === 0 ? "Nobody has used this feature yet in the current day or month." : undefined;

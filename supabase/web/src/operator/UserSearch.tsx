@@ -3,7 +3,7 @@ import { Button, Card, Group, Skeleton, Stack, Table, Text, TextInput, Title } f
 import { type FormEvent, useState } from "react";
 import { ErrorState } from "../layout/ErrorState.tsx";
 import { Failure } from "../server/failure.ts";
-import { amountOf, wordsOf } from "../usage/features.ts";
+import { amountOf, numberOf, wordsOf } from "../usage/features.ts";
 import { useFeatures } from "../usage/useFeatures.ts";
 import { Pages } from "./Panel.tsx";
 import { useOneUser } from "./reports.ts";
@@ -33,6 +33,9 @@ export function UserSearch() {
 function Found({ search }: { search: string }) {
   const [page, setPage] = useState(0);
   const { data, error } = useOneUser(search, page);
+  if (!data && error instanceof Failure && error.status === 400) {
+    return <Text mt="md">Enter a complete email address or a user id.</Text>;
+  }
   if (!data && error instanceof Failure && error.status === 404) {
     return <Text mt="md">There is no user {search}.</Text>;
   }
@@ -51,13 +54,19 @@ function Found({ search }: { search: string }) {
             <Table.Td>{wordsOf(feature_type).name}</Table.Td>
             <Table.Td>{current_usage === undefined ? "–" : amountOf(feature_type, current_usage)}</Table.Td>
             <Table.Td>
-              {is_unlimited ? "unlimited" : limit == null ? error_code : amountOf(feature_type, limit)}
+              {is_unlimited
+                ? "unlimited"
+                : limit == null
+                ? error_code && "blocked"
+                : amountOf(feature_type, limit)}
             </Table.Td>
           </Table.Tr>
         ))}
       </Rows>
       <Title order={3} size="h5">Usage by period</Title>
-      {rows.length === 0 ? <Text c="dimmed">Nothing was ever counted.</Text> : <Counters rows={rows} />}
+      {rows.length === 0
+        ? <Text c="dimmed">This user has not used anything yet.</Text>
+        : <Counters rows={rows} />}
       <Pages page={page} more={more} onTurn={setPage} />
     </Stack>
   );
@@ -73,8 +82,8 @@ function Counters({ rows }: { rows: ({ period: string } & Record<string, unknown
       {rows.map((row) => (
         <Table.Tr key={row.period}>
           <Table.Th scope="row">{row.period}</Table.Th>
-          {features.map(({ usage_column }) => (
-            <Table.Td key={usage_column}>{Number(row[usage_column] ?? 0).toLocaleString()}</Table.Td>
+          {features.map(({ feature_type, usage_column }) => (
+            <Table.Td key={usage_column}>{numberOf(feature_type, Number(row[usage_column] ?? 0))}</Table.Td>
           ))}
         </Table.Tr>
       ))}

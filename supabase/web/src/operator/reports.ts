@@ -18,6 +18,7 @@ const nearLimit = z.object({
 });
 
 const topUsers = z.object({
+  feature_type: z.string(),
   period: z.string(),
   rows: z.array(z.object({
     user_id: z.string(),
@@ -39,19 +40,17 @@ const oneUser = z.object({
   more: z.boolean(),
 });
 
-/** Asks for a report. While another page of it is loaded, the one before stays. */
-function useReport<T>(shape: z.ZodType<T>, report: string, options: Record<string, unknown>, enabled = true) {
+/** Asks for a report. The current rows stay until the next ones are there. */
+function useReport<T>(shape: z.ZodType<T>, report: string, options: Record<string, unknown>) {
   return useQuery({
     queryKey: ["operator", report, options],
     queryFn: () => invoke(shape, "operator", { report, ...options }),
     placeholderData: keepPreviousData,
-    enabled,
   });
 }
 
 export const useNearLimit = (page: number) => useReport(nearLimit, "near_limit", { page });
 export const useTopUsers = (featureType: string, page: number) =>
   useReport(topUsers, "top_users", { feature_type: featureType, page });
-export const useUseByDay = () => useReport(useByDay, "use_by_day", {});
-export const useOneUser = (search: string, page: number) =>
-  useReport(oneUser, "user", { search, page }, search !== "");
+export const useUsageByPeriod = () => useReport(useByDay, "use_by_day", {});
+export const useOneUser = (search: string, page: number) => useReport(oneUser, "user", { search, page });

@@ -7,8 +7,7 @@ import { useUser } from "../session/useSession.tsx";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
 import { useFeatures } from "../usage/useFeatures.ts";
 import { useLimits } from "../usage/useLimits.ts";
-import { PlanTable } from "./PlanTable.tsx";
-import { PlanTableSkeleton } from "./PlanTable.tsx";
+import { PlanTable, PlanTableSkeleton } from "./PlanTable.tsx";
 import { type Plan, useChangePlan, usePlans } from "./usePlans.ts";
 
 export function PlansPage() {
@@ -27,7 +26,7 @@ export function PlansPage() {
     <Stack>
       <Title order={1} size="h2">Plans</Title>
       <Text c="dimmed">
-        A larger plan counts at once: what you have used stays, and the limits are the new ones.
+        A new plan applies immediately. What you have used already still counts.
       </Text>
       <FailureMessage failure={changing.error} />
       {plans.data && features.data

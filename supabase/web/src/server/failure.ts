@@ -44,7 +44,7 @@ export class Failure extends Error {
 
 /** A sentence for a person. What the server says is shown only if it is about the request. */
 export function sentenceFor(failure: unknown): string {
-  if (!(failure instanceof Failure)) return "Something went wrong on this page. Reload it.";
+  if (!(failure instanceof Failure)) return "Something went wrong on this page. Please reload it.";
   if (failure.isSignedOut) return "Your session has ended. Sign in again.";
   if (!failure.isOutage) return failure.message;
   if (!navigator.onLine) return "You are offline. Try again when you are connected.";

@@ -1,9 +1,11 @@
-// Every request of the page to the server: reads and calls of the database, and edge functions.
+// Calls the database and the edge functions; throws a Failure.
 import { FunctionsHttpError } from "@supabase/supabase-js";
 import type { z } from "zod";
-import { endSession } from "../session/ended.ts";
+import { endSession } from "./endSession.ts";
 import { Failure, refusalDetails } from "./failure.ts";
 import { supabase } from "./supabase.ts";
+
+const NOT_ACCEPTED = "The server did not accept this request.";
 
 interface DatabaseResponse {
   data: unknown;
@@ -16,7 +18,7 @@ export function read<T>(shape: z.ZodType<T>, request: () => PromiseLike<Database
   return withSession(async () => {
     const { data, error, status } = await request();
     // The database's messages can name tables: they are for the console.
-    if (error) throw new Failure(status, "The server has refused this.", {});
+    if (error) throw new Failure(status, NOT_ACCEPTED);
     return shape.parse(data);
   });
 }
@@ -31,10 +33,10 @@ export function invoke<T>(shape: z.ZodType<T>, name: string, body: Record<string
 }
 
 async function failureOf(error: unknown): Promise<Failure> {
-  if (!(error instanceof FunctionsHttpError)) return new Failure(0, "The server does not answer.");
+  if (!(error instanceof FunctionsHttpError)) return new Failure(0, "no answer");
   const response: Response = error.context;
   const details = refusalDetails.safeParse(await response.json().catch(() => ({}))).data ?? {};
-  return new Failure(response.status, details.error ?? "The server has refused this.", details);
+  return new Failure(response.status, details.error ?? NOT_ACCEPTED, details);
 }
 
 /** A request whose token the server no longer accepts is made again with a new token, once. */
@@ -44,6 +46,7 @@ async function withSession<T>(request: () => Promise<T>): Promise<T> {
   } catch (failure) {
     if (!(failure instanceof Failure) || !failure.isSignedOut) throw failure;
     const { error } = await supabase.auth.refreshSession();
+    // Without a status, Auth did not answer: the session may still be good.
     if (error?.status) await endSession();
     if (error) throw failure;
     return await request();

@@ -2,7 +2,7 @@
 import type { UseMutationResult } from "@tanstack/react-query";
 import { useRef } from "react";
 
-/** Starts a mutation unless it is running: the second click can come before a button is drawn as disabled. */
+/** Starts a mutation unless it is running. State is too late for this: the second click can come before the next drawing. */
 export function useOneAtATime<T, V>(mutation: UseMutationResult<T, Error, V>) {
   const isRunning = useRef(false);
   return (variables: V, onSuccess?: () => void) => {

@@ -19,7 +19,7 @@ export function Meters() {
     <section aria-label="Usage" aria-busy={!data}>
       <Title order={2} size="h3" mb="sm">
         {data
-          ? `Plan ${data.plan?.plan_name ?? data.plan?.plan_id ?? "unknown"}`
+          ? `Your plan: ${data.plan?.plan_name ?? data.plan?.plan_id ?? "unknown"}`
           : <Skeleton height={28} width={140} />}
       </Title>
       {denial && <Refusal refusal={denial} role="status" />}

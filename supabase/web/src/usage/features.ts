@@ -14,7 +14,7 @@ const words: Record<string, Words> = {
   insights: { name: "Insights", one: "insight", many: "insights" },
 };
 
-/** The words of a feature; one that is not known here, of add_feature, is called by its name. */
+/** The words of a feature. One that was added with add_feature is shown by its own name. */
 export function wordsOf(featureType: string): Words {
   const name = featureType.replaceAll("_", " ");
   return words[featureType] ?? { name: name[0]?.toUpperCase() + name.slice(1), one: name, many: name };
@@ -41,7 +41,7 @@ function duration(seconds: number): string {
   return rest === 0 ? `${minutes.toLocaleString()} min` : `${minutes.toLocaleString()} min ${rest} s`;
 }
 
-export type PeriodKind = "day" | "month";
+type PeriodKind = "day" | "month";
 
 /** The kind of a period key: 2025-02-10 is a day, 2025-02 a month. */
 export function kindOf(period: string): PeriodKind {

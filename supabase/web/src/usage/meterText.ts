@@ -2,7 +2,7 @@
 import { amountOf, numberOf } from "./features.ts";
 import type { FeatureLimit } from "./limits.ts";
 
-export interface MeterText {
+interface MeterText {
   left: string;
   used: string;
   color?: "dimmed" | "red";
@@ -11,7 +11,7 @@ export interface MeterText {
 export function meterText(feature: FeatureLimit): MeterText {
   const { feature_type, limit, current_usage = 0, reserved = 0, error_code, is_unlimited } = feature;
   const number = (amount: number) => numberOf(feature_type, amount);
-  const inProgress = reserved > 0 ? `, ${number(reserved)} of it in progress` : "";
+  const inProgress = reserved > 0 ? `, including ${number(reserved)} in progress` : "";
   if (error_code && error_code !== "LIMIT_EXCEEDED") {
     return { left: "blocked", used: "Not available at the moment", color: "dimmed" };
   }

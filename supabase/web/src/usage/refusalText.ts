@@ -3,7 +3,7 @@ import { amountOf, kindOf, wordsOf } from "./features.ts";
 import type { RefusalDetails } from "../server/failure.ts";
 import { ahead, dayOf } from "./time.ts";
 
-export interface RefusalText {
+interface RefusalText {
   title: string;
   /** What the user can do about it. */
   advice: string;
@@ -29,12 +29,15 @@ export function refusalText(refusal: RefusalDetails, now: number): RefusalText {
 function limitReached(refusal: RefusalDetails, now: number): RefusalText {
   const feature = refusal.feature_type ?? "";
   if (!refusal.limit) {
-    return { title: `Your plan includes no ${wordsOf(feature).many}.`, advice: "Choose a plan that does." };
+    return {
+      title: `Not part of your plan: ${wordsOf(feature).name}.`,
+      advice: "Choose a plan that includes it.",
+    };
   }
-  const period = refusal.period && (kindOf(refusal.period) === "day" ? " of today" : " of this month");
-  const again = refusal.reset_at ? `You get new ones ${ahead(refusal.reset_at, now)}. ` : "";
+  const period = refusal.period ? ` per ${kindOf(refusal.period)}` : "";
+  const again = refusal.reset_at ? `It resets ${ahead(refusal.reset_at, now)}. ` : "";
   return {
-    title: `You have used all ${amountOf(feature, refusal.limit)}${period ?? ""}.`,
-    advice: `${again}A larger plan gives you more at once.`,
+    title: `You have reached your limit of ${amountOf(feature, refusal.limit)}${period}.`,
+    advice: `${again}Another plan may include more.`,
   };
 }

@@ -10,7 +10,8 @@ export function useChanges(userId: string): boolean {
   const [isLive, setIsLive] = useState(false);
   const queries = useQueryClient();
   useEffect(() => {
-    const channel = supabase.channel(`usage of ${userId}`);
+    // A channel that is still leaving, for example of the page before, would be returned for the same name.
+    const channel = supabase.channel(`usage of ${userId} ${crypto.randomUUID()}`);
     let wasLive = false;
     for (const table of TABLES) {
       const changes = { event: "*", schema: "public", table, filter: `user_id=eq.${userId}` } as const;

@@ -3,7 +3,7 @@ import { useState } from "react";
 
 const MAX = 4000;
 
-export function useWords(emptyProblem: string) {
+export function useTextField(emptyProblem: string) {
   const [text, setText] = useState("");
   const [problem, setProblem] = useState<string>();
   return {

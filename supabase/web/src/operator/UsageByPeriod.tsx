@@ -3,17 +3,22 @@ import { SimpleGrid, Title } from "@mantine/core";
 import { UsageChart } from "../charts/UsageChart.tsx";
 import { wordsOf } from "../usage/features.ts";
 import { Panel } from "./Panel.tsx";
-import { useUseByDay } from "./reports.ts";
+import { useUsageByPeriod } from "./reports.ts";
 
 const HEIGHT = 240;
 
-export function UseByDay() {
+export function UsageByPeriod() {
   return (
-    <Panel title="Use of all users" query={useUseByDay()} height={HEIGHT + 120}>
+    <Panel title="Usage of all users" query={useUsageByPeriod()} height={HEIGHT + 120}>
       {({ daily, monthly }) => (
         <>
           <Title order={3} size="h5">Per day</Title>
-          <UsageChart label="Use per day" rows={daily.map(flat)} features={namesOf(daily)} height={HEIGHT} />
+          <UsageChart
+            label="Usage per day"
+            rows={daily.map(flat)}
+            features={namesOf(daily)}
+            height={HEIGHT}
+          />
           <SimpleGrid cols={{ base: 1, sm: 2 }} mt="lg">
             {namesOf(monthly).map((name) => (
               <div key={name}>
