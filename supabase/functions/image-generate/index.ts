@@ -1,6 +1,7 @@
 // POST {chat_id, prompt, user_id, mode?, image_id?}: generates an image, if the daily limit allows
 // it. One image is reserved before the expensive call, and settled after it, so that images and
-// counts always match. Repeating a request with its image_id returns the same image.
+// counts always match. Repeating a request with its image_id returns the same image; after a failure, a
+// caller sends a new one.
 import { z } from "zod";
 import { actingFor, authenticate } from "../_shared/caller.ts";
 import { HttpError, json, readBody, servePost, uuid, words } from "../_shared/http.ts";
@@ -42,7 +43,7 @@ servePost(async (request) => {
   const counted = await commit(supabase, reserved.reservation_id);
   if (!counted.committed) {
     if (counted.error_code === "RPC_ERROR") throw rpcRefusal(counted.rpc_code);
-    throw new HttpError(409, "This image_id belongs to a failed attempt: use a new one.");
+    throw new HttpError(409, "This image could not be made. Try again.");
   }
   return json(200, {
     image_id: image.id,
@@ -67,14 +68,14 @@ async function make(image: Image, reservationId: string): Promise<string> {
     await release(supabase, reservationId);
     throw new HttpError(
       502,
-      "The image could not be made. It is not counted; try again with a new image_id.",
+      "The image could not be made, and was not counted. Try again.",
     );
   }
 }
 
 async function madeBefore(image: Image): Promise<string> {
   const made = await findImage(supabase, image.user_id, image.id);
-  if (!made) throw new HttpError(409, "This image_id was requested before, and its image is not ready.");
+  if (!made) throw new HttpError(409, "This image is not ready yet. Try again in a moment.");
   if (made.prompt !== image.prompt) throw new HttpError(409, "This image_id belongs to another prompt.");
   return made.png_base64;
 }
