@@ -84,10 +84,12 @@ impl Page {
                 }
                 Event::End(TagEnd::CodeBlock) => {
                     let (language, content) = block.take().unwrap_or_default();
-                    if let Some((_, path)) = language.split_once(' ') {
+                    let (language, path) =
+                        language.split_once(' ').unwrap_or((language.as_str(), ""));
+                    if !path.is_empty() {
                         page.shown.push(Shown { path: path.to_owned(), content: content.clone() });
                     }
-                    match language.as_str() {
+                    match language {
                         "sql" => page.examples.push(Example { line, sql: content, output: None }),
                         "text" if prints => {
                             page.examples.last_mut().expect("an example").output = Some(content);
