@@ -28,7 +28,7 @@ stack_start() {
     start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS="${API_SCHEMAS:-public}" PGRST_DB_ANON_ROLE=anon \
         PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
         PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$(stack_key_set)" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
-    # The clusters of tests are in /dev/shm, and Deno opens no socket in /dev with less than all rights.
+    # Deno opens sockets below /dev only with --allow-all, and the clusters of tests are in /dev/shm.
     start_service "$folder" auth env DENO_SERVE_ADDRESS="unix:$sockets/auth.sock" SUPABASE_URL="http://127.0.0.1:$port" \
         DATABASE="$database" DATABASE_SOCKET="$(cluster_socket "$cluster")/.s.PGSQL.$CLUSTER_PORT" \
         "$DENO" run --quiet --frozen --config "$AUTH_CONFIG" --allow-all "$ROOT/dev/stack/auth/main.ts"

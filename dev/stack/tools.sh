@@ -49,7 +49,7 @@ need_deno() {
         fail "PyPI did not provide Deno $DENO_VERSION: check the network"
 }
 
-# The wheel has npm as a copy where npm expects a link, so the links are made here.
+# The wheel has copies of npm's programs, which find their files only through links: they are made here.
 need_node() {
     [ ! -x "$NODE_BIN/npm" ] || return 0
     need_venv

@@ -1,5 +1,5 @@
-// Creates users of the local Supabase. As a command, user.ts EMAIL PASSWORD [ROLE] prints the id of a new one,
-// who can sign in at once; ROLE is for app_metadata. SUPABASE_URL and SERVICE_KEY are those of the stack.
+// Creates a user who can sign in at once: user.ts EMAIL PASSWORD [ROLE] prints the id. ROLE goes into
+// app_metadata. SUPABASE_URL and SERVICE_KEY are those of the stack.
 import { createClient } from "@supabase/supabase-js";
 
 const setting = (name: string): string => {

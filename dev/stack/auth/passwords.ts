@@ -3,16 +3,15 @@ import { compare, hash } from "bcryptjs";
 
 const COST = 10;
 
-// Of a password that nobody has.
-const noHash = await hashed(crypto.randomUUID());
+// Compared with if there is no hash, so that the time does not say who has signed up.
+const decoyHash = await hashed(crypto.randomUUID());
 
 export function hashed(password: string): Promise<string> {
   return hash(password, COST);
 }
 
-/** Takes as long for a user without a hash, or for no user at all. */
-export async function isPassword(password: string, hash?: string | null): Promise<boolean> {
-  return await compare(password, hash || noHash) && Boolean(hash);
+export async function isPassword(password: string, stored?: string | null): Promise<boolean> {
+  return await compare(password, stored || decoyHash) && Boolean(stored);
 }
 
 if (import.meta.main) console.log(await hashed(Deno.args[0]));

@@ -7,7 +7,7 @@ import { accessToken, EXPIRES_IN } from "./tokens.ts";
 import { findUser, shown, type User } from "./users.ts";
 
 // Two tabs of a browser may use the same token.
-const REUSE = "10 seconds";
+const REUSE_INTERVAL = "10 seconds";
 
 export type Scope = "global" | "local" | "others";
 
@@ -34,11 +34,11 @@ export async function startSession(user: User) {
 export async function refreshSession(refreshToken: string) {
   const used = await sql.begin(async (tx) => {
     const [token] = await tx<RefreshToken[]>`
-      select t.*, t.updated_at > now() - ${REUSE}::interval as is_recent
+      select t.*, t.updated_at > now() - ${REUSE_INTERVAL}::interval as is_recent
       from auth.refresh_tokens as t join auth.sessions as s on s.id = t.session_id
       where t.token = ${refreshToken}
       for update`;
-    return token && { ...token, next: await nextToken(tx, token) };
+    return token && { ...token, next: await rotate(tx, token) };
   });
   if (!used) throw refused("refresh_token_not_found", "Refresh Token Not Found");
   if (!used.next) throw refused("refresh_token_already_used", "Already Used");
@@ -59,7 +59,7 @@ export async function endSessions(userId: string, scope: Scope, sessionId: strin
 }
 
 /** The token that replaces a used one; none if it was used before, and not just now. */
-async function nextToken(tx: TransactionSql, used: RefreshToken): Promise<string | undefined> {
+async function rotate(tx: TransactionSql, used: RefreshToken): Promise<string | undefined> {
   if (used.revoked) {
     // Its answer may have been lost on the way.
     const [lost] = await tx<RefreshToken[]>`
