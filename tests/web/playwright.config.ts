@@ -7,8 +7,8 @@ export default defineConfig({
   outputDir: setting("WEB_TEST_OUTPUT"),
   fullyParallel: true,
   workers: 2,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   reporter: "list",
   // The outages concern everyone, so they come last. The pictures are only taken when they are asked for.
   projects: [
