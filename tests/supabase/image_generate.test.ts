@@ -128,6 +128,7 @@ Deno.test("a request repeated while its image is being made is a 409, and counte
   await second;
   assert.equal(early?.status, 409);
   assert.match(early?.body.error, /not ready/);
+  assert.equal(early?.body.error_code, "IMAGE_NOT_READY");
   assert.equal(model.made, 1);
   assert.equal(await imagesCounted(userId), 1);
 });
@@ -151,10 +152,13 @@ for (
     );
     assert.equal(status, 502);
     assert.match(body.error, /not counted/);
+    assert.equal(body.error_code, "IMAGE_FAILED");
     assert.equal(await imagesCounted(userId), 0);
     assert.deepEqual(await sql(`select status from feature_reservations where user_id = '${userId}'`), [
       "released",
     ]);
+    const again = await post("image-generate", request(userId, { image_id }), await userToken(userId));
+    assert.deepEqual([again.status, again.body.error_code], [409, "IMAGE_FAILED"]);
     // All three images of the day are still available.
     model.failure = undefined;
     for (let image = 0; image < 3; image++) {

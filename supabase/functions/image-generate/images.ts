@@ -32,3 +32,11 @@ export async function findImage(supabase: Client, userId: string, id: string) {
   if (error) throw rpcRefusal(error.code);
   return data;
 }
+
+/** Whether a reservation still waits for its image. */
+export async function isOpen(supabase: Client, reservationId: string): Promise<boolean> {
+  const { data, error } = await supabase.from("feature_reservations").select("status, expires_at")
+    .eq("reservation_id", reservationId).maybeSingle();
+  if (error) throw rpcRefusal(error.code);
+  return data?.status === "reserved" && Date.parse(data.expires_at) > Date.now();
+}

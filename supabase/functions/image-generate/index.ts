@@ -8,12 +8,18 @@ import { HttpError, json, readBody, servePost, uuid, words } from "../_shared/ht
 import { commit, release, reserve } from "../_shared/limitChecker.ts";
 import { refusal, rpcRefusal } from "../_shared/refusal.ts";
 import { serviceClient } from "../_shared/serviceClient.ts";
-import { findImage, saveImage } from "./images.ts";
+import { findImage, isOpen, saveImage } from "./images.ts";
 import { imageModel } from "./model.ts";
 
 // Longer than the longest generation.
 const GENERATION_MS = 60_000;
 const RESERVATION = "3 minutes";
+
+// A caller repeats a request with the same image_id until it has one of these: then the image may still
+// come if it is not ready, and never comes if it has failed.
+const NOT_READY = { error_code: "IMAGE_NOT_READY" };
+const FAILED = { error_code: "IMAGE_FAILED" };
+const COULD_NOT_BE_MADE = "This image could not be made. Try again.";
 
 const imageRequest = z.object({
   chat_id: uuid,
@@ -37,13 +43,15 @@ servePost(async (request) => {
   });
   if (!reserved.allowed || !reserved.reservation_id) throw refusal(reserved);
 
-  const png = reserved.replayed ? await madeBefore(image) : await make(image, reserved.reservation_id);
+  const png = reserved.replayed
+    ? await madeBefore(image, reserved.reservation_id)
+    : await make(image, reserved.reservation_id);
 
   // Return the image only if it is counted. Repeating a commit changes nothing.
   const counted = await commit(supabase, reserved.reservation_id);
   if (!counted.committed) {
     if (counted.error_code === "RPC_ERROR") throw rpcRefusal(counted.rpc_code);
-    throw new HttpError(409, "This image could not be made. Try again.");
+    throw new HttpError(409, COULD_NOT_BE_MADE, FAILED);
   }
   return json(200, {
     image_id: image.id,
@@ -66,16 +74,16 @@ async function make(image: Image, reservationId: string): Promise<string> {
     console.error(JSON.stringify({ event: "image_failed", image_id: image.id, message: String(error) }));
     // If this fails too, the reservation expires.
     await release(supabase, reservationId);
-    throw new HttpError(
-      502,
-      "The image could not be made, and was not counted. Try again.",
-    );
+    throw new HttpError(502, "The image could not be made, and was not counted. Try again.", FAILED);
   }
 }
 
-async function madeBefore(image: Image): Promise<string> {
+async function madeBefore(image: Image, reservationId: string): Promise<string> {
   const made = await findImage(supabase, image.user_id, image.id);
-  if (!made) throw new HttpError(409, "This image is not ready yet. Try again in a moment.");
+  if (!made && await isOpen(supabase, reservationId)) {
+    throw new HttpError(409, "This image is not ready yet. Try again in a moment.", NOT_READY);
+  }
+  if (!made) throw new HttpError(409, COULD_NOT_BE_MADE, FAILED);
   if (made.prompt !== image.prompt) throw new HttpError(409, "This image_id belongs to another prompt.");
   return made.png_base64;
 }
