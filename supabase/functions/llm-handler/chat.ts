@@ -16,7 +16,8 @@ export async function chat(supabase: Client, model: ChatModel, userId: string, m
 
 async function offer(supabase: Client, userId: string, prompt: string) {
   const answer = await checkLimit(supabase, userId, "image_generation", 1);
-  if (answer.error_code === "RPC_ERROR") throw refusal(answer);
+  // The message is counted: answer it in any case.
+  if (answer.error_code === "RPC_ERROR") return { reply: "I can't make images at the moment." };
   if (!answer.allowed) return { reply: noImage(answer) };
   return { reply: "Shall I make this image?", offer: { function: "image-generate", prompt } };
 }
