@@ -33,6 +33,22 @@ Deno.test("the server may change the plan of any existing user", async () => {
   assert.equal(nobody.status, 404);
 });
 
+Deno.test("no change of plans forgets when the trial ended", async () => {
+  const userId = await newUser();
+  await sql(
+    `insert into user_plans (user_id, plan_id, trial_end_date) values ('${userId}', 'free', '2025-01-31')`,
+  );
+  for (const plan_id of ["free", "growth", "free"]) {
+    const { status } = await post("change-plan", { user_id: userId, plan_id }, await userToken(userId));
+    assert.equal(status, 200);
+  }
+  const { data } = await signedIn(userId).rpc("check_feature_limit", {
+    p_user_id: userId,
+    p_feature_type: "image_generation",
+  });
+  assert.equal((data as { error_code: string }).error_code, "TRIAL_EXPIRED");
+});
+
 Deno.test("an unknown plan and an inactive one: 400, and the plan stays", async () => {
   const userId = await newUser("growth");
   const bearer = await userToken(userId);

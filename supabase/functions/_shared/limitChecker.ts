@@ -119,8 +119,17 @@ export function release(supabase: Client, reservationId: string): Promise<Releas
 }
 
 /** Sets the user's plan, as an active subscription. */
-export function setUserPlan(supabase: Client, userId: string, planId: string): Promise<UserPlan> {
-  const rpc = supabase.rpc("set_user_plan", { p_user_id: userId, p_plan_id: planId });
+export function setUserPlan(
+  supabase: Client,
+  userId: string,
+  planId: string,
+  trialEndDate?: string,
+): Promise<UserPlan> {
+  const rpc = supabase.rpc("set_user_plan", {
+    p_user_id: userId,
+    p_plan_id: planId,
+    p_trial_end_date: trialEndDate,
+  });
   return ask(rpc, userPlan, (failure) => failure);
 }
 

@@ -24,7 +24,7 @@ servePost(async (request) => {
 
   const plan = await activePlan(plan_id);
   if (!plan) throw new HttpError(400, "There is no such plan.", { error_code: "UNKNOWN_PLAN" });
-  const stored = await setUserPlan(supabase, userId, plan.plan_id);
+  const stored = await setUserPlan(supabase, userId, plan.plan_id, await trialEnd(userId));
   if (stored.error_code) throw rpcRefusal(stored.rpc_code, NOT_CHANGED);
   return json(200, { plan_id: plan.plan_id, plan_name: plan.plan_name });
 });
@@ -33,4 +33,11 @@ async function activePlan(planId: string) {
   const answer = await supabase.from("plan_limits").select("plan_id, plan_name")
     .eq("plan_id", planId).eq("is_active", true).maybeSingle();
   return dataOf(answer, NOT_CHANGED);
+}
+
+/** The end of the user's trial, which no change of plans forgets. */
+async function trialEnd(userId: string) {
+  const answer = await supabase.from("user_plans").select("trial_end_date").eq("user_id", userId)
+    .maybeSingle();
+  return dataOf(answer, NOT_CHANGED)?.trial_end_date ?? undefined;
 }
