@@ -10,9 +10,9 @@ begin
          where p.pubname = 'supabase_realtime' and not p.puballtables
            and c.relnamespace = 'public'::regnamespace
            and c.relname in ('feature_usage', 'feature_reservations', 'user_plans')
-           -- A published table without a key or an identity would refuse updates; a view has neither.
+           -- A published table without an identity would refuse updates; a view has none.
            and (c.relreplident in ('f', 'i')
-                or exists (select from pg_catalog.pg_index as i where i.indrelid = c.oid and i.indisprimary))
+                or c.relreplident = 'd' and exists (select from pg_catalog.pg_index as i where i.indrelid = c.oid and i.indisprimary))
            and not exists (select from pg_catalog.pg_publication_rel as r where r.prpubid = p.oid and r.prrelid = c.oid)
     loop
         execute format('alter publication supabase_realtime add table public.%I', missing.relname);
