@@ -37,3 +37,16 @@ test("an empty message is not sent", async ({ page }) => {
   await expect(page.getByText("Write a message first.")).toBeVisible();
   expect(await counted(user, "chat")).toBe(0);
 });
+
+test("a double click sends one message", async ({ page }) => {
+  const user = await newUser();
+  await open(page, user);
+  await page.getByLabel("Your message").fill("Hello");
+  await page.getByRole("button", { name: "Send" }).evaluate((button: HTMLElement) => {
+    button.click();
+    button.click();
+  });
+  await expect(page.getByRole("log")).toContainText("You said: Hello");
+  await expectUsed(page, "Chat messages", "1 of 3 messages used");
+  expect(await counted(user, "chat")).toBe(1);
+});

@@ -1,7 +1,7 @@
 // Images: three of a plan with three, and the refusal of the fourth.
 import { expect, test } from "./support/test.ts";
 import { expectUsed, image, makeImage, meter, open, say } from "./support/page.ts";
-import { counted, newUser, setPlan } from "./support/stack.ts";
+import { count, counted, newUser, release, reserve, setPlan } from "./support/stack.ts";
 
 test("three images, and the fourth is refused in a sentence", async ({ page }) => {
   const user = await newUser();
@@ -24,18 +24,22 @@ test("three images, and the fourth is refused in a sentence", async ({ page }) =
   expect(await counted(user, "image_generation")).toBe(3);
 });
 
-test("a double click makes one image", async ({ page }) => {
+test("a double click makes one image, with one request", async ({ page }) => {
   const user = await newUser();
   await open(page, user);
+  let requests = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/image-generate") && request.method() === "POST") requests += 1;
+  });
   await page.getByLabel("What should it show?").fill("a cat");
-  await page.getByRole("button", { name: "Make the image" }).dblclick();
-  await expect(image(page, "a cat")).toBeVisible();
   await page.getByRole("button", { name: "Make the image" }).evaluate((button: HTMLElement) => {
     button.click();
     button.click();
   });
-  await expectUsed(page, "Images", "2 of 3 images used");
-  expect(await counted(user, "image_generation")).toBe(2);
+  await expect(image(page, "a cat")).toBeVisible();
+  await expectUsed(page, "Images", "1 of 3 images used");
+  expect(requests).toBe(1);
+  expect(await counted(user, "image_generation")).toBe(1);
 });
 
 test("an image whose answer is lost is asked for again with the same id: counted once", async ({ page }) => {
@@ -50,6 +54,76 @@ test("an image whose answer is lost is asked for again with the same id: counted
   await page.getByRole("button", { name: "Make the image" }).click();
   await expect(image(page, "a cat")).toBeVisible();
   expect(await counted(user, "image_generation")).toBe(1);
+});
+
+for (const status of [500, 502, 503, 504, 546]) {
+  test(`an image whose answer became a ${status} on the way is counted once`, async ({ page }) => {
+    const user = await newUser();
+    await open(page, user);
+    await page.route("**/functions/v1/image-generate", async (route) => {
+      await route.fetch();
+      await route.fulfill({ status, contentType: "text/html", body: "<h1>Bad gateway</h1>" });
+    }, { times: 1 });
+    await makeImage(page, "a cat");
+    await expect(page.getByRole("alert").filter({ hasText: "The server does not answer." })).toBeVisible();
+    await page.getByRole("button", { name: "Make the image" }).click();
+    await expect(image(page, "a cat")).toBeVisible();
+    expect(await counted(user, "image_generation")).toBe(1);
+  });
+}
+
+test("an image is asked for with the same id while it is made, and with another when it has failed", async ({ page }) => {
+  const user = await newUser();
+  await open(page, user);
+  let reservation = "";
+  await page.route("**/functions/v1/image-generate", async (route) => {
+    // The work began, and its answer is lost.
+    reservation = await reserve(user, "image_generation", route.request().postDataJSON().image_id);
+    await route.abort();
+  }, { times: 1 });
+  await makeImage(page, "a cat");
+  await expect(page.getByRole("alert").filter({ hasText: "The server does not answer." })).toBeVisible();
+  for (const _attempt of [1, 2]) {
+    await page.getByRole("button", { name: "Make the image" }).click();
+    await expect(page.getByRole("alert").filter({ hasText: "This image is not ready yet." })).toBeVisible();
+  }
+  await release(reservation);
+  await page.getByRole("button", { name: "Make the image" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "This image could not be made." })).toBeVisible();
+  await page.getByRole("button", { name: "Make the image" }).click();
+  await expect(image(page, "a cat")).toBeVisible();
+  expect(await counted(user, "image_generation")).toBe(1);
+});
+
+test("an image stays while its user looks at another page", async ({ page }) => {
+  await open(page, await newUser());
+  await makeImage(page, "a cat");
+  await page.getByRole("link", { name: "Plans", exact: true }).click();
+  await page.getByRole("link", { name: "Usage", exact: true }).click();
+  await expect(image(page, "a cat")).toBeVisible();
+});
+
+test("a refusal goes when its limit does", async ({ page }) => {
+  const user = await newUser();
+  await count(user, "image_generation", 3);
+  await open(page, user);
+  await makeImage(page, "a cat");
+  const refusal = page.getByRole("alert").filter({ hasText: "You have reached your limit" });
+  await expect(refusal).toBeVisible();
+  await setPlan(user, "growth");
+  await expect(refusal).toHaveCount(0);
+});
+
+test("the meters say what is not included, and what is used beyond the limit", async ({ page }) => {
+  const user = await newUser();
+  await count(user, "chat", 5);
+  await count(user, "voice_seconds", 82);
+  await open(page, user);
+  await expect(meter(page, "Insights")).toContainText("not includedNot part of your plan");
+  await expect(meter(page, "Chat messages")).toContainText("0 left5 of 3 messages used");
+  await expect(meter(page, "Voice")).toContainText("38 s left1 min 22 s of 2 min used");
+  await page.getByText("Usage of the last 30 days as a table").click();
+  await expect(page.getByRole("row").last().getByRole("cell")).toHaveText(["5", "0", "0"]);
 });
 
 test("a prompt that is empty or 10 kB is refused before anything is asked", async ({ page }) => {

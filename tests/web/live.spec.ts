@@ -1,7 +1,7 @@
 // Changes that come from elsewhere: another tab, another device, the time, the network.
 import { expect, test } from "./support/test.ts";
 import { expectUsed, makeImage, meter, open } from "./support/page.ts";
-import { count, newUser, reserve } from "./support/stack.ts";
+import { count, newUser, reserve, setPlan } from "./support/stack.ts";
 import { realtime } from "./support/realtime.ts";
 
 test("two tabs show the same", async ({ page, context }) => {
@@ -37,8 +37,16 @@ test("with Realtime, a change is read at once, and nothing is polled", async ({ 
   await page.waitForTimeout(5000);
   expect(reads - before).toBeLessThanOrEqual(1);
   await count(user, "chat", 1);
-  server.announce("feature_usage");
+  await server.announce("feature_usage");
   await expectUsed(page, "Chat messages", "1 of 3 messages used");
+  await reserve(user, "image_generation");
+  await server.announce("feature_reservations");
+  await expectUsed(page, "Images", "1 of 3 images used, including 1 in progress");
+  await setPlan(user, "growth");
+  await server.announce("user_plans");
+  await expectUsed(page, "Images", "1 of 10 images used");
+  const { changes } = await server.joined;
+  expect(new Set(changes.map(({ filter }) => filter))).toEqual(new Set([`user_id=eq.${user.id}`]));
 });
 
 test("offline: the page says so, keeps its numbers, and loses nothing", async ({ page, context }) => {

@@ -48,7 +48,7 @@ test("use by day adds up over all users", async ({ page }) => {
 });
 
 test("a user is refused, by the page and by the server", async ({ page }) => {
-  const user = await newUser();
+  const user = await newUser({ claimedRole: "operator" });
   let asked = false;
   page.on("request", (request) => (asked ||= request.url().endsWith("/functions/v1/operator")));
   await open(page, user);

@@ -59,6 +59,14 @@ test("where plans are paid for, the page says what the server says", async ({ pa
   await expect(page.getByRole("alert")).toHaveText("Your plan changes after a payment.");
 });
 
+test("a canceled subscription can be renewed", async ({ page }) => {
+  await open(page, await newUser({ planId: "growth", status: "canceled" }));
+  await openPlans(page);
+  await page.getByRole("button", { name: "Choose Growth" }).click();
+  await page.getByRole("link", { name: "Usage" }).click();
+  await expectUsed(page, "Images", "0 of 10 images used");
+});
+
 const denied = [
   ["a canceled subscription", { planId: "growth", status: "canceled" }, "Your subscription is not active."],
   [

@@ -1,9 +1,9 @@
 // Signing in and out, and sessions that end.
 import { expect, test } from "./support/test.ts";
 import { expectNoViolations } from "./support/accessibility.ts";
-import { expectUsed, image, makeImage, open, signIn } from "./support/page.ts";
+import { expectUsed, image, makeImage, meter, open, signIn } from "./support/page.ts";
 import { counted, newUser } from "./support/stack.ts";
-import { expireToken, revokeSessions, tamperWithTokens } from "./support/session.ts";
+import { expireToken, revokeSessions, sleepTooLong, tamperWithTokens } from "./support/session.ts";
 
 test("a user signs in, sees their own usage, and signs out", async ({ page }) => {
   const user = await newUser();
@@ -88,6 +88,20 @@ test("a session that ended before a generation: nothing is counted", async ({ pa
   await makeImage(page, "a cat");
   await expect(page.getByRole("alert")).toHaveText("You are signed out. Sign in to go on.");
   expect(await counted(user, "image_generation")).toBe(0);
+});
+
+test("a session that cannot be renewed while Auth does not answer goes on afterwards", async ({ page }) => {
+  const user = await newUser();
+  await open(page, user);
+  await page.route("**/auth/v1/token**", (route) => route.fulfill({ status: 503, body: "" }));
+  await sleepTooLong(page, user);
+  await page.reload();
+  await expect(page.getByRole("alert")).toHaveText("The server does not answer. Trying again…");
+  // Supabase's client gives up after half a minute; the page does not.
+  await page.waitForTimeout(35_000);
+  await expect(page.getByRole("alert")).toHaveText("The server does not answer. Trying again…");
+  await page.unroute("**/auth/v1/token**");
+  await expect(meter(page, "Images")).toContainText("0 of 3 images used", { timeout: 90_000 });
 });
 
 test("tampered tokens end the session, and show and count nothing", async ({ page }) => {

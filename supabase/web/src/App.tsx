@@ -1,26 +1,13 @@
-// Which page is shown: signing in, or the one at the address.
-import { Route, Routes } from "react-router";
-import { Shell } from "./layout/Shell.tsx";
-import { NotFound } from "./layout/NotFound.tsx";
-import { OperatorPage } from "./operator/OperatorPage.tsx";
-import { PlansPage } from "./plans/PlansPage.tsx";
+// Which page is shown: signing in, or those of a signed-in user.
 import { SignIn } from "./session/SignIn.tsx";
 import { useSession } from "./session/useSession.tsx";
-import { UsagePage } from "./usage/UsagePage.tsx";
+import { Waiting } from "./session/Waiting.tsx";
+import { SignedIn } from "./SignedIn.tsx";
 
 export function App() {
-  const { session } = useSession();
-  // Reading the browser's storage takes no time worth showing.
-  if (session === undefined) return null;
+  const { session, isUnreachable } = useSession();
+  if (session === undefined || isUnreachable) return <Waiting />;
   if (session === null) return <SignIn />;
-  return (
-    <Shell key={session.user.id}>
-      <Routes>
-        <Route path="/" element={<UsagePage />} />
-        <Route path="/plans" element={<PlansPage />} />
-        <Route path="/operator" element={<OperatorPage />} />
-        <Route path="*" element={<NotFound />} />
-      </Routes>
-    </Shell>
-  );
+  // Nothing of one user may be shown to the next.
+  return <SignedIn key={session.user.id} />;
 }

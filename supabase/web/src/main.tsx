@@ -19,7 +19,13 @@ import { cssVariables, theme } from "./theme.ts";
 z.config({ jitless: true });
 
 // What fails is asked again by the next poll, or by a person.
-const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: { retry: false },
+    // Offline, a person is told, rather than made to wait.
+    mutations: { networkMode: "always" },
+  },
+});
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

@@ -4,6 +4,7 @@ import { SignJWT } from "jose";
 import { anonKey, setting, url, type User } from "./stack.ts";
 
 interface Tokens {
+  expires_at: number;
   access_token: string;
   refresh_token: string;
 }
@@ -17,6 +18,12 @@ export async function expireToken(page: Page, user: User): Promise<void> {
     .setExpirationTime(minuteAgo)
     .sign(new TextEncoder().encode(setting("JWT_SECRET")));
   await change(page, { access_token: expired });
+}
+
+/** Makes the page's session one that has expired while the tab slept. */
+export async function sleepTooLong(page: Page, user: User): Promise<void> {
+  await expireToken(page, user);
+  await change(page, { expires_at: Math.floor(Date.now() / 1000) - 60 });
 }
 
 /** Replaces the user in the token of the page, whose signature is no longer right then. */

@@ -26,17 +26,21 @@ interface Wanted {
   planId?: string;
   status?: string;
   trialEnd?: string;
+  /** The role in app_metadata, which only the server writes. */
   role?: string;
+  /** The role in user_metadata, which users write themselves. */
+  claimedRole?: string;
 }
 
 /** A new user who has signed up, with the plan free or another. */
-export async function newUser({ planId, status, trialEnd, role }: Wanted = {}): Promise<User> {
+export async function newUser({ planId, status, trialEnd, role, claimedRole }: Wanted = {}): Promise<User> {
   const email = `${crypto.randomUUID()}@example.com`;
   const { data, error } = await service.auth.admin.createUser({
     email,
     password: PASSWORD,
     email_confirm: true,
     app_metadata: role ? { role } : {},
+    user_metadata: claimedRole ? { role: claimedRole } : {},
   });
   if (error) throw error;
   const user = { id: data.user.id, email };
@@ -71,8 +75,20 @@ export async function count(
   if (error) throw error;
 }
 
-export async function reserve(user: User, featureType: string): Promise<void> {
-  const { error } = await service.rpc("reserve_feature", { p_user_id: user.id, p_feature_type: featureType });
+/** Reserves one, as an edge function does before its work. Returns the reservation's id. */
+export async function reserve(user: User, featureType: string, idempotencyKey?: string): Promise<string> {
+  const { data, error } = await service.rpc("reserve_feature", {
+    p_user_id: user.id,
+    p_feature_type: featureType,
+    p_ttl: "3 minutes",
+    p_idempotency_key: idempotencyKey,
+  });
+  if (error) throw error;
+  return (data as { reservation_id: string }).reservation_id;
+}
+
+export async function release(reservationId: string): Promise<void> {
+  const { error } = await service.rpc("release_reservation", { p_reservation_id: reservationId });
   if (error) throw error;
 }
 

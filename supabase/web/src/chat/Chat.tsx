@@ -3,17 +3,14 @@ import { Button, Card, Group, Paper, ScrollArea, Stack, Text, TextInput, Title }
 import { type FormEvent, useEffect, useRef } from "react";
 import { SubmitButton } from "../layout/SubmitButton.tsx";
 import { useTextField } from "../layout/useTextField.ts";
-import { useUser } from "../session/useSession.tsx";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
-import { type Turn, useChat } from "./useChat.ts";
+import type { Turn, useChat } from "./useChat.ts";
 
-interface Props {
-  chatId: string;
+interface Props extends ReturnType<typeof useChat> {
   onOffer: (imagePrompt: string) => void;
 }
 
-export function Chat({ chatId, onOffer }: Props) {
-  const { turns, sending, send } = useChat(useUser().id, chatId);
+export function Chat({ turns, sending, send, onOffer }: Props) {
   const message = useTextField("Write a message first.");
   const viewport = useRef<HTMLDivElement>(null);
   useEffect(() => {

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { invoke } from "../server/requests.ts";
 import { useOneAtATime } from "../server/useOneAtATime.ts";
+import { readUsageAgain } from "../usage/readUsageAgain.ts";
 
 const answer = z.object({ reply: z.string(), offer: z.object({ prompt: z.string() }).optional() });
 
@@ -27,7 +28,7 @@ export function useChat(userId: string, chatId: string) {
       return { message, reply, imagePrompt: offer?.prompt };
     },
     onSuccess: (turn) => setTurns((before) => [...before, turn]),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["limits", userId] }),
+    onSettled: () => readUsageAgain(queries, userId),
   });
   return { turns, sending, send: useOneAtATime(sending) };
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { Failure } from "../server/failure.ts";
 import { invoke } from "../server/requests.ts";
 import { useOneAtATime } from "../server/useOneAtATime.ts";
+import { readUsageAgain } from "../usage/readUsageAgain.ts";
 
 const image = z.object({ image_id: z.string(), image_url: z.string().startsWith("data:image/png;base64,") });
 
@@ -28,11 +29,16 @@ export function useImage(userId: string, chatId: string) {
     },
     onSuccess: setLast,
     onError: (failure) => {
-      // 503: the database may have counted it, although it did not answer.
-      const isLost = failure instanceof Failure && (failure.status === 0 || failure.status === 503);
-      if (!isLost) attempt.current = undefined;
+      if (!mayStillCome(failure)) attempt.current = undefined;
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ["limits", userId] }),
+    onSettled: () => readUsageAgain(queries, userId),
   });
   return { last, making, make: useOneAtATime(making) };
+}
+
+/** Whether the server may have made the image, or may still make it: then the same id asks for it again. */
+function mayStillCome(failure: unknown): boolean {
+  if (!(failure instanceof Failure)) return false;
+  const { error_code } = failure.details;
+  return error_code === "IMAGE_NOT_READY" || (failure.isOutage && error_code !== "IMAGE_FAILED");
 }

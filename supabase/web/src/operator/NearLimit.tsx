@@ -14,7 +14,7 @@ export function NearLimit() {
       title="Near or over a limit"
       query={report}
       height={360}
-      empty={({ rows }) => nothing(rows.length)}
+      empty={({ rows }) => page === 0 ? nothing(rows.length) : undefined}
     >
       {({ rows, more }) => (
         <>
@@ -31,7 +31,7 @@ export function NearLimit() {
               </Table.Tr>
             ))}
           </Rows>
-          <Pages page={page} more={more} onTurn={setPage} />
+          <Pages page={page} more={more} isTurning={report.isPlaceholderData} onTurn={setPage} />
         </>
       )}
     </Panel>

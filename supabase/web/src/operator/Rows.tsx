@@ -10,7 +10,7 @@ export function Rows(
       minWidth={280}
       scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": `${label}, table` } }}
     >
-      <Table>
+      <Table horizontalSpacing={6} fz="sm">
         <Table.Thead>
           <Table.Tr>
             {columns.map((column) => <Table.Th scope="col" key={column}>{column}</Table.Th>)}

@@ -30,7 +30,7 @@ export function TopUsers() {
       query={report}
       height={360}
       controls={select}
-      empty={({ rows }) => nothing(rows.length)}
+      empty={({ rows }) => page === 0 ? nothing(rows.length) : undefined}
     >
       {({ feature_type, rows, more }) => (
         <>
@@ -43,7 +43,7 @@ export function TopUsers() {
               </Table.Tr>
             ))}
           </Rows>
-          <Pages page={page} more={more} onTurn={setPage} />
+          <Pages page={page} more={more} isTurning={report.isPlaceholderData} onTurn={setPage} />
         </>
       )}
     </Panel>

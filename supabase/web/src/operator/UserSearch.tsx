@@ -32,7 +32,7 @@ export function UserSearch() {
 
 function Found({ search }: { search: string }) {
   const [page, setPage] = useState(0);
-  const { data, error } = useOneUser(search, page);
+  const { data, error, isPlaceholderData } = useOneUser(search, page);
   if (!data && error instanceof Failure && error.status === 400) {
     return <Text mt="md">Enter a complete email address or a user id.</Text>;
   }
@@ -67,7 +67,7 @@ function Found({ search }: { search: string }) {
       {rows.length === 0
         ? <Text c="dimmed">This user has not used anything yet.</Text>
         : <Counters rows={rows} />}
-      <Pages page={page} more={more} onTurn={setPage} />
+      <Pages page={page} more={more} isTurning={isPlaceholderData} onTurn={setPage} />
     </Stack>
   );
 }

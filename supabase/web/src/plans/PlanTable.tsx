@@ -18,7 +18,7 @@ export function PlanTable({ plans, features, current, changingTo, onChoose }: Pr
       minWidth={320}
       scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Plans" } }}
     >
-      <Table verticalSpacing="sm" withTableBorder>
+      <Table verticalSpacing="sm" horizontalSpacing={6} fz="sm" withTableBorder>
         <Table.Thead>
           <Table.Tr>
             <Table.Th scope="col">Feature</Table.Th>

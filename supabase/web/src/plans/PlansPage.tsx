@@ -5,6 +5,7 @@ import { ErrorState } from "../layout/ErrorState.tsx";
 import { useOneAtATime } from "../server/useOneAtATime.ts";
 import { useUser } from "../session/useSession.tsx";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
+import { denialOf } from "../usage/limits.ts";
 import { useFeatures } from "../usage/useFeatures.ts";
 import { useLimits } from "../usage/useLimits.ts";
 import { PlanTable, PlanTableSkeleton } from "./PlanTable.tsx";
@@ -17,6 +18,8 @@ export function PlansPage() {
   const limits = useLimits(id);
   const changing = useChangePlan(id);
   const change = useOneAtATime(changing);
+  // A plan that is not paid for can be chosen again.
+  const usable = limits.data && !denialOf(limits.data) ? limits.data : undefined;
   const error = plans.error ?? features.error;
 
   const choose = ({ plan_id, plan_name }: Plan) =>
@@ -34,7 +37,7 @@ export function PlansPage() {
           <PlanTable
             plans={plans.data}
             features={features.data}
-            current={limits.data?.plan?.plan_id}
+            current={usable?.plan?.plan_id}
             changingTo={changing.isPending ? changing.variables : undefined}
             onChoose={choose}
           />

@@ -18,13 +18,14 @@ export type RefusalDetails = z.infer<typeof refusalDetails>;
 const REFUSALS = ["LIMIT_EXCEEDED", "TRIAL_EXPIRED", "NO_SUBSCRIPTION", "UNKNOWN_PLAN"];
 
 export class Failure extends Error {
-  constructor(
-    /** The HTTP status; 0 if there was no answer. */
-    readonly status: number,
-    message: string,
-    readonly details: RefusalDetails = {},
-  ) {
+  /** The HTTP status; 0 if there was no answer. */
+  readonly status: number;
+  readonly details: RefusalDetails;
+
+  constructor(status: number, message: string, details: RefusalDetails = {}) {
     super(message);
+    this.status = status;
+    this.details = details;
   }
 
   /** Whether the server did not do what was asked for reasons of its own: the same request may work later. */

@@ -1,5 +1,5 @@
 // Calls the database and the edge functions; throws a Failure.
-import { FunctionsHttpError } from "@supabase/supabase-js";
+import { FunctionsHttpError, isAuthRetryableFetchError } from "@supabase/supabase-js";
 import type { z } from "zod";
 import { endSession } from "./endSession.ts";
 import { Failure, refusalDetails } from "./failure.ts";
@@ -46,8 +46,9 @@ async function withSession<T>(request: () => Promise<T>): Promise<T> {
   } catch (failure) {
     if (!(failure instanceof Failure) || !failure.isSignedOut) throw failure;
     const { error } = await supabase.auth.refreshSession();
-    // Without a status, Auth did not answer: the session may still be good.
-    if (error?.status) await endSession();
+    // If Auth does not answer, the session may still be good.
+    if (isAuthRetryableFetchError(error)) throw new Failure(0, "no answer");
+    if (error) await endSession();
     if (error) throw failure;
     return await request();
   }

@@ -79,8 +79,10 @@ export function SignIn() {
             component="button"
             type="button"
             size="sm"
-            onClick={() =>
-              setIsNew(!isNew)}
+            onClick={() => {
+              setIsNew(!isNew);
+              setProblem(undefined);
+            }}
           >
             {isNew ? "I have an account" : "I have no account yet"}
           </Anchor>

@@ -3,15 +3,22 @@ import type { Session } from "@supabase/supabase-js";
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 import { supabase } from "../server/supabase.ts";
+import { hasStoredSession } from "./stored.ts";
 
 interface SessionState {
   /** undefined until the browser's storage has been read; null if nobody is signed in. */
   session: Session | null | undefined;
+  /** Whether there is a session that cannot be renewed now, because Auth does not answer. */
+  isUnreachable: boolean;
   /** Whether somebody was signed in on this page before. */
   wasSignedIn: boolean;
 }
 
-const SessionContext = createContext<SessionState>({ session: undefined, wasSignedIn: false });
+const SessionContext = createContext<SessionState>({
+  session: undefined,
+  isUnreachable: false,
+  wasSignedIn: false,
+});
 
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [session, setSession] = useState<Session | null>();
@@ -27,7 +34,13 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     return () => data.subscription.unsubscribe();
   }, [queries]);
   return (
-    <SessionContext value={{ session, wasSignedIn: lastUser.current !== undefined }}>
+    <SessionContext
+      value={{
+        session,
+        isUnreachable: session === null && hasStoredSession(),
+        wasSignedIn: lastUser.current !== undefined,
+      }}
+    >
       {children}
     </SessionContext>
   );
@@ -40,5 +53,5 @@ export function useUser() {
   const { session } = useSession();
   if (!session) throw new Error("nobody is signed in");
   const { id, email, app_metadata } = session.user;
-  return { id, email, isOperator: app_metadata.role === "operator" };
+  return { id, email, isOperator: app_metadata?.role === "operator" };
 }

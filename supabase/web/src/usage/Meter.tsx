@@ -20,7 +20,7 @@ export function Meter({ feature }: { feature: FeatureLimit }) {
       </Group>
       {limit ? <Bar {...{ name, used, reserved, limit }} text={`${text.used}, ${text.left}`} /> : <NoBar />}
       <Text size="sm" mt="xs">{text.used}</Text>
-      <Text size="sm" c="dimmed">{reset_at && limit !== 0 && `Resets ${ahead(reset_at, now)}`}</Text>
+      <Text size="sm" c="dimmed">{limit && reset_at ? `Resets ${ahead(reset_at, now)}` : ""}</Text>
     </Card>
   );
 }

@@ -1,16 +1,18 @@
 // The page of a user: meters, an image, a chat, and the last 30 days.
 import { SimpleGrid, Stack, Title, VisuallyHidden } from "@mantine/core";
-import { useState } from "react";
 import { Chat } from "../chat/Chat.tsx";
+import type { useChat } from "../chat/useChat.ts";
 import { History } from "../history/History.tsx";
 import { ImageMaker } from "../images/ImageMaker.tsx";
-import { useImage } from "../images/useImage.ts";
-import { useUser } from "../session/useSession.tsx";
+import type { useImage } from "../images/useImage.ts";
 import { Meters } from "./Meters.tsx";
 
-export function UsagePage() {
-  const [chatId] = useState(() => crypto.randomUUID());
-  const image = useImage(useUser().id, chatId);
+interface Props {
+  image: ReturnType<typeof useImage>;
+  chat: ReturnType<typeof useChat>;
+}
+
+export function UsagePage({ image, chat }: Props) {
   return (
     <Stack gap="lg">
       <VisuallyHidden>
@@ -19,7 +21,7 @@ export function UsagePage() {
       <Meters />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
         <ImageMaker {...image} />
-        <Chat chatId={chatId} onOffer={image.make} />
+        <Chat {...chat} onOffer={image.make} />
       </SimpleGrid>
       <History />
     </Stack>

@@ -17,7 +17,8 @@ const words: Record<string, Words> = {
 /** The words of a feature. One that was added with add_feature is shown by its own name. */
 export function wordsOf(featureType: string): Words {
   const name = featureType.replaceAll("_", " ");
-  return words[featureType] ?? { name: name[0]?.toUpperCase() + name.slice(1), one: name, many: name };
+  if (Object.hasOwn(words, featureType)) return words[featureType]!;
+  return { name: name[0]?.toUpperCase() + name.slice(1), one: name, many: name };
 }
 
 /** An amount with its unit: "3 images", "1 min 37 s". */

@@ -13,19 +13,18 @@ export function useChanges(userId: string): boolean {
     // A channel that is still leaving, for example of the page before, would be returned for the same name.
     const channel = supabase.channel(`usage of ${userId} ${crypto.randomUUID()}`);
     let wasLive = false;
+    const readAgain = () => void queries.invalidateQueries({ queryKey: ["limits", userId] });
     for (const table of TABLES) {
       const changes = { event: "*", schema: "public", table, filter: `user_id=eq.${userId}` } as const;
-      channel.on(
-        "postgres_changes",
-        changes,
-        () => queries.invalidateQueries({ queryKey: ["limits", userId] }),
-      );
+      channel.on("postgres_changes", changes, readAgain);
     }
     // Says whether the tables are published; a joined channel alone does not.
     channel.on("system", {}, ({ extension, status }) => {
       if (extension !== "postgres_changes") return;
       wasLive ||= status === "ok";
       setIsLive(status === "ok");
+      // What has changed before was not announced.
+      if (status === "ok") readAgain();
     });
     channel.subscribe((status) => {
       if (status === "SUBSCRIBED") return;
