@@ -31,6 +31,13 @@ test("no subscription", async ({ page }) => {
   await expectForEveryone(page);
 });
 
+test("an address without a page", async ({ page }) => {
+  await open(page, await newUser());
+  await page.goto("/nowhere");
+  await page.getByRole("link", { name: "Go to your usage" }).waitFor();
+  await expectForEveryone(page);
+});
+
 test("plans", async ({ page }) => {
   await open(page, await newUser());
   await openPlans(page);

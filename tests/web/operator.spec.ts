@@ -1,4 +1,5 @@
 // The operators' page: what it shows, and to whom.
+import { expectNoViolations } from "./support/accessibility.ts";
 import { expect, test } from "./support/test.ts";
 import { open } from "./support/page.ts";
 import { tokens } from "./support/session.ts";
@@ -55,6 +56,7 @@ test("a user is refused, by the page and by the server", async ({ page }) => {
   await expect(page.getByRole("link", { name: "Operator" })).toHaveCount(0);
   await page.goto("/operator");
   await expect(page.getByText("This page is for operators")).toBeVisible();
+  await expectNoViolations(page);
   expect(asked).toBe(false);
   const { access_token: token } = await tokens(page);
   for (const authorization of [`Bearer ${token}`, `Bearer ${anonKey}`]) {
