@@ -31,8 +31,8 @@ export function refusal(answer: LimitCheckResult): HttpError {
   });
 }
 
-/** The data of an answer of the REST server. If it is an error, logs and refuses: `what` cannot be done. */
-export function dataOf<T>(answer: PostgrestSingleResponse<T>, what: string): T {
+/** Returns the data of a REST answer. On an error, logs it and refuses with a sentence that begins with `what`. */
+export function dataOf<T>(answer: PostgrestSingleResponse<T>, what?: string): T {
   if (!answer.error) return answer.data;
   const { code, message } = answer.error;
   console.error(JSON.stringify({ event: "rest_error", code, message }));

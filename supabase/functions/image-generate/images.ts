@@ -1,7 +1,7 @@
 // Stores images in a table, as base64.
 import { Buffer } from "node:buffer";
 import type { Client } from "../_shared/limitChecker.ts";
-import { rpcRefusal } from "../_shared/refusal.ts";
+import { dataOf } from "../_shared/refusal.ts";
 
 interface Image {
   id: string;
@@ -27,16 +27,17 @@ export async function saveImage(supabase: Client, image: Image, png: Uint8Array)
 }
 
 export async function findImage(supabase: Client, userId: string, id: string) {
-  const { data, error } = await supabase.from("generated_images").select("prompt, png_base64")
-    .eq("user_id", userId).eq("id", id).maybeSingle();
-  if (error) throw rpcRefusal(error.code);
-  return data;
+  return dataOf(
+    await supabase.from("generated_images").select("prompt, png_base64")
+      .eq("user_id", userId).eq("id", id).maybeSingle(),
+  );
 }
 
 /** Whether a reservation still waits for its image. */
 export async function isOpen(supabase: Client, reservationId: string): Promise<boolean> {
-  const { data, error } = await supabase.from("feature_reservations").select("status, expires_at")
-    .eq("reservation_id", reservationId).maybeSingle();
-  if (error) throw rpcRefusal(error.code);
-  return data?.status === "reserved" && Date.parse(data.expires_at) > Date.now();
+  const reservation = dataOf(
+    await supabase.from("feature_reservations").select("status, expires_at")
+      .eq("reservation_id", reservationId).maybeSingle(),
+  );
+  return reservation?.status === "reserved" && Date.parse(reservation.expires_at) > Date.now();
 }
