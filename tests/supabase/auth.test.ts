@@ -258,7 +258,7 @@ Deno.test("nobody chooses their own role when signing up", async () => {
   }]);
 });
 
-Deno.test("who has signed in may read their limits, and make images", async () => {
+Deno.test("a signed-in user may read their limits, and make images", async () => {
   await using _model = new ModelServer();
   const { page, session } = await signUp();
   const { data } = await page.rpc("get_user_limits", { p_user_id: session.user.id });
@@ -271,7 +271,7 @@ Deno.test("who has signed in may read their limits, and make images", async () =
   assert.deepEqual(rows, [{ images_generated: 1 }]);
 });
 
-Deno.test("who has not signed in, or has signed out, has no rights", async () => {
+Deno.test("without a session, or after signing out, there are no rights", async () => {
   const { page, session } = await signUp();
   await page.auth.signOut();
   for (const visitor of [client(), page]) {

@@ -22,7 +22,7 @@ z.config({ jitless: true });
 const queries = new QueryClient({
   defaultOptions: {
     queries: { retry: false },
-    // Offline, a person is told, rather than made to wait.
+    // Offline, fail at once, so that the page says so instead of waiting.
     mutations: { networkMode: "always" },
   },
 });

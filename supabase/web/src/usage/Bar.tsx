@@ -31,7 +31,7 @@ export function Bar({ name, used, reserved, limit, text }: Props) {
   );
 }
 
-/** In place of the bar, where there is no limit. */
+/** An empty bar, for a feature without a limit. */
 export const NoBar = () => (
   <Progress.Root size="lg" aria-hidden>
     <Progress.Section value={0} withAria={false} />

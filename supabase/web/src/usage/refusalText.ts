@@ -1,4 +1,4 @@
-// What a person is told when the database denies something: what the limit is, when it resets, what to do.
+// The message for a refusal: what the limit is, when it resets, what to do.
 import { amountOf, kindOf, wordsOf } from "./features.ts";
 import type { RefusalDetails } from "../server/failure.ts";
 import { ahead, dayOf } from "./time.ts";
