@@ -11,11 +11,15 @@ DECLARE
     owner constant text := (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(extowner))
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
-                                    'feature_reservations', 'feature_idempotency_keys', 'usage_features'];
+                                    'feature_reservations', 'feature_idempotency_keys',
+                                    'usage_counters', 'usage_rules', 'usage_features'];
     is_restore boolean;
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    -- These run with the rights of their owner, whoever writes a row: never with a superuser's.
+    EXECUTE 'ALTER FUNCTION feature_usage_internal.govern_feature() OWNER TO ' || owner;
+    EXECUTE 'ALTER FUNCTION feature_usage_internal.read_calendars() OWNER TO ' || owner;
     PERFORM feature_usage_internal.ensure_member_grants();
 
     -- A restore turns row_security off, and brings the tables itself, right after this. It does not

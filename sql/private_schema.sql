@@ -27,11 +27,12 @@ CREATE TABLE feature_usage_internal.columns (
     types           text[],
     is_to_be_filled boolean NOT NULL DEFAULT false,
     default_value   text,
+    views_may_lack  boolean NOT NULL DEFAULT false,
     description     text NOT NULL,
     PRIMARY KEY (table_name, name)
 );
 COMMENT ON TABLE feature_usage_internal.columns IS
-'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. A new table has the default_value; an existing one keeps its own defaults.';
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. A new table has the default_value; an existing one keeps its own defaults. If views_may_lack it, a view in place of the table may leave it out, which is NULL.';
 
 CREATE TABLE feature_usage_internal.feature_columns (
     table_name         text NOT NULL,
@@ -47,23 +48,34 @@ CREATE TABLE feature_usage_internal.feature_columns (
 COMMENT ON TABLE feature_usage_internal.feature_columns IS
 'The columns that a table has once per feature; the registry''s column registry_column names them. The CHECK constraint check_name keeps all of them from being negative.';
 
+CREATE TABLE feature_usage_internal.checks (
+    table_name text NOT NULL,
+    name       text NOT NULL PRIMARY KEY,
+    condition  text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.checks IS
+'The CHECK constraints of whole rows. Postgres'' error has no hint, so the names say what is wanted.';
+
 CREATE TABLE feature_usage_internal.indexes (
     table_name text NOT NULL,
     name       text NOT NULL PRIMARY KEY,
-    definition text NOT NULL
+    definition text NOT NULL,
+    is_unique  boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE feature_usage_internal.indexes IS
 'The indexes of the tables, except those of their keys.';
 
 CREATE TABLE feature_usage_internal.triggers (
-    table_name  text NOT NULL,
-    name        text NOT NULL PRIMARY KEY,
-    events      text NOT NULL,
-    level       text NOT NULL,
-    description text NOT NULL
+    table_name    text NOT NULL,
+    name          text NOT NULL PRIMARY KEY,
+    events        text NOT NULL,
+    level         text NOT NULL,
+    condition     text,
+    function_name text NOT NULL,
+    description   text NOT NULL
 );
 COMMENT ON TABLE feature_usage_internal.triggers IS
-'The triggers of the tables; all of them call usage_features_changed().';
+'The triggers of the tables: the function that each calls, and for which rows.';
 
 CREATE TABLE feature_usage_internal.policies (
     table_name     text NOT NULL,
@@ -78,13 +90,14 @@ COMMENT ON TABLE feature_usage_internal.policies IS
 'The row-level security policies of the tables.';
 
 CREATE TABLE feature_usage_internal.grants (
-    table_name text NOT NULL,
-    role_name  text NOT NULL,
-    privileges text[] NOT NULL,
+    table_name     text NOT NULL,
+    role_name      text NOT NULL,
+    privileges     text[] NOT NULL,
+    select_columns text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (table_name, role_name)
 );
 COMMENT ON TABLE feature_usage_internal.grants IS
-'All privileges on the tables that PUBLIC and the roles of Supabase''s API have. Others are revoked.';
+'All privileges on the tables that PUBLIC and the roles of Supabase''s API have: on whole tables, and SELECT on select_columns. Others are revoked.';
 
 CREATE TABLE feature_usage_internal.rows (
     table_name       text NOT NULL,

@@ -41,7 +41,9 @@ BEGIN
                     ('release_reservation', 'uuid, uuid'),
                     ('reserve_feature', 'uuid, text, integer, interval, text'),
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
-                    ('usage_features_changed', '')
+                    ('usage_features_changed', ''),
+                    ('usage_period', 'uuid, text, timestamp with time zone'),
+                    ('usage_status', 'uuid, text')
                    ) AS ours (name, arguments)
                 ON p.proname OPERATOR(pg_catalog.=) ours.name
                AND pg_catalog.oidvectortypes(p.proargtypes) OPERATOR(pg_catalog.=) ours.arguments

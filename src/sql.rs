@@ -16,9 +16,14 @@ extension_sql_file!(
     requires = ["start_of_create_extension"]
 );
 extension_sql_file!(
+    "../sql/period_kinds.sql",
+    name = "period_kinds",
+    requires = ["private_schema"]
+);
+extension_sql_file!(
     "../sql/tables/feature_usage.sql",
     name = "tables_feature_usage",
-    requires = ["private_schema"]
+    requires = ["period_kinds"]
 );
 extension_sql_file!(
     "../sql/tables/user_plans.sql",
@@ -41,9 +46,19 @@ extension_sql_file!(
     requires = ["tables_feature_reservations"]
 );
 extension_sql_file!(
+    "../sql/tables/usage_counters.sql",
+    name = "tables_usage_counters",
+    requires = ["tables_feature_idempotency_keys"]
+);
+extension_sql_file!(
+    "../sql/tables/usage_rules.sql",
+    name = "tables_usage_rules",
+    requires = ["tables_usage_counters"]
+);
+extension_sql_file!(
     "../sql/tables/usage_features.sql",
     name = "tables_usage_features",
-    requires = ["tables_feature_idempotency_keys"]
+    requires = ["tables_usage_rules"]
 );
 extension_sql_file!(
     "../sql/ensure/wanted.sql",
@@ -66,7 +81,12 @@ extension_sql_file!(
     name = "ensure_counters",
     requires = ["ensure_not_negative"]
 );
-extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_counters"]);
+extension_sql_file!(
+    "../sql/ensure/checks.sql",
+    name = "ensure_checks",
+    requires = ["ensure_counters"]
+);
+extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_checks"]);
 extension_sql_file!("../sql/ensure/index.sql", name = "ensure_index", requires = ["ensure_key"]);
 extension_sql_file!(
     "../sql/ensure/user_reference.sql",
@@ -99,9 +119,14 @@ extension_sql_file!(
     requires = ["ensure_increments"]
 );
 extension_sql_file!(
+    "../sql/ensure/registry_flags.sql",
+    name = "ensure_registry_flags",
+    requires = ["ensure_reservation_flags"]
+);
+extension_sql_file!(
     "../sql/ensure/locks.sql",
     name = "ensure_locks",
-    requires = ["ensure_reservation_flags"]
+    requires = ["ensure_registry_flags"]
 );
 extension_sql_file!(
     "../sql/ensure/take_over.sql",
@@ -157,6 +182,8 @@ extension_sql_file!(
         api::release_reservation::release_reservation,
         api::expire_reservations::expire_reservations,
         api::usage_features_changed::usage_features_changed,
+        api::usage_period::usage_period,
+        api::usage_status::usage_status,
         "functions_grants",
     ]
 );

@@ -10,6 +10,7 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name
       LEFT JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
      WHERE NOT w.is_counter
+       AND NOT (a.attnum IS NULL AND NOT r.is_table AND w.views_may_lack)
        AND (a.attnum IS NULL OR format_type(a.atttypid, NULL) <> ALL (w.types)
             OR r.is_table AND col_description(r.relation, a.attnum) IS NULL)
 $function$;

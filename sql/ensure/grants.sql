@@ -7,11 +7,12 @@ DECLARE
     role record;
     hides_rows boolean;
     wanted text[];
+    wanted_columns text[];
 BEGIN
     FOR role IN
         SELECT r.relation, r.is_table, c.relacl, c.relowner, c.reloptions,
                g.grantee, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.name) END AS name,
-               w.privileges
+               w.privileges, w.select_columns
           FROM feature_usage_internal.relations() AS r
           JOIN pg_class AS c ON c.oid = r.relation
          CROSS JOIN (SELECT 0::oid AS grantee, 'public'::text AS name
@@ -22,6 +23,7 @@ BEGIN
          ORDER BY r.lock_order, g.grantee = 0 DESC, g.name
     LOOP
         wanted := coalesce(role.privileges, '{}');
+        wanted_columns := coalesce(role.select_columns, '{}');
         -- A view that runs as its owner would show every row to whoever may select from it.
         IF wanted <> '{}' AND role.name <> 'service_role' AND NOT role.is_table THEN
             SELECT NOT coalesce(bool_or(option_value::boolean), false) INTO hides_rows
@@ -36,13 +38,21 @@ BEGIN
         IF EXISTS (SELECT FROM aclexplode(coalesce(role.relacl, acldefault('r', role.relowner))) AS a
                     WHERE a.grantee = role.grantee AND (a.is_grantable OR a.privilege_type <> ALL (wanted)))
            OR EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
-                       WHERE c.attrelid = role.relation AND a.grantee = role.grantee) THEN
+                       WHERE c.attrelid = role.relation AND a.grantee = role.grantee
+                         AND (a.is_grantable OR a.privilege_type <> 'SELECT' OR c.attname <> ALL (wanted_columns))) THEN
             EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', role.relation, role.name);
         END IF;
         IF EXISTS (SELECT FROM unnest(wanted) AS privilege
                     WHERE NOT EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
                                        WHERE c.oid = role.relation AND a.grantee = role.grantee AND a.privilege_type = privilege)) THEN
             EXECUTE format('GRANT %s ON %s TO %s', array_to_string(wanted, ', '), role.relation, role.name);
+        END IF;
+        IF EXISTS (SELECT FROM unnest(wanted_columns) AS w (name)
+                    WHERE NOT EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
+                                       WHERE c.attrelid = role.relation AND c.attname = w.name
+                                         AND a.grantee = role.grantee AND a.privilege_type = 'SELECT')) THEN
+            EXECUTE format('GRANT SELECT (%s) ON %s TO %s',
+                           (SELECT string_agg(quote_ident(name), ', ') FROM unnest(wanted_columns) AS name), role.relation, role.name);
         END IF;
     END LOOP;
 END

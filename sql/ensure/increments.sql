@@ -7,11 +7,12 @@ DECLARE
     existing record;
 BEGIN
     FOR wanted IN
-        SELECT f.feature_type, f.usage_column, f.period,
+        SELECT f.feature_type, f.usage_column, k.key_form,
                '@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || f.usage_column) AS signature,
                '@extschema@.' || format('%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || f.usage_column) AS declaration,
                'SELECT @extschema@.' || format('increment_feature_usage(p_user_id, %L::pg_catalog.text, p_count, p_period)', f.feature_type) AS body
           FROM feature_usage_internal.features(false) AS f
+          JOIN feature_usage_internal.period_kinds AS k ON k.name = f.period
          WHERE NOT f.is_builtin
          ORDER BY f.feature_type COLLATE "C"
     LOOP
@@ -25,8 +26,8 @@ BEGIN
             EXECUTE format('CREATE FUNCTION %s RETURNS void LANGUAGE sql SET search_path = '''' AS %L',
                            wanted.declaration, wanted.body);
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', wanted.signature, format(
-                'Adds p_count to the usage of feature %s. p_period is current, or a %s in UTC (%s). Errors are those of increment_feature_usage().',
-                wanted.feature_type, wanted.period, CASE wanted.period WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'YYYY-MM' END));
+                'Adds p_count to the usage of feature %s. p_period is current, or a period key (%s). Errors are those of increment_feature_usage().',
+                wanted.feature_type, wanted.key_form));
         ELSIF existing.is_ours IS NOT TRUE THEN
             RAISE EXCEPTION 'function % (owner %) conflicts with the increment of feature %',
                     wanted.signature, quote_ident(existing.owner), wanted.feature_type

@@ -1,9 +1,9 @@
 -- Indexes, and room on the pages.
 
 CREATE FUNCTION feature_usage_internal.missing_indexes()
-RETURNS TABLE (relation regclass, lock_order smallint, name text, definition text)
+RETURNS TABLE (relation regclass, lock_order smallint, name text, definition text, is_unique boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT r.relation, r.lock_order, w.name, w.definition
+    SELECT r.relation, r.lock_order, w.name, w.definition, w.is_unique
       FROM feature_usage_internal.indexes AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
      WHERE NOT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -18,7 +18,8 @@ DECLARE
     missing record;
 BEGIN
     FOR missing IN SELECT * FROM feature_usage_internal.missing_indexes() ORDER BY lock_order, name LOOP
-        EXECUTE format('CREATE INDEX %I ON %s %s', missing.name, missing.relation, missing.definition);
+        EXECUTE format('CREATE %s %I ON %s %s', CASE WHEN missing.is_unique THEN 'UNIQUE INDEX' ELSE 'INDEX' END,
+                       missing.name, missing.relation, missing.definition);
     END LOOP;
 END
 $function$;

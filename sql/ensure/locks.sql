@@ -27,6 +27,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.not_negative_checks() WHERE NOT is_complete
              UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_checks()
+             UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_indexes()

@@ -58,20 +58,23 @@ BEGIN
     -- User-defined features get their columns afterwards: the registry is not read here, since a
     -- superuser runs this during CREATE EXTENSION.
     SELECT * INTO wanted FROM feature_usage_internal.tables AS t WHERE t.name = p_name;
-    EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))%s', qualified,
+    EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s)%s)%s', qualified,
         (SELECT string_agg(format('%I %s%s', c.name, c.definition, ' DEFAULT ' || quote_literal(c.default_value)), ', ' ORDER BY c.number)
            FROM feature_usage_internal.wanted_columns(true) AS c WHERE c.table_name = p_name),
         (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number)
            FROM unnest(wanted.key) WITH ORDINALITY AS k (name, number)),
+        (SELECT string_agg(format(', CONSTRAINT %I CHECK (%s)', c.name, c.condition), '' ORDER BY c.name)
+           FROM feature_usage_internal.checks AS c WHERE c.table_name = p_name),
         ' WITH (fillfactor = ' || wanted.fill_factor || ')');
-    FOR index IN SELECT i.name, i.definition FROM feature_usage_internal.indexes AS i WHERE i.table_name = p_name LOOP
-        EXECUTE format('CREATE INDEX %I ON %s %s', index.name, qualified, index.definition);
+    FOR index IN SELECT i.name, i.definition, i.is_unique FROM feature_usage_internal.indexes AS i WHERE i.table_name = p_name LOOP
+        EXECUTE format('CREATE %s %I ON %s %s', CASE WHEN index.is_unique THEN 'UNIQUE INDEX' ELSE 'INDEX' END,
+                       index.name, qualified, index.definition);
     END LOOP;
     PERFORM feature_usage_internal.ensure_rows(p_name, true);
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.create_table(text) IS
-'Creates a table with its columns, key and indexes, and inserts the rows that a new one has.';
+'Creates a table with its columns, key, CHECK constraints and indexes, and inserts the rows that a new one has.';
 
 CREATE FUNCTION feature_usage_internal.ensure_rows(p_name text, p_is_new boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$

@@ -33,9 +33,9 @@ DECLARE
     counters constant regclass := '@extschema@.feature_usage';
     counts constant text := (
         SELECT string_agg(format('CASE WHEN %1$I <> 0 AND period !~ %2$L THEN %3$L || %1$I END', f.usage_column,
-                                 CASE f.period WHEN 'day' THEN '^\d{4}-\d\d-\d\d$' ELSE '^\d{4}-\d\d$' END,
-                                 f.usage_column || '='), ', ' ORDER BY f.usage_column COLLATE "C")
-          FROM feature_usage_internal.features(false) AS f);
+                                 k.key_pattern, f.usage_column || '='), ', ' ORDER BY f.usage_column COLLATE "C")
+          FROM feature_usage_internal.features(false) AS f
+          JOIN feature_usage_internal.period_kinds AS k ON k.name = f.period);
     listed text;
 BEGIN
     EXECUTE format(

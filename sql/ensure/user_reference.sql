@@ -42,14 +42,14 @@ BEGIN
                 USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %1$I; GRANT SELECT, REFERENCES ON auth.users TO %1$I; then run feature_usage_setup() again.', current_user);
             CONTINUE;
         END IF;
-        EXECUTE format('SELECT count(*) FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
+        EXECUTE format('SELECT count(*) FROM %s AS t WHERE t.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
                        missing.relation) INTO orphans;
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE %s',
                        missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
         IF orphans > 0 THEN
             RAISE WARNING '% rows of % belong to users that are not in auth.users; they are kept', orphans, missing.relation
                 USING HINT = (
-                    SELECT format('Run DELETE FROM %1$s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); and ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I;',
+                    SELECT format('Run DELETE FROM %1$s AS t WHERE t.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); and ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I;',
                                   missing.relation, c.conname)
                       FROM pg_constraint AS c
                      WHERE c.conrelid = missing.relation AND c.contype = 'f' AND c.confrelid = to_regclass('auth.users') AND NOT c.convalidated

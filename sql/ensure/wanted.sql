@@ -10,7 +10,7 @@ BEGIN
     -- may run that role's code: whoever is not to run it asks for the built-in features only.
     IF NOT p_builtin_only AND NOT EXISTS (
            SELECT FROM feature_usage_internal.columns AS c
-            WHERE c.table_name = 'usage_features'
+            WHERE c.table_name = 'usage_features' AND c.name IN ('feature_type', 'usage_column', 'limit_column', 'period', 'is_builtin')
               AND NOT EXISTS (SELECT FROM pg_attribute AS a
                                WHERE a.attrelid = registry AND a.attname = c.name AND NOT a.attisdropped)) THEN
         RETURN QUERY SELECT f.feature_type, f.usage_column, f.limit_column, f.period, f.is_builtin
@@ -31,18 +31,18 @@ COMMENT ON FUNCTION feature_usage_internal.features(boolean) IS
 
 CREATE FUNCTION feature_usage_internal.wanted_columns(p_builtin_only boolean)
 RETURNS TABLE (table_name text, number bigint, name text, definition text, types text[], is_to_be_filled boolean,
-               default_value text, is_counter boolean, check_name text, description text)
+               default_value text, views_may_lack boolean, is_counter boolean, check_name text, description text)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT table_name, row_number() OVER (ORDER BY table_name, position, is_custom, feature_type COLLATE "C"),
-           name, definition, types, is_to_be_filled, default_value, is_counter, check_name, description
+           name, definition, types, is_to_be_filled, default_value, views_may_lack, is_counter, check_name, description
       FROM (SELECT c.table_name, c.position, false AS is_custom, '' AS feature_type, c.name, c.definition, c.types,
-                   c.is_to_be_filled, c.default_value, false AS is_counter, NULL AS check_name, c.description
+                   c.is_to_be_filled, c.default_value, c.views_may_lack, false AS is_counter, NULL AS check_name, c.description
               FROM feature_usage_internal.columns AS c
              UNION ALL
             SELECT c.table_name, c.position, NOT f.is_builtin, f.feature_type,
                    CASE c.registry_column WHEN 'usage_column' THEN f.usage_column ELSE f.limit_column END,
                    CASE WHEN f.is_builtin THEN c.builtin_definition ELSE c.custom_definition END,
-                   c.types, false, NULL, c.registry_column = 'usage_column', c.check_name,
+                   c.types, false, NULL, false, c.registry_column = 'usage_column', c.check_name,
                    format(c.description, f.feature_type, f.period)
               FROM feature_usage_internal.feature_columns AS c
              CROSS JOIN feature_usage_internal.features(p_builtin_only) AS f) AS wanted

@@ -13,10 +13,11 @@ DECLARE
 BEGIN
     IF p_feature_type IS NULL OR p_period IS NULL THEN
         RAISE EXCEPTION '% must not be null', CASE WHEN p_feature_type IS NULL THEN 'p_feature_type' ELSE 'p_period' END
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass the feature type, and day or month as its period.';
-    ELSIF p_period NOT IN ('day', 'month') THEN
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass the feature type, and a kind of period such as day.';
+    ELSIF p_period NOT IN (SELECT k.name FROM feature_usage_internal.period_kinds AS k) THEN
         RAISE EXCEPTION 'unknown kind of period "%"', left(p_period, 64)
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'The kinds of period are day and month.';
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('The kinds of period are %s.', feature_usage_internal.kinds_in_words());
     END IF;
 
     -- 50 bytes leave room for what is made of the name: increment_...
@@ -88,8 +89,11 @@ BEGIN
     PERFORM feature_usage_internal.ensure_columns('{plan_limits}');
     PERFORM feature_usage_internal.ensure_limits_not_negative();
     PERFORM feature_usage_internal.ensure_increments();
+    IF to_regclass('@extschema@.usage_rules') IS NOT NULL THEN
+        PERFORM feature_usage_internal.ensure_registry_flags();
+    END IF;
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.add_feature(text, text, text, text) IS
 'Registers a feature and creates its counter, its limit and its increment function. '
-'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 23514 if it has negative values, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
+'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is hour, day, week, month, year or total, or billing_week, billing_month or billing_year, which begin at period_anchor. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 23514 if it has negative values, 42723 if another function has the name of the increment, 42P01 if a table is missing.';

@@ -21,10 +21,10 @@ COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, tex
 'p_period is current, or a period key of the feature. Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
 COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
 'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
-'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
+'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, DENIED, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN, LIMIT_EXCEEDED or RATE_LIMITED; with feature_type, period and reset_at if they are known, and if a rule applies to the user, with sources and caps, or with exceeded, caps and retry_after. Whatever is unknown or missing is denied. Errors: 22004 for a NULL user, 22023 for an unknown time zone of the user or the plan.';
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
-'Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
+'Limits are those in force: rules that set or add are applied, a denied feature has 0. Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
 COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text) IS
 'Checks the limit and counts p_amount, in one atomic step: never more than the limit is admitted. '
 'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
@@ -45,6 +45,13 @@ COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
 COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
 'Ends a reservation after failure, and takes its whole amount off the count again. '
 'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
+
+COMMENT ON FUNCTION @extschema@.usage_period(uuid, text, timestamptz) IS
+'Returns the period of a feature that contains an instant, by default now, for a user. '
+'It is in the time zone of the user, else of the plan, else UTC; billing periods begin at the anchor of the user, else of the plan. Result: {"period", "starts_at", "reset_at"}, where period is the period key; the period total has no beginning and no end. Errors: 22004 for a NULL, 22023 for an unknown feature type or time zone, and for an instant or an anchor outside the years 1 to 9999.';
+COMMENT ON FUNCTION @extschema@.usage_status(uuid, text) IS
+'Returns what a page shows of a user: plan, limits in force, usage, what remains, and caps. '
+'p_feature_type NULL is every feature. Result: {"user_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for a NULL user, 22023 for an unknown feature type or time zone.';
 
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger function of usage_features: makes every session read the registry again.';

@@ -26,6 +26,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_columns(all_tables);
     PERFORM feature_usage_internal.ensure_counters();
     PERFORM feature_usage_internal.ensure_limits_not_negative();
+    PERFORM feature_usage_internal.ensure_checks();
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
@@ -33,6 +34,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
     PERFORM feature_usage_internal.ensure_triggers();
+    PERFORM feature_usage_internal.ensure_registry_flags();
     PERFORM feature_usage_internal.ensure_increments();
     PERFORM feature_usage_internal.ensure_schema_usage();
     PERFORM feature_usage_internal.ensure_grants();

@@ -10,6 +10,11 @@ DECLARE
     keys bigint;
     reservations bigint;
     periods bigint := 0;
+    windows bigint;
+    gone bigint;
+    margin interval;
+    ended text[];
+    users record;
 BEGIN
     IF p_older_than IS NULL THEN
         RAISE EXCEPTION 'p_older_than must not be null'
@@ -36,7 +41,8 @@ BEGIN
     END LOOP;
 
     IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
-       OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL THEN
+       OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
+       OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -45,6 +51,22 @@ BEGIN
     LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
+    LOCK TABLE @extschema@.usage_counters IN ROW EXCLUSIVE MODE;
+    -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
+    -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
+    SELECT CASE WHEN bool_or(f.reads_calendars) THEN interval '1 day' ELSE '0' END INTO margin FROM @extschema@.usage_features AS f;
+    SELECT array_agg('CASE ' || condition || ' ELSE false END' ORDER BY number) INTO ended
+      FROM (SELECT number, string_agg(
+                       format('WHEN period LIKE %L THEN %s COLLATE "C" < %L', shape,
+                              CASE WHEN longest = '0' THEN 'period' ELSE 'left(period, 10)' END,
+                              to_char(greatest(ages.cutoff - longest - margin, '0001-01-01 00:00:00+00') AT TIME ZONE 'UTC', template)),
+                       ' ' ORDER BY shape) AS condition
+              FROM (VALUES (1, now() - p_older_than), (2, now() - coalesce(p_periods_older_than, '0'))) AS ages (number, cutoff),
+                   (VALUES ('____-__-__T__', 'YYYY-MM-DD"T"HH24', interval '0'), ('____-__-__', 'YYYY-MM-DD', '0'),
+                           ('____-W__', 'IYYY-"W"IW', '0'), ('____-__', 'YYYY-MM', '0'), ('____', 'YYYY', '0'),
+                           ('____-__-__/P1W', 'YYYY-MM-DD', '7 days'), ('____-__-__/P1M', 'YYYY-MM-DD', '31 days'),
+                           ('____-__-__/P1Y', 'YYYY-MM-DD', '366 days')) AS kinds (shape, template, longest)
+             GROUP BY number) AS conditions;
 
     -- Rows that others have locked are left for the next time: whoever waits for many rows can
     -- deadlock with a batch, or with the deletion of a user.
@@ -58,19 +80,46 @@ BEGIN
          WHERE fr.status <> 'reserved' AND fr.updated_at < now() - p_older_than FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS reservations = ROW_COUNT;
     IF p_periods_older_than IS NOT NULL THEN
-        -- A month is over when its last day is; period keys sort by time in "C".
-        DELETE FROM @extschema@.feature_usage WHERE (user_id, period) IN (
-            SELECT fu.user_id, fu.period FROM @extschema@.feature_usage AS fu
-             WHERE fu.period COLLATE "C" < to_char((now() - p_periods_older_than) AT TIME ZONE 'UTC',
-                                                   CASE length(fu.period) WHEN 7 THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)
-               AND NOT EXISTS (SELECT FROM @extschema@.feature_reservations AS fr
-                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = 'reserved')
-               FOR UPDATE SKIP LOCKED);
+        EXECUTE 'DELETE FROM ' || '@extschema@.feature_usage' || ' WHERE (user_id, period) IN (
+            SELECT fu.user_id, fu.period FROM ' || '@extschema@.feature_usage' || ' AS fu
+             WHERE ' || ended[2] || '
+               AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
+                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = ''reserved'')
+               FOR UPDATE SKIP LOCKED)';
         GET DIAGNOSTICS periods = ROW_COUNT;
     END IF;
-    RETURN jsonb_build_object('idempotency_keys', keys, 'reservations', reservations, 'periods', periods);
+    -- What an open reservation is counted in stays, so that it can be given back.
+    EXECUTE 'DELETE FROM ' || '@extschema@.usage_counters' || ' WHERE (pool_id, user_id, feature_type, period) IN (
+        SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM ' || '@extschema@.usage_counters' || ' AS uc
+         WHERE CASE WHEN uc.period LIKE ''rate/%'' THEN coalesce(uc.tat, uc.updated_at) < $1
+                    ELSE ' || ended[1] || ' END
+           AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr,
+                                       jsonb_array_elements(fr.sources -> ''windows'') AS w (part)
+                            WHERE fr.user_id = uc.user_id AND fr.feature_type = uc.feature_type AND fr.status = ''reserved''
+                              AND w.part ->> 1 = uc.period)
+           FOR UPDATE SKIP LOCKED)' USING now() - p_older_than;
+    GET DIAGNOSTICS windows = ROW_COUNT;
+    -- These rows have no foreign key, so that no update waits for the user's row.
+    FOR users IN
+        SELECT f.confrelid::regclass AS relation, k.attname AS key
+          FROM pg_constraint AS f
+          JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attname = 'user_id' AND f.conkey = ARRAY[a.attnum]
+          JOIN pg_attribute AS k ON k.attrelid = f.confrelid AND k.attnum = f.confkey[1]
+          JOIN pg_class AS c ON c.oid = f.confrelid
+         WHERE f.conrelid = '@extschema@.feature_usage'::regclass AND f.contype = 'f'
+           AND has_schema_privilege(c.relnamespace, 'USAGE') AND has_column_privilege(c.oid, k.attnum, 'SELECT')
+    LOOP
+        EXECUTE format('DELETE FROM %1$s WHERE (pool_id, user_id, feature_type, period) IN (
+            SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM %1$s AS uc
+             WHERE NOT EXISTS (SELECT FROM %2$s AS u WHERE u.%3$I = uc.user_id) FOR UPDATE SKIP LOCKED)',
+            '@extschema@.usage_counters', users.relation, users.key);
+        GET DIAGNOSTICS gone = ROW_COUNT;
+        windows := windows + gone;
+    END LOOP;
+    RETURN jsonb_build_object('idempotency_keys', keys, 'reservations', reservations, 'periods', periods)
+           || CASE WHEN windows > 0 THEN jsonb_build_object('windows', windows) ELSE '{}' END;
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.prune_feature_usage(interval, interval) IS
 'Deletes old idempotency keys and settled reservations and, if asked, counts of old periods. '
-'Idempotency keys and settled reservations go if they are older than p_older_than. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';
+'Idempotency keys and settled reservations go if they are older than p_older_than, and so do windows and rates of caps that ended longer ago and hold no open reservation. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Time zones and anchors keep a period up to a month longer, so that no current one goes. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}, and "windows" if there were any. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';

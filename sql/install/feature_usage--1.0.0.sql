@@ -41,7 +41,9 @@ BEGIN
                     ('release_reservation', 'uuid, uuid'),
                     ('reserve_feature', 'uuid, text, integer, interval, text'),
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
-                    ('usage_features_changed', '')
+                    ('usage_features_changed', ''),
+                    ('usage_period', 'uuid, text, timestamp with time zone'),
+                    ('usage_status', 'uuid, text')
                    ) AS ours (name, arguments)
                 ON p.proname OPERATOR(pg_catalog.=) ours.name
                AND pg_catalog.oidvectortypes(p.proargtypes) OPERATOR(pg_catalog.=) ours.arguments
@@ -97,11 +99,12 @@ CREATE TABLE feature_usage_internal.columns (
     types           text[],
     is_to_be_filled boolean NOT NULL DEFAULT false,
     default_value   text,
+    views_may_lack  boolean NOT NULL DEFAULT false,
     description     text NOT NULL,
     PRIMARY KEY (table_name, name)
 );
 COMMENT ON TABLE feature_usage_internal.columns IS
-'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. A new table has the default_value; an existing one keeps its own defaults.';
+'The columns that every table has. An existing column may have any of the types; NULL is any type. If is_to_be_filled, rows that were there before the column need a value. A new table has the default_value; an existing one keeps its own defaults. If views_may_lack it, a view in place of the table may leave it out, which is NULL.';
 
 CREATE TABLE feature_usage_internal.feature_columns (
     table_name         text NOT NULL,
@@ -117,23 +120,34 @@ CREATE TABLE feature_usage_internal.feature_columns (
 COMMENT ON TABLE feature_usage_internal.feature_columns IS
 'The columns that a table has once per feature; the registry''s column registry_column names them. The CHECK constraint check_name keeps all of them from being negative.';
 
+CREATE TABLE feature_usage_internal.checks (
+    table_name text NOT NULL,
+    name       text NOT NULL PRIMARY KEY,
+    condition  text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.checks IS
+'The CHECK constraints of whole rows. Postgres'' error has no hint, so the names say what is wanted.';
+
 CREATE TABLE feature_usage_internal.indexes (
     table_name text NOT NULL,
     name       text NOT NULL PRIMARY KEY,
-    definition text NOT NULL
+    definition text NOT NULL,
+    is_unique  boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE feature_usage_internal.indexes IS
 'The indexes of the tables, except those of their keys.';
 
 CREATE TABLE feature_usage_internal.triggers (
-    table_name  text NOT NULL,
-    name        text NOT NULL PRIMARY KEY,
-    events      text NOT NULL,
-    level       text NOT NULL,
-    description text NOT NULL
+    table_name    text NOT NULL,
+    name          text NOT NULL PRIMARY KEY,
+    events        text NOT NULL,
+    level         text NOT NULL,
+    condition     text,
+    function_name text NOT NULL,
+    description   text NOT NULL
 );
 COMMENT ON TABLE feature_usage_internal.triggers IS
-'The triggers of the tables; all of them call usage_features_changed().';
+'The triggers of the tables: the function that each calls, and for which rows.';
 
 CREATE TABLE feature_usage_internal.policies (
     table_name     text NOT NULL,
@@ -148,13 +162,14 @@ COMMENT ON TABLE feature_usage_internal.policies IS
 'The row-level security policies of the tables.';
 
 CREATE TABLE feature_usage_internal.grants (
-    table_name text NOT NULL,
-    role_name  text NOT NULL,
-    privileges text[] NOT NULL,
+    table_name     text NOT NULL,
+    role_name      text NOT NULL,
+    privileges     text[] NOT NULL,
+    select_columns text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (table_name, role_name)
 );
 COMMENT ON TABLE feature_usage_internal.grants IS
-'All privileges on the tables that PUBLIC and the roles of Supabase''s API have. Others are revoked.';
+'All privileges on the tables that PUBLIC and the roles of Supabase''s API have: on whole tables, and SELECT on select_columns. Others are revoked.';
 
 CREATE TABLE feature_usage_internal.rows (
     table_name       text NOT NULL,
@@ -171,6 +186,37 @@ CREATE TABLE feature_usage_internal.function_grants (
 );
 COMMENT ON TABLE feature_usage_internal.function_grants IS
 'Which roles of Supabase''s API may execute which functions. Other privileges are revoked.';
+
+-- The kinds of period, and what their period keys look like. The library has the same list.
+
+CREATE TABLE feature_usage_internal.period_kinds (
+    name        text NOT NULL PRIMARY KEY,
+    position    smallint NOT NULL UNIQUE,
+    key_form    text NOT NULL,
+    key_pattern text NOT NULL
+);
+COMMENT ON TABLE feature_usage_internal.period_kinds IS
+'The kinds of period: the form of their period keys, for people and as a regular expression.';
+
+INSERT INTO feature_usage_internal.period_kinds (name, position, key_form, key_pattern)
+VALUES
+    ('hour', 1, 'YYYY-MM-DDTHH', '^\d{4}-\d\d-\d\dT\d\d$'),
+    ('day', 2, 'YYYY-MM-DD', '^\d{4}-\d\d-\d\d$'),
+    ('week', 3, 'YYYY-Www', '^\d{4}-W\d\d$'),
+    ('month', 4, 'YYYY-MM', '^\d{4}-\d\d$'),
+    ('year', 5, 'YYYY', '^\d{4}$'),
+    ('total', 6, 'total', '^total$'),
+    ('billing_week', 7, 'YYYY-MM-DD/P1W', '^\d{4}-\d\d-\d\d/P1W$'),
+    ('billing_month', 8, 'YYYY-MM-DD/P1M', '^\d{4}-\d\d-\d\d/P1M$'),
+    ('billing_year', 9, 'YYYY-MM-DD/P1Y', '^\d{4}-\d\d-\d\d/P1Y$');
+
+CREATE FUNCTION feature_usage_internal.kinds_in_words() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT string_agg(CASE WHEN position = last THEN 'and ' ELSE '' END || name, ', ' ORDER BY position)
+      FROM (SELECT k.name, k.position, max(k.position) OVER () AS last FROM feature_usage_internal.period_kinds AS k) AS kinds
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.kinds_in_words() IS
+'Returns the names of the kinds of period, for hints.';
 
 -- feature_usage: the counters.
 
@@ -238,6 +284,20 @@ VALUES
      '{timestamp with time zone,timestamp without time zone,date}', false, NULL,
      'When the trial of a user on the plan free ends. NULL means never.');
 
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, views_may_lack, description)
+VALUES
+    ('user_plans', 6, 'period_anchor',
+     'timestamptz CONSTRAINT user_plans_period_anchor_is_of_the_years_1_to_9999 CHECK (period_anchor >= ''0001-01-02 00:00:00+00'' AND period_anchor < ''9999-12-31 00:00:00+00'')',
+     '{timestamp with time zone,timestamp without time zone,date}', true,
+     'When the billing periods of the user begin: the day counts, not its time. NULL is that of the plan.'),
+    ('user_plans', 7, 'time_zone', 'text', '{text,character varying}', true,
+     'The time zone in which the periods of the user begin, such as Europe/Berlin. NULL is that of the plan, else UTC.');
+
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES ('user_plans', 'user_plans_calendars', 'INSERT OR UPDATE', 'ROW', 'NEW.time_zone IS NOT NULL OR NEW.period_anchor IS NOT NULL',
+        'feature_usage_internal.read_calendars',
+        'Makes every call read the time zone and the anchor of its user, from the first one on.');
+
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
     ('user_plans', 'user_plans_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
@@ -280,6 +340,20 @@ VALUES
      'When the plan was created.'),
     ('plan_limits', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the plan was last changed.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, views_may_lack, description)
+VALUES
+    ('plan_limits', 13, 'period_anchor',
+     'timestamptz CONSTRAINT plan_limits_period_anchor_is_of_the_years_1_to_9999 CHECK (period_anchor >= ''0001-01-02 00:00:00+00'' AND period_anchor < ''9999-12-31 00:00:00+00'')',
+     '{timestamp with time zone,timestamp without time zone,date}', true,
+     'When the billing periods begin of users who have no anchor of their own. NULL is 1 January 2001, a Monday.'),
+    ('plan_limits', 14, 'time_zone', 'text', '{text,character varying}', true,
+     'The time zone of users who have none of their own. NULL is UTC.');
+
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES ('plan_limits', 'plan_limits_calendars', 'INSERT OR UPDATE', 'ROW', 'NEW.time_zone IS NOT NULL OR NEW.period_anchor IS NOT NULL',
+        'feature_usage_internal.read_calendars',
+        'Makes every call read the time zone and the anchor of its user, from the first one on.');
 
 -- A limit you have not set is 0: the feature is blocked on that plan. Postgres' error for a negative
 -- limit has no hint, so the name of the CHECK constraint says how to write unlimited.
@@ -341,7 +415,9 @@ VALUES
     ('feature_reservations', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When it was made.'),
     ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
-     'When its status last changed.');
+     'When its status last changed.'),
+    ('feature_reservations', 13, 'sources', 'jsonb', '{jsonb}',
+     'In which windows of caps its amount is counted besides the period: {"windows": [[kind, key], ...]}. NULL is none.');
 
 -- Only open reservations are ever searched for, and they are few. One index: if two knew what is
 -- open, the planner might choose the wrong one while the table has no statistics.
@@ -391,10 +467,152 @@ VALUES ('feature_idempotency_keys', 'feature_idempotency_keys_service_role', 'AL
 INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
 VALUES ('feature_idempotency_keys', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}');
 
+-- usage_counters: what the caps of rules count, one row per user, feature and window or rate.
+
+-- No foreign key: prune_feature_usage() deletes the rows of users that are gone.
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, fill_factor, description)
+VALUES ('usage_counters', 6, '{pool_id,user_id,feature_type,period}', false, false,
+        -- As in feature_usage, so that updates are HOT.
+        50,
+        'What the caps of rules have counted: one row per user, feature and window, or rate.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_counters', 1, 'pool_id', 'uuid NOT NULL DEFAULT ''00000000-0000-0000-0000-000000000000''', '{uuid}',
+     'Zero: the row is a user''s own.'),
+    ('usage_counters', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The user whose usage this is.'),
+    ('usage_counters', 3, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature.'),
+    ('usage_counters', 4, 'period', 'text NOT NULL', '{text}',
+     'The period key of the window, or rate/ and the seconds of a rate.'),
+    ('usage_counters', 5, 'used', 'bigint NOT NULL DEFAULT 0', '{bigint}',
+     'How much was used in the window. 0 for a rate.'),
+    ('usage_counters', 6, 'tat', 'timestamptz', '{timestamp with time zone}',
+     'When the bucket of a rate is full again (the theoretical arrival time of GCRA).'),
+    ('usage_counters', 7, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether anything was ever reserved in the window; false saves looking for reservations.'),
+    ('usage_counters', 8, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the last count arrived.');
+
+INSERT INTO feature_usage_internal.checks (table_name, name, condition)
+VALUES ('usage_counters', 'usage_counters_not_negative', 'used >= 0');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('usage_counters', 'usage_counters_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('usage_counters', 'usage_counters_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('usage_counters', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('usage_counters', 'authenticated', '{SELECT}');
+
+-- usage_rules: what changes a plan's limits, for everybody, for a plan or for one user.
+--
+-- It is written like plan_limits, as a table. One row is one sentence: for whom, which feature, what
+-- effect, how much, per what, from when until when.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('usage_rules', 7, '{rule_id}', false, true,
+        'Rules: overrides, additions, blocks and caps, for everybody, for a plan or for one user.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_rules', 1, 'rule_id', 'uuid NOT NULL DEFAULT gen_random_uuid()', '{uuid}',
+     'Identifies the rule.'),
+    ('usage_rules', 2, 'applies_to', 'text NOT NULL', '{text}',
+     'Whom it applies to: all, the users of a plan, or one user.'),
+    ('usage_rules', 3, 'plan_id', 'text', '{text}',
+     'The plan, if it applies to one.'),
+    ('usage_rules', 4, 'user_id', 'uuid', '{uuid}',
+     'The user, if it applies to one.'),
+    ('usage_rules', 5, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature, which must be registered.'),
+    ('usage_rules', 6, 'effect', 'text NOT NULL', '{text}',
+     'set replaces the limit of the plan, add adds to the limit, deny blocks the feature, cap limits the units per window or rate.'),
+    ('usage_rules', 7, 'amount', 'bigint', '{bigint}',
+     'How much. NULL is unlimited for set, lifts a less specific cap for cap, and is required for deny.'),
+    ('usage_rules', 8, 'per', 'text NOT NULL DEFAULT ''period''', '{text}',
+     'What a cap is counted per: period is the feature''s own, rate a bucket that refills evenly, the others are windows of the calendar.'),
+    ('usage_rules', 9, 'every', 'interval', '{interval}',
+     'In which time the bucket of a rate refills: 1 second to 31 days, in whole seconds.'),
+    ('usage_rules', 10, 'starts_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+     'When the rule begins to apply.'),
+    ('usage_rules', 11, 'ends_at', 'timestamptz', '{timestamp with time zone}',
+     'When it applies no more. NULL means never. To end a rule, set this to now(): the row stays as its history.'),
+    ('usage_rules', 12, 'reason', 'text', '{text}',
+     'Why, for operators. Signed-in users cannot read it.'),
+    ('usage_rules', 13, 'actor', 'text', '{text}',
+     'Who made the rule, for operators. Signed-in users cannot read it.'),
+    ('usage_rules', 14, 'source_ref', 'text', '{text}',
+     'What it was made for, such as a payment: one rule per reference, feature and effect.'),
+    ('usage_rules', 15, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+     'When the rule was made.');
+
+INSERT INTO feature_usage_internal.checks (table_name, name, condition)
+VALUES
+    ('usage_rules', 'usage_rules_applies_to_is_all_plan_or_user',
+     'applies_to IN (''all'', ''plan'', ''user'')'),
+    ('usage_rules', 'usage_rules_plan_id_if_and_only_if_applies_to_plan',
+     '(applies_to = ''plan'') = (plan_id IS NOT NULL)'),
+    ('usage_rules', 'usage_rules_user_id_if_and_only_if_applies_to_user',
+     '(applies_to = ''user'') = (user_id IS NOT NULL)'),
+    ('usage_rules', 'usage_rules_effect_is_set_add_deny_or_cap',
+     'effect IN (''set'', ''add'', ''deny'', ''cap'')'),
+    ('usage_rules', 'usage_rules_per_is_period_rate_or_a_kind_of_period',
+     'per IN (''period'', ''hour'', ''day'', ''week'', ''month'', ''year'', ''total'', ''billing_week'', ''billing_month'', ''billing_year'', ''rate'')'),
+    ('usage_rules', 'usage_rules_per_is_for_cap_only',
+     'per = ''period'' OR effect = ''cap'''),
+    ('usage_rules', 'usage_rules_every_if_and_only_if_per_rate',
+     '(per = ''rate'') = (every IS NOT NULL)'),
+    ('usage_rules', 'usage_rules_every_is_1_second_to_31_days_in_whole_seconds',
+     'every IS NULL OR every BETWEEN ''1 second'' AND ''31 days'' AND extract(year FROM every) = 0 AND extract(month FROM every) = 0 AND date_trunc(''second'', every) = every'),
+    ('usage_rules', 'usage_rules_rate_is_at_most_1000_units_per_second',
+     'per <> ''rate'' OR amount IS NULL OR amount <= 1000 * extract(epoch FROM every)'),
+    ('usage_rules', 'usage_rules_amount_is_not_negative',
+     'amount >= 0'),
+    ('usage_rules', 'usage_rules_add_has_an_amount',
+     'effect <> ''add'' OR amount IS NOT NULL'),
+    ('usage_rules', 'usage_rules_deny_has_no_amount',
+     'effect <> ''deny'' OR amount IS NULL'),
+    ('usage_rules', 'usage_rules_starts_at_is_not_infinity',
+     'isfinite(starts_at) OR starts_at = ''-infinity'''),
+    ('usage_rules', 'usage_rules_ends_at_is_not_before_starts_at',
+     'ends_at >= starts_at');
+
+INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
+VALUES
+    ('usage_rules', 'usage_rules_by_user', '(user_id, feature_type) WHERE user_id IS NOT NULL', false),
+    ('usage_rules', 'usage_rules_by_plan', '(feature_type, plan_id) WHERE user_id IS NULL', false),
+    ('usage_rules', 'usage_rules_once_per_source', '(source_ref, feature_type, effect)', true);
+
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, function_name, description)
+VALUES ('usage_rules', 'usage_rules_govern', 'INSERT OR UPDATE', 'ROW', 'feature_usage_internal.govern_feature',
+        'Checks the feature, and makes its calls read the rules.');
+
+-- One policy for all: several permissive ones would be evaluated one after the other.
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('usage_rules', 'usage_rules_readable_rows', 'SELECT', 'authenticated',
+     'user_id = (SELECT auth.uid()) OR applies_to = ''all'' OR applies_to = ''plan'' AND plan_id IN (SELECT pl.plan_id FROM @extschema@.plan_limits AS pl WHERE pl.is_active)',
+     true, 'Lets signed-in users read the rules for themselves, for all, and for active plans.'),
+    ('usage_rules', 'usage_rules_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges, select_columns)
+VALUES
+    ('usage_rules', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}', '{}'),
+    -- Neither reason nor actor, which are for operators.
+    ('usage_rules', 'authenticated', '{}',
+     '{rule_id,applies_to,plan_id,user_id,feature_type,effect,amount,per,every,starts_at,ends_at,source_ref,created_at}');
+
 -- usage_features: the registry. Which features there are, where each is counted and what limits it.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
-VALUES ('usage_features', 6, '{feature_type}', false, false,
+VALUES ('usage_features', 8, '{feature_type}', false, false,
         'The registry of features. add_feature() writes the rows of user-defined features.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
@@ -405,18 +623,23 @@ VALUES
      'The column of feature_usage that counts the feature.'),
     ('usage_features', 3, 'limit_column', 'text NOT NULL UNIQUE', '{text}',
      'The column of plan_limits that limits the feature.'),
-    ('usage_features', 4, 'period', 'text NOT NULL CHECK (period IN (''day'', ''month''))', '{text}',
-     'After which period a count starts again: day or month, in UTC.'),
+    ('usage_features', 4, 'period', 
+     'text NOT NULL CONSTRAINT usage_features_period_is_a_kind CHECK (period IN (''hour'', ''day'', ''week'', ''month'', ''year'', ''total'', ''billing_week'', ''billing_month'', ''billing_year''))',
+     '{text}', 'The kind of period after which a count starts again, such as day or billing_month.'),
     ('usage_features', 5, 'is_builtin', 'boolean NOT NULL DEFAULT false', '{boolean}',
-     'Whether the feature comes with the extension.');
+     'Whether the feature comes with the extension.'),
+    ('usage_features', 6, 'is_governed', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether a rule has ever named the feature: calls then read its rules. Set by a trigger, never cleared.'),
+    ('usage_features', 7, 'reads_calendars', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether a user or a plan has ever had a time zone or an anchor: calls then read it first. Set by a trigger, never cleared.');
 
 -- An apply worker of logical replication fires no statement triggers, and fires triggers for rows
 -- only if they are ENABLE ALWAYS. TRUNCATE has statement triggers only.
-INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, description)
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, function_name, description)
 VALUES
-    ('usage_features', 'usage_features_changed', 'INSERT OR UPDATE OR DELETE', 'ROW',
+    ('usage_features', 'usage_features_changed', 'INSERT OR UPDATE OR DELETE', 'ROW', '@extschema@.usage_features_changed',
      'Makes every session read the registry again.'),
-    ('usage_features', 'usage_features_truncated', 'TRUNCATE', 'STATEMENT',
+    ('usage_features', 'usage_features_truncated', 'TRUNCATE', 'STATEMENT', '@extschema@.usage_features_changed',
      'Makes every session read the registry again.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
@@ -453,7 +676,7 @@ BEGIN
     -- may run that role's code: whoever is not to run it asks for the built-in features only.
     IF NOT p_builtin_only AND NOT EXISTS (
            SELECT FROM feature_usage_internal.columns AS c
-            WHERE c.table_name = 'usage_features'
+            WHERE c.table_name = 'usage_features' AND c.name IN ('feature_type', 'usage_column', 'limit_column', 'period', 'is_builtin')
               AND NOT EXISTS (SELECT FROM pg_attribute AS a
                                WHERE a.attrelid = registry AND a.attname = c.name AND NOT a.attisdropped)) THEN
         RETURN QUERY SELECT f.feature_type, f.usage_column, f.limit_column, f.period, f.is_builtin
@@ -474,18 +697,18 @@ COMMENT ON FUNCTION feature_usage_internal.features(boolean) IS
 
 CREATE FUNCTION feature_usage_internal.wanted_columns(p_builtin_only boolean)
 RETURNS TABLE (table_name text, number bigint, name text, definition text, types text[], is_to_be_filled boolean,
-               default_value text, is_counter boolean, check_name text, description text)
+               default_value text, views_may_lack boolean, is_counter boolean, check_name text, description text)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT table_name, row_number() OVER (ORDER BY table_name, position, is_custom, feature_type COLLATE "C"),
-           name, definition, types, is_to_be_filled, default_value, is_counter, check_name, description
+           name, definition, types, is_to_be_filled, default_value, views_may_lack, is_counter, check_name, description
       FROM (SELECT c.table_name, c.position, false AS is_custom, '' AS feature_type, c.name, c.definition, c.types,
-                   c.is_to_be_filled, c.default_value, false AS is_counter, NULL AS check_name, c.description
+                   c.is_to_be_filled, c.default_value, c.views_may_lack, false AS is_counter, NULL AS check_name, c.description
               FROM feature_usage_internal.columns AS c
              UNION ALL
             SELECT c.table_name, c.position, NOT f.is_builtin, f.feature_type,
                    CASE c.registry_column WHEN 'usage_column' THEN f.usage_column ELSE f.limit_column END,
                    CASE WHEN f.is_builtin THEN c.builtin_definition ELSE c.custom_definition END,
-                   c.types, false, NULL, c.registry_column = 'usage_column', c.check_name,
+                   c.types, false, NULL, false, c.registry_column = 'usage_column', c.check_name,
                    format(c.description, f.feature_type, f.period)
               FROM feature_usage_internal.feature_columns AS c
              CROSS JOIN feature_usage_internal.features(p_builtin_only) AS f) AS wanted
@@ -579,20 +802,23 @@ BEGIN
     -- User-defined features get their columns afterwards: the registry is not read here, since a
     -- superuser runs this during CREATE EXTENSION.
     SELECT * INTO wanted FROM feature_usage_internal.tables AS t WHERE t.name = p_name;
-    EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))%s', qualified,
+    EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s)%s)%s', qualified,
         (SELECT string_agg(format('%I %s%s', c.name, c.definition, ' DEFAULT ' || quote_literal(c.default_value)), ', ' ORDER BY c.number)
            FROM feature_usage_internal.wanted_columns(true) AS c WHERE c.table_name = p_name),
         (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.number)
            FROM unnest(wanted.key) WITH ORDINALITY AS k (name, number)),
+        (SELECT string_agg(format(', CONSTRAINT %I CHECK (%s)', c.name, c.condition), '' ORDER BY c.name)
+           FROM feature_usage_internal.checks AS c WHERE c.table_name = p_name),
         ' WITH (fillfactor = ' || wanted.fill_factor || ')');
-    FOR index IN SELECT i.name, i.definition FROM feature_usage_internal.indexes AS i WHERE i.table_name = p_name LOOP
-        EXECUTE format('CREATE INDEX %I ON %s %s', index.name, qualified, index.definition);
+    FOR index IN SELECT i.name, i.definition, i.is_unique FROM feature_usage_internal.indexes AS i WHERE i.table_name = p_name LOOP
+        EXECUTE format('CREATE %s %I ON %s %s', CASE WHEN index.is_unique THEN 'UNIQUE INDEX' ELSE 'INDEX' END,
+                       index.name, qualified, index.definition);
     END LOOP;
     PERFORM feature_usage_internal.ensure_rows(p_name, true);
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.create_table(text) IS
-'Creates a table with its columns, key and indexes, and inserts the rows that a new one has.';
+'Creates a table with its columns, key, CHECK constraints and indexes, and inserts the rows that a new one has.';
 
 CREATE FUNCTION feature_usage_internal.ensure_rows(p_name text, p_is_new boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -641,6 +867,7 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name
       LEFT JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
      WHERE NOT w.is_counter
+       AND NOT (a.attnum IS NULL AND NOT r.is_table AND w.views_may_lack)
        AND (a.attnum IS NULL OR format_type(a.atttypid, NULL) <> ALL (w.types)
             OR r.is_table AND col_description(r.relation, a.attnum) IS NULL)
 $function$;
@@ -965,6 +1192,32 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_counters() IS
 'Adds missing counters and their CHECK constraint in one ALTER TABLE; turns NULL counts into 0.';
 
+-- CHECK constraints of whole rows.
+
+CREATE FUNCTION feature_usage_internal.missing_checks()
+RETURNS TABLE (relation regclass, lock_order smallint, name text, condition text)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT r.relation, r.lock_order, w.name, w.condition
+      FROM feature_usage_internal.checks AS w
+      JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+     WHERE NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = r.relation AND c.contype = 'c' AND c.conname = w.name)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.missing_checks() IS
+'Returns the CHECK constraints of whole rows that are missing.';
+
+CREATE FUNCTION feature_usage_internal.ensure_checks() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT * FROM feature_usage_internal.missing_checks() ORDER BY lock_order, name LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%s)', missing.relation, missing.name, missing.condition);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_checks() IS
+'Adds the CHECK constraints of whole rows that are missing.';
+
 -- Keys: an upsert, and a join that must find one row, need them to be unique and not NULL.
 
 CREATE FUNCTION feature_usage_internal.missing_keys()
@@ -1042,9 +1295,9 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_keys() IS
 -- Indexes, and room on the pages.
 
 CREATE FUNCTION feature_usage_internal.missing_indexes()
-RETURNS TABLE (relation regclass, lock_order smallint, name text, definition text)
+RETURNS TABLE (relation regclass, lock_order smallint, name text, definition text, is_unique boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT r.relation, r.lock_order, w.name, w.definition
+    SELECT r.relation, r.lock_order, w.name, w.definition, w.is_unique
       FROM feature_usage_internal.indexes AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
      WHERE NOT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -1059,7 +1312,8 @@ DECLARE
     missing record;
 BEGIN
     FOR missing IN SELECT * FROM feature_usage_internal.missing_indexes() ORDER BY lock_order, name LOOP
-        EXECUTE format('CREATE INDEX %I ON %s %s', missing.name, missing.relation, missing.definition);
+        EXECUTE format('CREATE %s %I ON %s %s', CASE WHEN missing.is_unique THEN 'UNIQUE INDEX' ELSE 'INDEX' END,
+                       missing.name, missing.relation, missing.definition);
     END LOOP;
 END
 $function$;
@@ -1133,14 +1387,14 @@ BEGIN
                 USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %1$I; GRANT SELECT, REFERENCES ON auth.users TO %1$I; then run feature_usage_setup() again.', current_user);
             CONTINUE;
         END IF;
-        EXECUTE format('SELECT count(*) FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
+        EXECUTE format('SELECT count(*) FROM %s AS t WHERE t.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
                        missing.relation) INTO orphans;
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE %s',
                        missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
         IF orphans > 0 THEN
             RAISE WARNING '% rows of % belong to users that are not in auth.users; they are kept', orphans, missing.relation
                 USING HINT = (
-                    SELECT format('Run DELETE FROM %1$s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); and ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I;',
+                    SELECT format('Run DELETE FROM %1$s AS t WHERE t.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); and ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I;',
                                   missing.relation, c.conname)
                       FROM pg_constraint AS c
                      WHERE c.conrelid = missing.relation AND c.contype = 'f' AND c.confrelid = to_regclass('auth.users') AND NOT c.convalidated
@@ -1155,15 +1409,17 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_user_references() IS
 -- Triggers of tables that outlive the extension: they call a function of it, and go when it goes.
 
 CREATE FUNCTION feature_usage_internal.missing_triggers()
-RETURNS TABLE (relation regclass, lock_order smallint, name text, events text, level text, description text, is_other boolean)
+RETURNS TABLE (relation regclass, lock_order smallint, name text, events text, level text, condition text,
+               function_name text, description text, is_other boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT r.relation, r.lock_order, w.name, w.events, w.level, w.description, g.oid IS NOT NULL
+    SELECT r.relation, r.lock_order, w.name, w.events, w.level, w.condition, w.function_name, w.description, g.oid IS NOT NULL
       FROM feature_usage_internal.triggers AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
       LEFT JOIN pg_trigger AS g ON g.tgrelid = r.relation AND g.tgname = w.name
      WHERE g.oid IS NULL
         OR g.tgenabled <> 'A'
-        OR g.tgfoid <> coalesce(to_regprocedure('@extschema@.usage_features_changed()'), 0)
+        OR g.tgfoid <> coalesce(to_regprocedure(w.function_name || '()'), 0)
+        OR (g.tgqual IS NULL) <> (w.condition IS NULL)
         OR (g.tgtype & 1 = 1) <> (w.level = 'ROW')
         OR NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'feature_usage'
                         WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid
@@ -1181,8 +1437,9 @@ BEGIN
         IF missing.is_other THEN
             EXECUTE format('DROP TRIGGER %I ON %s', missing.name, missing.relation);
         END IF;
-        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()',
-                       missing.name, missing.events, missing.relation, missing.level, '@extschema@.usage_features_changed');
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s %s EXECUTE FUNCTION %s()',
+                       missing.name, missing.events, missing.relation, missing.level,
+                       'WHEN (' || missing.condition || ')', missing.function_name);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', missing.relation, missing.name);
         EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION feature_usage', missing.name, missing.relation);
         EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', missing.name, missing.relation, missing.description);
@@ -1266,11 +1523,12 @@ DECLARE
     role record;
     hides_rows boolean;
     wanted text[];
+    wanted_columns text[];
 BEGIN
     FOR role IN
         SELECT r.relation, r.is_table, c.relacl, c.relowner, c.reloptions,
                g.grantee, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.name) END AS name,
-               w.privileges
+               w.privileges, w.select_columns
           FROM feature_usage_internal.relations() AS r
           JOIN pg_class AS c ON c.oid = r.relation
          CROSS JOIN (SELECT 0::oid AS grantee, 'public'::text AS name
@@ -1281,6 +1539,7 @@ BEGIN
          ORDER BY r.lock_order, g.grantee = 0 DESC, g.name
     LOOP
         wanted := coalesce(role.privileges, '{}');
+        wanted_columns := coalesce(role.select_columns, '{}');
         -- A view that runs as its owner would show every row to whoever may select from it.
         IF wanted <> '{}' AND role.name <> 'service_role' AND NOT role.is_table THEN
             SELECT NOT coalesce(bool_or(option_value::boolean), false) INTO hides_rows
@@ -1295,13 +1554,21 @@ BEGIN
         IF EXISTS (SELECT FROM aclexplode(coalesce(role.relacl, acldefault('r', role.relowner))) AS a
                     WHERE a.grantee = role.grantee AND (a.is_grantable OR a.privilege_type <> ALL (wanted)))
            OR EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
-                       WHERE c.attrelid = role.relation AND a.grantee = role.grantee) THEN
+                       WHERE c.attrelid = role.relation AND a.grantee = role.grantee
+                         AND (a.is_grantable OR a.privilege_type <> 'SELECT' OR c.attname <> ALL (wanted_columns))) THEN
             EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', role.relation, role.name);
         END IF;
         IF EXISTS (SELECT FROM unnest(wanted) AS privilege
                     WHERE NOT EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
                                        WHERE c.oid = role.relation AND a.grantee = role.grantee AND a.privilege_type = privilege)) THEN
             EXECUTE format('GRANT %s ON %s TO %s', array_to_string(wanted, ', '), role.relation, role.name);
+        END IF;
+        IF EXISTS (SELECT FROM unnest(wanted_columns) AS w (name)
+                    WHERE NOT EXISTS (SELECT FROM pg_attribute AS c, aclexplode(c.attacl) AS a
+                                       WHERE c.attrelid = role.relation AND c.attname = w.name
+                                         AND a.grantee = role.grantee AND a.privilege_type = 'SELECT')) THEN
+            EXECUTE format('GRANT SELECT (%s) ON %s TO %s',
+                           (SELECT string_agg(quote_ident(name), ', ') FROM unnest(wanted_columns) AS name), role.relation, role.name);
         END IF;
     END LOOP;
 END
@@ -1419,11 +1686,12 @@ DECLARE
     existing record;
 BEGIN
     FOR wanted IN
-        SELECT f.feature_type, f.usage_column, f.period,
+        SELECT f.feature_type, f.usage_column, k.key_form,
                '@extschema@.' || format('%I(uuid, integer, text)', 'increment_' || f.usage_column) AS signature,
                '@extschema@.' || format('%I(p_user_id uuid, p_count integer, p_period text)', 'increment_' || f.usage_column) AS declaration,
                'SELECT @extschema@.' || format('increment_feature_usage(p_user_id, %L::pg_catalog.text, p_count, p_period)', f.feature_type) AS body
           FROM feature_usage_internal.features(false) AS f
+          JOIN feature_usage_internal.period_kinds AS k ON k.name = f.period
          WHERE NOT f.is_builtin
          ORDER BY f.feature_type COLLATE "C"
     LOOP
@@ -1437,8 +1705,8 @@ BEGIN
             EXECUTE format('CREATE FUNCTION %s RETURNS void LANGUAGE sql SET search_path = '''' AS %L',
                            wanted.declaration, wanted.body);
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', wanted.signature, format(
-                'Adds p_count to the usage of feature %s. p_period is current, or a %s in UTC (%s). Errors are those of increment_feature_usage().',
-                wanted.feature_type, wanted.period, CASE wanted.period WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'YYYY-MM' END));
+                'Adds p_count to the usage of feature %s. p_period is current, or a period key (%s). Errors are those of increment_feature_usage().',
+                wanted.feature_type, wanted.key_form));
         ELSIF existing.is_ours IS NOT TRUE THEN
             RAISE EXCEPTION 'function % (owner %) conflicts with the increment of feature %',
                     wanted.signature, quote_ident(existing.owner), wanted.feature_type
@@ -1517,6 +1785,81 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_reservation_flags() IS
 'Makes every count with open reservations know it.';
 
+-- The flags of the registry that say which calls read more than the plan's limit: once set, they
+-- stay. Clearing one would race with a rule that is being written, and fail open.
+
+CREATE FUNCTION feature_usage_internal.govern_feature() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    governed boolean;
+BEGIN
+    SELECT f.is_governed INTO governed FROM @extschema@.usage_features AS f WHERE f.feature_type = NEW.feature_type;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'unknown feature type "%"', left(NEW.feature_type, 64)
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('The feature types are %s. Register others with add_feature().',
+                                (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
+    END IF;
+    IF NOT governed THEN
+        UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = NEW.feature_type AND NOT f.is_governed;
+        -- Another transaction may have set it while this one waited for the row.
+        IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
+                                      WHERE f.feature_type = NEW.feature_type AND f.is_governed) THEN
+            RAISE EXCEPTION 'feature % could not be marked as governed', NEW.feature_type
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'usage_features must belong to the owner of the extension, and no trigger may suppress its updates.';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.govern_feature() IS
+'Trigger function of usage_rules: refuses unknown features, and sets is_governed of the one it names. Runs as the owner of the extension, since only the owner writes the registry; it does nothing else.';
+
+CREATE FUNCTION feature_usage_internal.read_calendars() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    -- The flag of any feature counts for all, also for one that is being added.
+    IF NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
+        UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
+        IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
+            RAISE EXCEPTION 'the registry could not be told of time zones and anchors'
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'usage_features must have features and belong to the owner of the extension, and no trigger may suppress its updates.';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.read_calendars() IS
+'Trigger function of user_plans and plan_limits: sets reads_calendars when the first time zone or anchor is written. Runs as the owner of the extension; it does nothing else.';
+
+CREATE FUNCTION feature_usage_internal.ensure_registry_flags() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plans record;
+    has_calendars boolean;
+BEGIN
+    IF EXISTS (SELECT FROM @extschema@.usage_features AS f JOIN @extschema@.usage_rules AS ur USING (feature_type) WHERE NOT f.is_governed) THEN
+        UPDATE @extschema@.usage_features AS f SET is_governed = true
+         WHERE NOT f.is_governed AND EXISTS (SELECT FROM @extschema@.usage_rules AS ur WHERE ur.feature_type = f.feature_type);
+    END IF;
+    FOR plans IN
+        SELECT r.relation FROM feature_usage_internal.relations() AS r
+         WHERE r.name IN ('user_plans', 'plan_limits') AND r.is_table ORDER BY r.lock_order
+    LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars);
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE time_zone IS NOT NULL OR period_anchor IS NOT NULL)', plans.relation)
+           INTO has_calendars;
+        IF has_calendars THEN
+            UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_registry_flags() IS
+'Sets the flags of the registry for rules, time zones and anchors that came without their triggers, as in a restore.';
+
 -- Locks: taken before anything is changed, in the order in which everybody locks the tables.
 
 CREATE FUNCTION feature_usage_internal.lock_out_other_setups() RETURNS void
@@ -1545,6 +1888,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
              WHERE name = 'feature_usage' AND feature_usage_internal.counters_need_change()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.not_negative_checks() WHERE NOT is_complete
+             UNION ALL
+            SELECT relation, lock_order, true FROM feature_usage_internal.missing_checks()
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_keys()
              UNION ALL
@@ -1632,9 +1977,9 @@ DECLARE
     counters constant regclass := '@extschema@.feature_usage';
     counts constant text := (
         SELECT string_agg(format('CASE WHEN %1$I <> 0 AND period !~ %2$L THEN %3$L || %1$I END', f.usage_column,
-                                 CASE f.period WHEN 'day' THEN '^\d{4}-\d\d-\d\d$' ELSE '^\d{4}-\d\d$' END,
-                                 f.usage_column || '='), ', ' ORDER BY f.usage_column COLLATE "C")
-          FROM feature_usage_internal.features(false) AS f);
+                                 k.key_pattern, f.usage_column || '='), ', ' ORDER BY f.usage_column COLLATE "C")
+          FROM feature_usage_internal.features(false) AS f
+          JOIN feature_usage_internal.period_kinds AS k ON k.name = f.period);
     listed text;
 BEGIN
     EXECUTE format(
@@ -1731,6 +2076,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_columns(all_tables);
     PERFORM feature_usage_internal.ensure_counters();
     PERFORM feature_usage_internal.ensure_limits_not_negative();
+    PERFORM feature_usage_internal.ensure_checks();
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
@@ -1738,6 +2084,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
     PERFORM feature_usage_internal.ensure_triggers();
+    PERFORM feature_usage_internal.ensure_registry_flags();
     PERFORM feature_usage_internal.ensure_increments();
     PERFORM feature_usage_internal.ensure_schema_usage();
     PERFORM feature_usage_internal.ensure_grants();
@@ -1771,10 +2118,11 @@ DECLARE
 BEGIN
     IF p_feature_type IS NULL OR p_period IS NULL THEN
         RAISE EXCEPTION '% must not be null', CASE WHEN p_feature_type IS NULL THEN 'p_feature_type' ELSE 'p_period' END
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass the feature type, and day or month as its period.';
-    ELSIF p_period NOT IN ('day', 'month') THEN
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Pass the feature type, and a kind of period such as day.';
+    ELSIF p_period NOT IN (SELECT k.name FROM feature_usage_internal.period_kinds AS k) THEN
         RAISE EXCEPTION 'unknown kind of period "%"', left(p_period, 64)
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'The kinds of period are day and month.';
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('The kinds of period are %s.', feature_usage_internal.kinds_in_words());
     END IF;
 
     -- 50 bytes leave room for what is made of the name: increment_...
@@ -1846,11 +2194,14 @@ BEGIN
     PERFORM feature_usage_internal.ensure_columns('{plan_limits}');
     PERFORM feature_usage_internal.ensure_limits_not_negative();
     PERFORM feature_usage_internal.ensure_increments();
+    IF to_regclass('@extschema@.usage_rules') IS NOT NULL THEN
+        PERFORM feature_usage_internal.ensure_registry_flags();
+    END IF;
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.add_feature(text, text, text, text) IS
 'Registers a feature and creates its counter, its limit and its increment function. '
-'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is day or month. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 23514 if it has negative values, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
+'The counter is the column p_usage_column of feature_usage, by default named like the feature; the limit is the column p_limit_column of plan_limits, by default named like the counter with _limit appended. Both are bigint; the limit is 0 on every plan until you set it, so that a new feature is blocked. The increment is increment_<counter>(p_user_id, p_count, p_period). p_period is hour, day, week, month, year or total, or billing_week, billing_month or billing_year, which begin at period_anchor. Calling it again with the same definition changes nothing. For the owner of the extension. Errors: 22004 for a NULL, 22023 for an unusable name or period, 42710 if it is registered with another definition, 42804 if a column of that name has another type, 23514 if it has negative values, 42723 if another function has the name of the increment, 42P01 if a table is missing.';
 
 -- Taking over from a log with one row per image: each becomes one count in its UTC day.
 
@@ -1944,6 +2295,11 @@ DECLARE
     keys bigint;
     reservations bigint;
     periods bigint := 0;
+    windows bigint;
+    gone bigint;
+    margin interval;
+    ended text[];
+    users record;
 BEGIN
     IF p_older_than IS NULL THEN
         RAISE EXCEPTION 'p_older_than must not be null'
@@ -1970,7 +2326,8 @@ BEGIN
     END LOOP;
 
     IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
-       OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL THEN
+       OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
+       OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -1979,6 +2336,22 @@ BEGIN
     LOCK TABLE @extschema@.feature_usage IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
+    LOCK TABLE @extschema@.usage_counters IN ROW EXCLUSIVE MODE;
+    -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
+    -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
+    SELECT CASE WHEN bool_or(f.reads_calendars) THEN interval '1 day' ELSE '0' END INTO margin FROM @extschema@.usage_features AS f;
+    SELECT array_agg('CASE ' || condition || ' ELSE false END' ORDER BY number) INTO ended
+      FROM (SELECT number, string_agg(
+                       format('WHEN period LIKE %L THEN %s COLLATE "C" < %L', shape,
+                              CASE WHEN longest = '0' THEN 'period' ELSE 'left(period, 10)' END,
+                              to_char(greatest(ages.cutoff - longest - margin, '0001-01-01 00:00:00+00') AT TIME ZONE 'UTC', template)),
+                       ' ' ORDER BY shape) AS condition
+              FROM (VALUES (1, now() - p_older_than), (2, now() - coalesce(p_periods_older_than, '0'))) AS ages (number, cutoff),
+                   (VALUES ('____-__-__T__', 'YYYY-MM-DD"T"HH24', interval '0'), ('____-__-__', 'YYYY-MM-DD', '0'),
+                           ('____-W__', 'IYYY-"W"IW', '0'), ('____-__', 'YYYY-MM', '0'), ('____', 'YYYY', '0'),
+                           ('____-__-__/P1W', 'YYYY-MM-DD', '7 days'), ('____-__-__/P1M', 'YYYY-MM-DD', '31 days'),
+                           ('____-__-__/P1Y', 'YYYY-MM-DD', '366 days')) AS kinds (shape, template, longest)
+             GROUP BY number) AS conditions;
 
     -- Rows that others have locked are left for the next time: whoever waits for many rows can
     -- deadlock with a batch, or with the deletion of a user.
@@ -1992,22 +2365,49 @@ BEGIN
          WHERE fr.status <> 'reserved' AND fr.updated_at < now() - p_older_than FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS reservations = ROW_COUNT;
     IF p_periods_older_than IS NOT NULL THEN
-        -- A month is over when its last day is; period keys sort by time in "C".
-        DELETE FROM @extschema@.feature_usage WHERE (user_id, period) IN (
-            SELECT fu.user_id, fu.period FROM @extschema@.feature_usage AS fu
-             WHERE fu.period COLLATE "C" < to_char((now() - p_periods_older_than) AT TIME ZONE 'UTC',
-                                                   CASE length(fu.period) WHEN 7 THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)
-               AND NOT EXISTS (SELECT FROM @extschema@.feature_reservations AS fr
-                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = 'reserved')
-               FOR UPDATE SKIP LOCKED);
+        EXECUTE 'DELETE FROM ' || '@extschema@.feature_usage' || ' WHERE (user_id, period) IN (
+            SELECT fu.user_id, fu.period FROM ' || '@extschema@.feature_usage' || ' AS fu
+             WHERE ' || ended[2] || '
+               AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
+                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = ''reserved'')
+               FOR UPDATE SKIP LOCKED)';
         GET DIAGNOSTICS periods = ROW_COUNT;
     END IF;
-    RETURN jsonb_build_object('idempotency_keys', keys, 'reservations', reservations, 'periods', periods);
+    -- What an open reservation is counted in stays, so that it can be given back.
+    EXECUTE 'DELETE FROM ' || '@extschema@.usage_counters' || ' WHERE (pool_id, user_id, feature_type, period) IN (
+        SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM ' || '@extschema@.usage_counters' || ' AS uc
+         WHERE CASE WHEN uc.period LIKE ''rate/%'' THEN coalesce(uc.tat, uc.updated_at) < $1
+                    ELSE ' || ended[1] || ' END
+           AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr,
+                                       jsonb_array_elements(fr.sources -> ''windows'') AS w (part)
+                            WHERE fr.user_id = uc.user_id AND fr.feature_type = uc.feature_type AND fr.status = ''reserved''
+                              AND w.part ->> 1 = uc.period)
+           FOR UPDATE SKIP LOCKED)' USING now() - p_older_than;
+    GET DIAGNOSTICS windows = ROW_COUNT;
+    -- These rows have no foreign key, so that no update waits for the user's row.
+    FOR users IN
+        SELECT f.confrelid::regclass AS relation, k.attname AS key
+          FROM pg_constraint AS f
+          JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attname = 'user_id' AND f.conkey = ARRAY[a.attnum]
+          JOIN pg_attribute AS k ON k.attrelid = f.confrelid AND k.attnum = f.confkey[1]
+          JOIN pg_class AS c ON c.oid = f.confrelid
+         WHERE f.conrelid = '@extschema@.feature_usage'::regclass AND f.contype = 'f'
+           AND has_schema_privilege(c.relnamespace, 'USAGE') AND has_column_privilege(c.oid, k.attnum, 'SELECT')
+    LOOP
+        EXECUTE format('DELETE FROM %1$s WHERE (pool_id, user_id, feature_type, period) IN (
+            SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM %1$s AS uc
+             WHERE NOT EXISTS (SELECT FROM %2$s AS u WHERE u.%3$I = uc.user_id) FOR UPDATE SKIP LOCKED)',
+            '@extschema@.usage_counters', users.relation, users.key);
+        GET DIAGNOSTICS gone = ROW_COUNT;
+        windows := windows + gone;
+    END LOOP;
+    RETURN jsonb_build_object('idempotency_keys', keys, 'reservations', reservations, 'periods', periods)
+           || CASE WHEN windows > 0 THEN jsonb_build_object('windows', windows) ELSE '{}' END;
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.prune_feature_usage(interval, interval) IS
 'Deletes old idempotency keys and settled reservations and, if asked, counts of old periods. '
-'Idempotency keys and settled reservations go if they are older than p_older_than. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';
+'Idempotency keys and settled reservations go if they are older than p_older_than, and so do windows and rates of caps that ended longer ago and hold no open reservation. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Time zones and anchors keep a period up to a month longer, so that no current one goes. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}, and "windows" if there were any. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';
 
 -- Writing who has which plan, for webhooks of payment providers.
 
@@ -2086,6 +2486,10 @@ VALUES
     ('check_feature_limit', 'authenticated'),
     ('get_user_limits', 'service_role'),
     ('get_user_limits', 'authenticated'),
+    ('usage_period', 'service_role'),
+    ('usage_period', 'authenticated'),
+    ('usage_status', 'service_role'),
+    ('usage_status', 'authenticated'),
     ('increment_voice_seconds', 'service_role'),
     ('increment_insights_count', 'service_role'),
     ('increment_therai_calls', 'service_role'),
@@ -2225,6 +2629,23 @@ VOLATILE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'reserve_feature_wrapper';
 
+CREATE  FUNCTION "usage_period"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_at" timestamp with time zone DEFAULT now() /* Option < TimestampWithTimeZone > */
+) RETURNS jsonb /* Jsonb < Period > */
+STABLE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'usage_period_wrapper';
+
+CREATE  FUNCTION "usage_status"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS jsonb /* Jsonb < Status > */
+STABLE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'usage_status_wrapper';
+
 CREATE FUNCTION "usage_features_changed"()
 	RETURNS TRIGGER
 	LANGUAGE c
@@ -2253,10 +2674,10 @@ COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, tex
 'p_period is current, or a period key of the feature. Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
 COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
 'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
-'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN or LIMIT_EXCEEDED; with feature_type, period and reset_at if they are known. Whatever is unknown or missing is denied. Error: 22004 for a NULL user.';
+'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, DENIED, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN, LIMIT_EXCEEDED or RATE_LIMITED; with feature_type, period and reset_at if they are known, and if a rule applies to the user, with sources and caps, or with exceeded, caps and retry_after. Whatever is unknown or missing is denied. Errors: 22004 for a NULL user, 22023 for an unknown time zone of the user or the plan.';
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
-'Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
+'Limits are those in force: rules that set or add are applied, a denied feature has 0. Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
 COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text) IS
 'Checks the limit and counts p_amount, in one atomic step: never more than the limit is admitted. '
 'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
@@ -2278,6 +2699,13 @@ COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
 'Ends a reservation after failure, and takes its whole amount off the count again. '
 'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
 
+COMMENT ON FUNCTION @extschema@.usage_period(uuid, text, timestamptz) IS
+'Returns the period of a feature that contains an instant, by default now, for a user. '
+'It is in the time zone of the user, else of the plan, else UTC; billing periods begin at the anchor of the user, else of the plan. Result: {"period", "starts_at", "reset_at"}, where period is the period key; the period total has no beginning and no end. Errors: 22004 for a NULL, 22023 for an unknown feature type or time zone, and for an instant or an anchor outside the years 1 to 9999.';
+COMMENT ON FUNCTION @extschema@.usage_status(uuid, text) IS
+'Returns what a page shows of a user: plan, limits in force, usage, what remains, and caps. '
+'p_feature_type NULL is every feature. Result: {"user_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for a NULL user, 22023 for an unknown feature type or time zone.';
+
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger function of usage_features: makes every session read the registry again.';
 
@@ -2294,11 +2722,15 @@ DECLARE
     owner constant text := (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(extowner))
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
-                                    'feature_reservations', 'feature_idempotency_keys', 'usage_features'];
+                                    'feature_reservations', 'feature_idempotency_keys',
+                                    'usage_counters', 'usage_rules', 'usage_features'];
     is_restore boolean;
     part record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    -- These run with the rights of their owner, whoever writes a row: never with a superuser's.
+    EXECUTE 'ALTER FUNCTION feature_usage_internal.govern_feature() OWNER TO ' || owner;
+    EXECUTE 'ALTER FUNCTION feature_usage_internal.read_calendars() OWNER TO ' || owner;
     PERFORM feature_usage_internal.ensure_member_grants();
 
     -- A restore turns row_security off, and brings the tables itself, right after this. It does not

@@ -32,7 +32,9 @@ VALUES
     ('feature_reservations', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When it was made.'),
     ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
-     'When its status last changed.');
+     'When its status last changed.'),
+    ('feature_reservations', 13, 'sources', 'jsonb', '{jsonb}',
+     'In which windows of caps its amount is counted besides the period: {"windows": [[kind, key], ...]}. NULL is none.');
 
 -- Only open reservations are ever searched for, and they are few. One index: if two knew what is
 -- open, the planner might choose the wrong one while the table has no statistics.

@@ -29,6 +29,20 @@ VALUES
     ('plan_limits', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the plan was last changed.');
 
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, views_may_lack, description)
+VALUES
+    ('plan_limits', 13, 'period_anchor',
+     'timestamptz CONSTRAINT plan_limits_period_anchor_is_of_the_years_1_to_9999 CHECK (period_anchor >= ''0001-01-02 00:00:00+00'' AND period_anchor < ''9999-12-31 00:00:00+00'')',
+     '{timestamp with time zone,timestamp without time zone,date}', true,
+     'When the billing periods begin of users who have no anchor of their own. NULL is 1 January 2001, a Monday.'),
+    ('plan_limits', 14, 'time_zone', 'text', '{text,character varying}', true,
+     'The time zone of users who have none of their own. NULL is UTC.');
+
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES ('plan_limits', 'plan_limits_calendars', 'INSERT OR UPDATE', 'ROW', 'NEW.time_zone IS NOT NULL OR NEW.period_anchor IS NOT NULL',
+        'feature_usage_internal.read_calendars',
+        'Makes every call read the time zone and the anchor of its user, from the first one on.');
+
 -- A limit you have not set is 0: the feature is blocked on that plan. Postgres' error for a negative
 -- limit has no hint, so the name of the CHECK constraint says how to write unlimited.
 INSERT INTO feature_usage_internal.feature_columns

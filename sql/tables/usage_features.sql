@@ -1,7 +1,7 @@
 -- usage_features: the registry. Which features there are, where each is counted and what limits it.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
-VALUES ('usage_features', 6, '{feature_type}', false, false,
+VALUES ('usage_features', 8, '{feature_type}', false, false,
         'The registry of features. add_feature() writes the rows of user-defined features.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
@@ -12,18 +12,23 @@ VALUES
      'The column of feature_usage that counts the feature.'),
     ('usage_features', 3, 'limit_column', 'text NOT NULL UNIQUE', '{text}',
      'The column of plan_limits that limits the feature.'),
-    ('usage_features', 4, 'period', 'text NOT NULL CHECK (period IN (''day'', ''month''))', '{text}',
-     'After which period a count starts again: day or month, in UTC.'),
+    ('usage_features', 4, 'period', 
+     'text NOT NULL CONSTRAINT usage_features_period_is_a_kind CHECK (period IN (''hour'', ''day'', ''week'', ''month'', ''year'', ''total'', ''billing_week'', ''billing_month'', ''billing_year''))',
+     '{text}', 'The kind of period after which a count starts again, such as day or billing_month.'),
     ('usage_features', 5, 'is_builtin', 'boolean NOT NULL DEFAULT false', '{boolean}',
-     'Whether the feature comes with the extension.');
+     'Whether the feature comes with the extension.'),
+    ('usage_features', 6, 'is_governed', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether a rule has ever named the feature: calls then read its rules. Set by a trigger, never cleared.'),
+    ('usage_features', 7, 'reads_calendars', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether a user or a plan has ever had a time zone or an anchor: calls then read it first. Set by a trigger, never cleared.');
 
 -- An apply worker of logical replication fires no statement triggers, and fires triggers for rows
 -- only if they are ENABLE ALWAYS. TRUNCATE has statement triggers only.
-INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, description)
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, function_name, description)
 VALUES
-    ('usage_features', 'usage_features_changed', 'INSERT OR UPDATE OR DELETE', 'ROW',
+    ('usage_features', 'usage_features_changed', 'INSERT OR UPDATE OR DELETE', 'ROW', '@extschema@.usage_features_changed',
      'Makes every session read the registry again.'),
-    ('usage_features', 'usage_features_truncated', 'TRUNCATE', 'STATEMENT',
+    ('usage_features', 'usage_features_truncated', 'TRUNCATE', 'STATEMENT', '@extschema@.usage_features_changed',
      'Makes every session read the registry again.');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)

@@ -21,6 +21,20 @@ VALUES
      '{timestamp with time zone,timestamp without time zone,date}', false, NULL,
      'When the trial of a user on the plan free ends. NULL means never.');
 
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, views_may_lack, description)
+VALUES
+    ('user_plans', 6, 'period_anchor',
+     'timestamptz CONSTRAINT user_plans_period_anchor_is_of_the_years_1_to_9999 CHECK (period_anchor >= ''0001-01-02 00:00:00+00'' AND period_anchor < ''9999-12-31 00:00:00+00'')',
+     '{timestamp with time zone,timestamp without time zone,date}', true,
+     'When the billing periods of the user begin: the day counts, not its time. NULL is that of the plan.'),
+    ('user_plans', 7, 'time_zone', 'text', '{text,character varying}', true,
+     'The time zone in which the periods of the user begin, such as Europe/Berlin. NULL is that of the plan, else UTC.');
+
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES ('user_plans', 'user_plans_calendars', 'INSERT OR UPDATE', 'ROW', 'NEW.time_zone IS NOT NULL OR NEW.period_anchor IS NOT NULL',
+        'feature_usage_internal.read_calendars',
+        'Makes every call read the time zone and the anchor of its user, from the first one on.');
+
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
     ('user_plans', 'user_plans_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,

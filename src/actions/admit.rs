@@ -1,25 +1,27 @@
-//! Admission: consume and reserve. Lock the counter, read the plan, decide, write.
+//! Admission: consume and reserve. Lock the rows, read the plan and the rules, decide, write.
+
+use std::rc::Rc;
 
 use domain::answer::Answer;
-use domain::decision::{Allowance, decide};
+use domain::calendar::Span;
 use domain::denial::Denial;
 use domain::timestamp::iso8601;
 use pgrx::Uuid;
 use serde_json::{Value, json};
 
-use super::expire;
 use super::replay::{Outcome, Request};
 use super::subject::Subject;
+use super::terms::{Unusable, current_span};
+use super::{admit_governed, admit_plain};
 use crate::error::Report;
 use crate::error::counting::CountingError;
-use crate::pg::clock;
-use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counted;
-use crate::store::{entitlement, registry, reservations, users};
+use crate::store::registry::{self, Registered, Registry};
+use crate::store::reservations;
 
 /// What an admitted amount is for.
 #[derive(Clone, Copy)]
-enum Purpose {
+pub enum Purpose {
     Consume,
     /// A reservation with a time to live in microseconds.
     Reserve {
@@ -27,10 +29,10 @@ enum Purpose {
     },
 }
 
-/// The most attempts per call. A call repeats its steps once after inserting the row to lock, and
-/// once if another call used the idempotency key; the limit ends a loop caused by a user-defined
-/// trigger.
-const ATTEMPTS: usize = 10;
+/// The most attempts per call. A call repeats its steps once after inserting the rows to lock, once
+/// if another call used the idempotency key, and whenever the rules that it had supposed have changed
+/// while it waited; the limit ends a loop caused by a user-defined trigger.
+pub const ATTEMPTS: usize = 10;
 
 /// Checks and counts an amount in one atomic step.
 pub fn consume(
@@ -62,70 +64,115 @@ fn admit(
     feature_type: Option<&str>,
     amount: Option<i32>,
     key: Option<&str>,
-    arguments: impl FnOnce() -> Value,
+    arguments: impl Fn() -> Value,
 ) -> Outcome {
-    let registry = registry::current();
-    let subject = match Subject::new(&registry, user_id, feature_type, amount) {
-        Ok(subject) => subject,
-        Err(denied) => return purpose.denied(*denied).into(),
-    };
-    let request =
-        key.map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
-    if request.is_some() {
-        registry.tables.lock_first();
-    }
-    let replay = || {
-        let mismatch = || purpose.denied(subject.denied(Denial::IdempotencyMismatch));
-        request.as_ref().and_then(|request| request.replay(mismatch))
-    };
-    if let Some(outcome) = replay() {
-        return outcome;
-    }
-    if request.is_some() || matches!(purpose, Purpose::Reserve { .. }) {
-        users::lock(&registry, &[user_id]);
-    }
     for _ in 0..ATTEMPTS {
-        let Some(row) = subject.counter.lock() else {
-            // A denial inserts no row.
-            match decide_on(&subject, 0) {
-                Ok(_) => subject.counter.insert(),
-                denied => return purpose.denied(answer(&subject, denied, 0)).into(),
-            }
-            continue;
+        let registry = registry::current();
+        let registered = feature_type.and_then(|feature_type| registry.find(feature_type));
+        let Some(registered) = registered else {
+            let known = registry.feature_types();
+            return purpose.denied(Answer::of_unknown_feature(feature_type, &known)).into();
         };
-        if let Some(outcome) = replay() {
+        let Some(amount @ 0..) = amount else {
+            let span = current_span(&registry, registered, user_id, Unusable::IsRefused);
+            let answer = Answer::new(&registered.feature, &span, Err(Denial::InvalidAmount));
+            return purpose.denied(answer).into();
+        };
+        let request =
+            key.map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
+        let call = Call {
+            registry: &registry,
+            registered,
+            user_id,
+            amount,
+            purpose,
+            request: request.as_ref(),
+        };
+        if let Some(outcome) = call.run() {
             return outcome;
         }
-        let (row, live) = expire::of_locked(&subject.counter, row);
-        let decision = decide_on(&subject, row.count);
-        let Ok(allowance) = decision else {
-            return purpose.denied(answer(&subject, decision, live)).into();
+    }
+    CountingError::Contention.raise();
+}
+
+/// A call whose arguments are valid.
+pub struct Call<'a> {
+    pub registry: &'a Rc<Registry>,
+    pub registered: &'a Rc<Registered>,
+    pub user_id: Uuid,
+    pub amount: i32,
+    pub purpose: Purpose,
+    pub request: Option<&'a Request<'a>>,
+}
+
+impl Call<'_> {
+    /// The outcome; `None` if the registry has changed so that the call must begin again.
+    fn run(&self) -> Option<Outcome> {
+        let is_plain = !self.registered.is_governed && !self.registered.reads_calendar;
+        if self.request.is_some() || !is_plain {
+            self.registry.tables.lock_first();
+        }
+        if let Some(outcome) = self.replay() {
+            return Some(outcome);
+        }
+        if is_plain { admit_plain::admit(self) } else { admit_governed::admit(self) }
+    }
+
+    /// The outcome if the idempotency key has been used.
+    pub fn replay(&self) -> Option<Outcome> {
+        let mismatch = || {
+            let (registry, registered) = (self.registry, self.registered);
+            let span = current_span(registry, registered, self.user_id, Unusable::IsRefused);
+            self.purpose.denied(self.subject(span).denied(Denial::IdempotencyMismatch))
         };
-        subject.counter.require_room(row.count, subject.amount);
-        let allowance = allowance.counted(subject.amount.into());
-        let counted = answer(&subject, Ok(allowance), live);
-        if let Some(answer) = purpose.write(&subject, &row, counted, request.as_ref()) {
-            return answer.into();
+        self.request.and_then(|request| request.replay(mismatch))
+    }
+
+    pub fn subject(&self, span: Span) -> Subject {
+        Subject::new(self.registry, self.registered, self.user_id, span, self.amount)
+    }
+
+    /// Writes the decision: the idempotency key, the counter, the reservation with the windows in
+    /// which it is counted. Returns the answer, or `None` with nothing written if another call has
+    /// used the idempotency key meanwhile.
+    pub fn write(
+        &self,
+        subject: &Subject,
+        row: &Counted,
+        counted: Answer,
+        windows: &[(&str, String)],
+    ) -> Option<Answer> {
+        let amount = self.amount;
+        let stored = |answer: &Answer| self.request.is_none_or(|request| request.store(answer));
+        match self.purpose {
+            Purpose::Consume => {
+                let answer = counted.with_consumed(amount);
+                if !stored(&answer) {
+                    return None;
+                }
+                subject.counter.add(amount);
+                Some(answer)
+            }
+            Purpose::Reserve { ttl } => {
+                let new = reservations::New::of_user(self.user_id, ttl);
+                let answer =
+                    counted.with_reservation(new.id.to_string(), iso8601(new.expires_at), amount);
+                if !stored(&answer) {
+                    return None;
+                }
+                subject.counter.add_reserved(amount);
+                new.insert(&subject.counter, row, amount, windows);
+                Some(answer)
+            }
         }
     }
-    if subject.counter.count(Snapshot::Latest).is_some() {
-        CountingError::Contention.raise();
-    }
-    CountingError::Suppressed { feature: subject.counter.feature() }.raise();
-}
-
-/// Decides by the plan as committed now. The counter is locked, so this includes what was committed
-/// while the call waited for the lock.
-fn decide_on(subject: &Subject, count: i64) -> Result<Allowance, Denial> {
-    let entitlement = entitlement::latest(&subject.counter);
-    decide(&entitlement, count, subject.amount.into(), clock::now_in_seconds())
-}
-
-fn answer(subject: &Subject, decision: Result<Allowance, Denial>, reserved: i64) -> Answer {
-    Answer::new(subject.counter.feature(), subject.period, decision).with_reserved(reserved)
 }
 
 impl Purpose {
+    pub fn is_reserve(self) -> bool {
+        matches!(self, Self::Reserve { .. })
+    }
+
     /// The operation that idempotency keys belong to.
     fn operation(self) -> &'static str {
         match self {
@@ -135,44 +182,10 @@ impl Purpose {
     }
 
     /// Adds to a denial the fields of this operation.
-    fn denied(self, answer: Answer) -> Answer {
+    pub fn denied(self, answer: Answer) -> Answer {
         match self {
             Self::Consume => answer.with_consumed(0),
             Self::Reserve { .. } => answer,
-        }
-    }
-
-    /// Writes the decision: the idempotency key, the counter, the reservation. Returns the answer,
-    /// or `None` with nothing written if another call has used the idempotency key meanwhile.
-    fn write(
-        self,
-        subject: &Subject,
-        row: &Counted,
-        counted: Answer,
-        request: Option<&Request>,
-    ) -> Option<Answer> {
-        let amount = subject.amount;
-        let stored = |answer: &Answer| request.is_none_or(|request| request.store(answer));
-        match self {
-            Self::Consume => {
-                let answer = counted.with_consumed(amount);
-                if !stored(&answer) {
-                    return None;
-                }
-                subject.counter.add(amount);
-                Some(answer)
-            }
-            Self::Reserve { ttl } => {
-                let new = reservations::New::of_user(subject.counter.user_id, ttl);
-                let answer =
-                    counted.with_reservation(new.id.to_string(), iso8601(new.expires_at), amount);
-                if !stored(&answer) {
-                    return None;
-                }
-                subject.counter.add_reserved(amount);
-                new.insert(&subject.counter, row, amount);
-                Some(answer)
-            }
         }
     }
 }

@@ -1,15 +1,21 @@
 //! The check: reads and decides; writes nothing.
 
+use std::rc::Rc;
+
 use domain::answer::Answer;
-use domain::decision::decide;
+use domain::calendar::Calendar;
+use domain::decision::{Clock, Standing, decide};
 use domain::denial::Denial;
-use domain::period::Period;
+use domain::period::{NotAPeriod, Requested};
+use domain::rule::InForce;
 use pgrx::Uuid;
 
-use super::subject::current_period;
+use super::subject::Subject;
+use super::terms::{Terms, Unusable};
+use super::usage;
 use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
-use crate::store::counter::Counter;
+use crate::store::registry::{Registered, Registry};
 use crate::store::{entitlement, registry, reservations};
 
 /// Whether a user may use an amount of a feature in a period, by default the current one.
@@ -24,11 +30,28 @@ pub fn check(
         return Answer::of_unknown_feature(feature_type, &registry.feature_types());
     };
     let feature = &registered.feature;
-    let period = Period::requested_or_current(feature.period, text, clock::now());
+    let is_plain = !registered.is_governed && !registered.reads_calendar;
+    let terms =
+        (!is_plain).then(|| Terms::read(&registry, registered, user_id, Unusable::IsRefused));
+    let utc = Calendar::default();
+    let calendar = terms.as_ref().map_or(&utc, |terms| &terms.calendar);
+    let current = calendar.period_at(feature.period, clock::now());
+    let period = match Requested::parse_optional(feature.period, text) {
+        Ok(Requested::Current) => Ok(current),
+        Ok(Requested::Key(period)) if !calendar.has(period) => Err(NotAPeriod::OtherAnchor),
+        Ok(Requested::Key(period)) => Ok(period),
+        Err(problem) => Err(problem),
+    };
     let denial = match (amount, period) {
         (Some(amount @ 0..), Ok(period)) => {
-            let counter = Counter::new(&registry, registered, user_id, period);
-            return decide_on(&counter, period, amount);
+            let span = calendar.span(period);
+            let subject = Subject::new(&registry, registered, user_id, span, amount);
+            return match &terms {
+                None => of_plain(&subject),
+                Some(terms) => {
+                    of_governed(&registry, registered, &subject, terms, period == current)
+                }
+            };
         }
         (Some(0..), Err(problem)) => {
             let text = text.unwrap_or_default();
@@ -36,16 +59,53 @@ pub fn check(
         }
         _ => Denial::InvalidAmount,
     };
-    let period = period.unwrap_or_else(|_| current_period(feature.period));
-    Answer::new(feature, period, Err(denial))
+    Answer::new(feature, &calendar.span(period.unwrap_or(current)), Err(denial))
 }
 
-fn decide_on(counter: &Counter, period: Period, amount: i32) -> Answer {
+fn of_plain(subject: &Subject) -> Answer {
+    let counter = &subject.counter;
     let (entitlement, row) = entitlement::with_counter(counter);
-    let (usage, reserved) = row.map_or((0, 0), |row| {
+    let (current_usage, reserved) = row.map_or((0, 0), |row| {
         let held = reservations::held(counter, &row, Snapshot::Caller);
         (held.usage(row.count), held.live)
     });
-    let decision = decide(&entitlement, usage, amount.into(), clock::now_in_seconds());
-    Answer::new(counter.feature(), period, decision).with_reserved(reserved)
+    let standing = Standing {
+        entitlement: &entitlement,
+        in_force: &InForce::default(),
+        caps: &[],
+        current_usage,
+        reset_at: None,
+        clock: Clock { transaction: clock::now_in_seconds(), wall: 0 },
+    };
+    let decision = decide(&standing, subject.amount.into());
+    Answer::new(counter.feature(), &subject.span, decision).with_reserved(reserved)
+}
+
+/// Only the current period has caps, and a reset that is worth waiting for.
+fn of_governed(
+    registry: &Rc<Registry>,
+    registered: &Rc<Registered>,
+    subject: &Subject,
+    terms: &Terms,
+    is_current: bool,
+) -> Answer {
+    let (user_id, span) = (subject.counter.user_id, &subject.span);
+    let places = if is_current { terms.places(registered) } else { Vec::new() };
+    let usage = usage::read(registry, registered, user_id, terms, span, &places);
+    let standing = Standing {
+        entitlement: &terms.entitlement,
+        in_force: &terms.in_force,
+        caps: &usage.caps,
+        current_usage: usage.current_usage,
+        reset_at: span.reset_at.filter(|_| is_current),
+        clock: terms.clock,
+    };
+    let amount = i64::from(subject.amount);
+    let decision = decide(&standing, amount);
+    Answer::new(&registered.feature, span, decision).with_reserved(usage.reserved).with_rules(
+        &terms.in_force,
+        &usage.caps,
+        amount,
+        terms.clock.wall,
+    )
 }

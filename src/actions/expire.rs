@@ -1,6 +1,6 @@
 //! Expiry: releases reservations whose time is over. Always done with the counter locked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use domain::period::Period;
@@ -8,10 +8,95 @@ use domain::reservation::Held;
 use pgrx::Uuid;
 
 use crate::pg::argument::Argument;
-use crate::pg::snapshot::Snapshot;
+use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter};
 use crate::store::registry::Registry;
-use crate::store::{registry, reservations};
+use crate::store::reservations::Open;
+use crate::store::windows::{Change, WindowKey, Windows};
+use crate::store::{registry, reservations, windows};
+
+/// The locked rows in which reservations of a user and a feature are counted.
+#[derive(Default)]
+pub struct Locked {
+    pub counters: BTreeMap<Period, (Counter, Counted)>,
+    pub windows: Windows,
+    /// Windows that have been deleted: there is nothing to give back to.
+    pub gone: BTreeSet<WindowKey>,
+}
+
+impl Locked {
+    pub fn has_reservations(&self) -> bool {
+        self.counters.values().any(|(_, row)| row.has_reservations)
+            || self.windows.values().any(|window| window.has_reservations)
+    }
+
+    /// The amount of a period's counter that live reservations hold.
+    pub fn live(&self, open: &[Open], period: Period) -> i64 {
+        self.counters.get(&period).map_or(0, |(counter, row)| held(open, counter, row).live)
+    }
+
+    /// Whether everything is locked that a reservation is counted in.
+    fn covers(&self, open: &Open) -> bool {
+        let counted =
+            |(counter, _): &(Counter, Counted)| counter.is_of(&open.feature_type, &open.period);
+        self.counters.values().any(counted)
+            && open
+                .windows()
+                .iter()
+                .all(|key| self.windows.contains_key(key) || self.gone.contains(key))
+    }
+}
+
+/// What open reservations hold of a counter.
+pub fn held(open: &[Open], counter: &Counter, row: &Counted) -> Held {
+    if !row.has_reservations {
+        return Held::default();
+    }
+    let of_row =
+        |open: &&Open| counter.is_of(&open.feature_type, &open.period) && open.is_counted_in(row);
+    open.iter().filter(of_row).fold(Held::default(), Open::add_to)
+}
+
+/// Expires those of a user's open reservations that are over and are counted in locked rows only,
+/// and subtracts them there. Those that another transaction is settling stay. Returns their number.
+pub fn give_back(
+    registry: &Registry,
+    user_id: Uuid,
+    open: &[Open],
+    locked: &mut Locked,
+    limit: usize,
+) -> usize {
+    let is_due = |open: &&Open| open.is_past && locked.covers(open);
+    let due = open.iter().filter(is_due).map(|open| open.reservation_id);
+    let due: Vec<Uuid> = due.take(limit).collect();
+    if due.is_empty() {
+        return 0;
+    }
+    let marked = reservations::mark_these_expired(registry, user_id, &due);
+    let expired = || open.iter().filter(|open| marked.contains(&open.reservation_id));
+    for (counter, row) in locked.counters.values_mut() {
+        let of_row = |open: &&Open| {
+            counter.is_of(&open.feature_type, &open.period) && open.is_counted_in(row)
+        };
+        let amount: i64 = expired().filter(of_row).map(|open| open.amount).sum();
+        let returned = held(open, counter, row).returnable(row.count, amount);
+        if returned > 0 {
+            counter.subtract(returned);
+            row.count -= returned;
+        }
+    }
+    let mut changes: BTreeMap<WindowKey, Change> = BTreeMap::new();
+    for (key, window) in &mut locked.windows {
+        let amount: i64 =
+            expired().filter(|open| open.is_in_window(key)).map(|open| open.amount).sum();
+        if amount > 0 {
+            window.used = (window.used - amount).max(0);
+            changes.insert(key.clone(), Change { amount: -amount, tat: None });
+        }
+    }
+    windows::change(registry, &changes, false);
+    marked.len()
+}
 
 /// Expires the reservations of a counter whose row is locked. Returns the row afterwards, and the
 /// amount that live reservations hold.
@@ -21,7 +106,7 @@ pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
         return (row, held.live);
     }
     let expired = reservations::mark_expired(counter, Some(&row), i32::MAX);
-    (give_back(counter, row, held, expired.amount), held.live)
+    (subtract(counter, row, held, expired.amount), held.live)
 }
 
 /// Expires up to `limit` reservations of all counters, and returns their number. Locked counters
@@ -54,6 +139,9 @@ fn of_counter(
         let names = [Argument::Uuid(user_id), Argument::Text(key), Argument::Text(feature_type)];
         return reservations::mark_expired_of(registry, names, None, limit).number;
     };
+    if registry.find(feature_type).is_some_and(|registered| registered.is_governed) {
+        return of_governed(registry, counter, limit);
+    }
     let Some(row) = counter.lock_if_free() else {
         if counter.count(Snapshot::Latest).is_some() {
             return 0;
@@ -63,12 +151,36 @@ fn of_counter(
     };
     let held = reservations::held(&counter, &row, Snapshot::Latest);
     let expired = reservations::mark_expired(&counter, Some(&row), limit);
-    give_back(&counter, row, held, expired.amount);
+    subtract(&counter, row, held, expired.amount);
     expired.number
 }
 
+/// The same for a feature whose reservations may be counted in windows as well. Whatever another
+/// transaction has locked is left to it: waiting for it here could deadlock.
+fn of_governed(registry: &Registry, counter: Counter, limit: i32) -> i32 {
+    let Some(row) = counter.lock_if_free() else {
+        if counter.count(Snapshot::Latest).is_some() {
+            return 0;
+        }
+        return reservations::mark_expired(&counter, None, limit).number;
+    };
+    let user_id = counter.user_id;
+    let mut open = reservations::open_of(registry, user_id, Snapshot::Latest);
+    open.retain(|open| counter.is_of(&open.feature_type, &open.period));
+    let wanted: BTreeSet<WindowKey> =
+        open.iter().filter(|open| open.is_past).flat_map(Open::windows).collect();
+    let existing = snapshot::latest(|| windows::read(registry, &wanted));
+    let windows = windows::lock_if_free(registry, &wanted);
+    let gone = wanted.into_iter().filter(|key| !existing.contains_key(key)).collect();
+    let Ok(period) = Period::parse(counter.feature().period, counter.key()) else { return 0 };
+    let counters = BTreeMap::from([(period, (counter, row))]);
+    let mut locked = Locked { counters, windows, gone };
+    let limit = usize::try_from(limit).unwrap_or(0);
+    give_back(registry, user_id, &open, &mut locked, limit) as i32
+}
+
 /// Subtracts from the row what the expired reservations held.
-fn give_back(counter: &Counter, row: Counted, held: Held, amount: i64) -> Counted {
+fn subtract(counter: &Counter, row: Counted, held: Held, amount: i64) -> Counted {
     let returned = held.returnable(row.count, amount);
     if returned > 0 {
         counter.subtract(returned);

@@ -1,15 +1,18 @@
 //! The increment: counts usage that has happened, without checking the limit.
 
-use domain::period::Period;
+use domain::period::{NotAPeriod, Requested};
 use pgrx::Uuid;
 
+use super::terms::{Unusable, current_calendar};
+use super::windows::{self, Counted};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::pg::clock;
 use crate::store::counter::Counter;
-use crate::store::registry;
+use crate::store::{registry, users};
 
-/// Adds a non-negative amount to a user's counter in a period.
+/// Adds a non-negative amount to a user's counter in a period, and to the windows and rates of caps
+/// if the period is the current one.
 pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     let registry = registry::current();
     let Some(registered) = registry.find(feature_type) else {
@@ -17,9 +20,36 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
         ArgumentError::UnknownFeature { feature_type, known }.raise();
     };
     let feature = &registered.feature;
-    let period = Period::requested(feature.period, text, clock::now())
-        .unwrap_or_else(|problem| ArgumentError::InvalidPeriod { feature, text, problem }.raise());
-    if amount > 0 {
-        Counter::new(&registry, registered, user_id, period).increment(amount);
+    let refuse = |problem| -> ! { ArgumentError::InvalidPeriod { feature, text, problem }.raise() };
+    let requested =
+        Requested::parse(feature.period, text).unwrap_or_else(|problem| refuse(problem));
+    if registered.is_governed || registered.reads_calendar {
+        registry.tables.lock_first();
+    }
+    let needs_calendar = requested == Requested::Current || feature.period.is_anchored();
+    let calendar = match needs_calendar {
+        true => current_calendar(&registry, registered, user_id, Unusable::IsIgnored),
+        false => domain::calendar::Calendar::default(),
+    };
+    let period = match requested {
+        Requested::Current => calendar.period_at(feature.period, clock::now()),
+        Requested::Key(period) if calendar.has(period) => period,
+        Requested::Key(_) => refuse(NotAPeriod::OtherAnchor),
+    };
+    if amount == 0 {
+        return;
+    }
+    if registered.is_governed {
+        users::lock(&registry, &[user_id]);
+    }
+    Counter::new(&registry, registered, user_id, period).increment(amount);
+    // The first rule may have been committed while this waited for the row.
+    if registered.is_governed || !registry::still_has(&registry, registered) {
+        let registry = registry::current();
+        let now_governed = registry.find(feature_type).filter(|registered| registered.is_governed);
+        if let Some(registered) = now_governed {
+            let amount = i64::from(amount);
+            windows::count(&registry, &[Counted { user_id, registered, period, amount }]);
+        }
     }
 }

@@ -4,11 +4,20 @@
 //! domain.
 
 pub mod admit;
+mod admit_governed;
+mod admit_plain;
 pub mod check;
 pub mod expire;
 pub mod increment;
+pub mod period;
 pub mod record;
 pub mod replay;
 pub mod settle;
+pub mod status;
 mod subject;
 pub mod summarize;
+mod terms;
+mod usage;
+mod windows;
+
+pub use terms::usable;

@@ -6,18 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use domain::calendar::Calendar;
 use domain::event::{BadBatch, Event, read_batch};
 use domain::feature;
 use domain::idempotency::is_key;
-use domain::period::Period;
+use domain::period::{NotAPeriod, Period, Requested};
 use pgrx::Uuid;
 use serde_json::{Value, json};
 
+use super::terms::{Unusable, current_calendar};
+use super::windows::{self, Counted};
 use crate::error::Report;
 use crate::error::batch::BatchError;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
+use crate::pg::snapshot::Snapshot;
 use crate::store::batch::{self, Amounts, RowKey};
+use crate::store::counter::Counter;
 use crate::store::idempotency::Keys;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::users;
@@ -66,12 +71,13 @@ pub fn record(text: &str) -> i32 {
         BadBatch::Event { index, problem } => BatchError::InvalidEvent { index, problem }.raise(),
     });
     let registry = registry::current();
+    registry.tables.lock_first();
+    let mut calendars = BTreeMap::new();
     let known = events.iter().enumerate().map(|(index, event)| {
-        know(&registry, index, event)
+        know(&registry, index, event, &mut calendars)
             .unwrap_or_else(|problem| BatchError::InvalidEvent { index, problem }.raise())
     });
     let (known, keyed) = fold_keys(known.collect());
-    registry.tables.lock_first();
     users::lock(&registry, &users_of(&known));
     let counted = known.iter().filter(|known| known.event.amount > 0);
     let rows = counted.map(Known::row).collect();
@@ -83,23 +89,49 @@ pub fn record(text: &str) -> i32 {
         store_keys(&registry, known, &keyed)
     };
     count(&registry, &fresh);
+    count_windows(&registry, &fresh);
     fresh.len() as i32
 }
 
-fn know<'a>(registry: &Rc<Registry>, index: usize, event: &'a Event) -> Result<Known<'a>, String> {
+fn know<'a>(
+    registry: &Rc<Registry>,
+    index: usize,
+    event: &'a Event,
+    calendars: &mut BTreeMap<Uuid, Calendar>,
+) -> Result<Known<'a>, String> {
     let feature_type = &event.feature_type;
     let is_meant = |registered: &Rc<Registered>| registered.feature.feature_type == *feature_type;
     let position = registry.features.iter().position(is_meant);
     let position =
         position.ok_or_else(|| feature::unknown(Some(feature_type), &registry.feature_types()))?;
-    let feature = &registry.features[position].feature;
+    let registered = &registry.features[position];
+    let feature = &registered.feature;
+    let user_id = Uuid::from_bytes(*event.user_id.as_bytes());
     let text = event.period.as_deref();
-    let period = Period::requested_or_current(feature.period, text, clock::now())
-        .map_err(|problem| feature.not_a_period(text.unwrap_or_default(), problem))?;
+    let not_a_period = |problem| feature.not_a_period(text.unwrap_or_default(), problem);
+    let requested = Requested::parse_optional(feature.period, text).map_err(not_a_period)?;
+    let utc = Calendar::default();
+    let calendar = match registered.reads_calendar {
+        true => &*calendars.entry(user_id).or_insert_with(|| {
+            current_calendar(registry, registered, user_id, Unusable::IsIgnored)
+        }),
+        false => &utc,
+    };
+    let period = match requested {
+        Requested::Current => calendar.period_at(feature.period, clock::now()),
+        Requested::Key(period) => {
+            // A period of an earlier anchor goes on counting what arrives late.
+            let has_row =
+                || Counter::new(registry, registered, user_id, period).count(Snapshot::Latest);
+            if !calendar.has(period) && has_row().is_none() {
+                return Err(not_a_period(NotAPeriod::OtherAnchor));
+            }
+            period
+        }
+    };
     if event.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
         return Err("idempotency_key is empty or longer than 255 bytes".to_owned());
     }
-    let user_id = Uuid::from_bytes(*event.user_id.as_bytes());
     Ok(Known { index, event, user_id, feature: position, period })
 }
 
@@ -188,6 +220,28 @@ fn count(registry: &Rc<Registry>, events: &[Known]) {
     if !batch::add(registry, &rows) {
         raise_not_counted(registry, events);
     }
+}
+
+/// Counts what the batch has counted in current periods in the windows and rates of caps as well.
+fn count_windows(registry: &Rc<Registry>, events: &[Known]) {
+    let mut amounts: BTreeMap<(Uuid, usize, Period), i64> = BTreeMap::new();
+    for known in events.iter().filter(|known| known.event.amount > 0) {
+        let amount = amounts.entry((known.user_id, known.feature, known.period)).or_default();
+        *amount += i64::from(known.event.amount);
+    }
+    // The first rule may have been committed while this waited for the rows.
+    let features = || registry.features.iter();
+    let is_unchanged = features().all(|registered| registry::still_has(registry, registered));
+    let now = if is_unchanged { Rc::clone(registry) } else { registry::current() };
+    let counted: Vec<Counted> = amounts
+        .into_iter()
+        .filter_map(|((user_id, feature, period), amount)| {
+            let feature_type = &registry.features[feature].feature.feature_type;
+            let registered = now.find(feature_type).filter(|registered| registered.is_governed)?;
+            Some(Counted { user_id, registered, period, amount })
+        })
+        .collect();
+    windows::count(&now, &counted);
 }
 
 /// Refuses a sum that no counter of its type can hold, before it becomes an argument.

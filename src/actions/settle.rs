@@ -3,13 +3,17 @@
 //! The reservation is locked first, its counter second. Expiry locks the counter first, but skips
 //! locked reservations, so the two never deadlock.
 
+use std::collections::BTreeSet;
+
 use domain::reservation::{Reservation, Settlement};
 use domain::settlement::{Request, Settled, Subject};
 use pgrx::Uuid;
 
 use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
+use crate::store::registry::Registry;
 use crate::store::reservations::Locked;
+use crate::store::windows::{self, Change, WindowKey};
 use crate::store::{registry, reservations};
 
 /// Settles a reservation. With a user, only a reservation of that user is found.
@@ -44,9 +48,24 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
             } else if returned > 0 {
                 counter().subtract(returned);
             }
+            settle_windows(&registry, &locked.windows(), change.delta.into());
             Settled::done(request, subject, change.status, change.actual, change.late)
         }
     }
+}
+
+/// Changes the windows in which a reservation is counted: those of then, even if they are over. A
+/// window that has been deleted counts again what is added.
+fn settle_windows(registry: &Registry, keys: &BTreeSet<WindowKey>, delta: i64) {
+    if delta == 0 || keys.is_empty() {
+        return;
+    }
+    if delta > 0 {
+        windows::insert_missing(registry, &keys.iter().map(|key| (key.clone(), 0)).collect());
+    }
+    let locked = windows::lock(registry, keys).into_keys();
+    let changes = locked.map(|key| (key, Change { amount: delta, tat: None })).collect();
+    windows::change(registry, &changes, false);
 }
 
 /// Locks the counter, and returns how much of an amount that the reservation held it can give back:

@@ -3,49 +3,34 @@
 use std::rc::Rc;
 
 use domain::answer::Answer;
+use domain::calendar::Span;
 use domain::denial::Denial;
-use domain::period::{Period, PeriodKind};
 use pgrx::Uuid;
 
-use crate::pg::clock;
 use crate::store::counter::Counter;
-use crate::store::registry::Registry;
+use crate::store::registry::{Registered, Registry};
 
-/// The period of this kind that contains the start of the transaction.
-pub fn current_period(kind: PeriodKind) -> Period {
-    Period::containing(kind, clock::now())
-}
-
-/// An amount of a feature that a user requests in the current period.
+/// An amount of a feature that a user requests in a period.
 pub struct Subject {
     pub counter: Counter,
-    pub period: Period,
+    pub span: Span,
     pub amount: i32,
 }
 
 impl Subject {
-    /// The subject of a call, or a denial if the feature is unknown or the amount is invalid.
     pub fn new(
         registry: &Rc<Registry>,
+        registered: &Rc<Registered>,
         user_id: Uuid,
-        feature_type: Option<&str>,
-        amount: Option<i32>,
-    ) -> Result<Self, Box<Answer>> {
-        let registered = feature_type.and_then(|feature_type| registry.find(feature_type));
-        let registered = registered.ok_or_else(|| {
-            Box::new(Answer::of_unknown_feature(feature_type, &registry.feature_types()))
-        })?;
-        let period = current_period(registered.feature.period);
-        let Some(amount @ 0..) = amount else {
-            let denied = Answer::new(&registered.feature, period, Err(Denial::InvalidAmount));
-            return Err(Box::new(denied));
-        };
-        let counter = Counter::new(registry, registered, user_id, period);
-        Ok(Self { counter, period, amount })
+        span: Span,
+        amount: i32,
+    ) -> Self {
+        let counter = Counter::new(registry, registered, user_id, span.period);
+        Self { counter, span, amount }
     }
 
     /// The answer of a denial that needs no decision.
     pub fn denied(&self, denial: Denial) -> Answer {
-        Answer::new(self.counter.feature(), self.period, Err(denial))
+        Answer::new(self.counter.feature(), &self.span, Err(denial))
     }
 }

@@ -12,3 +12,5 @@ mod record_usage;
 mod release_reservation;
 mod reserve_feature;
 mod usage_features_changed;
+mod usage_period;
+mod usage_status;

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
+use crate::calendar::Span;
+use crate::cap::Capped;
 use crate::decision::Allowance;
 use crate::denial::Denial;
 use crate::feature::{self, Feature};
-use crate::period::Period;
-use crate::timestamp::iso8601;
+use crate::rule::InForce;
+use crate::shortage::Exceeded;
+use crate::timestamp::{iso8601, iso8601_rounded_up};
 
 /// The answer. Keys may be added; none is ever renamed.
 ///
@@ -14,6 +17,9 @@ use crate::timestamp::iso8601;
 /// needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
+    /// The caps in force, with what is used of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caps: Vec<CapReport>,
     /// `Some(None)`, a JSON null, means unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Option<i64>>,
@@ -22,14 +28,21 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     allowed: bool,
+    /// Where the amount comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<Sources>,
     /// How much a consume counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     consumed: Option<i32>,
+    /// Everything that has no room.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exceeded: Vec<Exceeded>,
     /// How much of the current usage is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     reserved: Option<i64>,
+    /// A JSON null for the total, which never ends.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reset_at: Option<String>,
+    reset_at: Option<Option<String>>,
     /// What is left: after the requested amount if it is allowed, without it if it is denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining: Option<Option<i64>>,
@@ -37,6 +50,9 @@ pub struct Answer {
     error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// In seconds; a JSON null if waiting does not help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<Option<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     feature_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +65,42 @@ pub struct Answer {
     trial_end_date: Option<String>,
 }
 
+/// Where an admitted amount comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Sources {
+    grants: i64,
+    overage: i64,
+    allowance: i64,
+}
+
+/// A cap in an answer. The fields are in the order of jsonb.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CapReport {
+    per: &'static str,
+    used: i64,
+    /// The seconds of a rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    every: Option<i64>,
+    limit: i64,
+    scope: &'static str,
+    reset_at: Option<String>,
+    remaining: i64,
+}
+
+impl CapReport {
+    pub fn new(capped: &Capped, now: i64) -> Self {
+        Self {
+            per: capped.cap.per.name(),
+            used: capped.used(now),
+            every: capped.every(),
+            limit: capped.cap.amount,
+            scope: "user",
+            reset_at: capped.reset_at(now).map(iso8601_rounded_up),
+            remaining: capped.left(now),
+        }
+    }
+}
+
 impl Answer {
     /// The denial for a feature that is not registered, among those that are.
     pub fn of_unknown_feature(feature_type: Option<&str>, known: &[&str]) -> Self {
@@ -57,16 +109,34 @@ impl Answer {
     }
 
     /// The answer about a feature in a period.
-    pub fn new(feature: &Feature, period: Period, decision: Result<Allowance, Denial>) -> Self {
+    pub fn new(feature: &Feature, span: &Span, decision: Result<Allowance, Denial>) -> Self {
         let subject = Self {
             feature_type: Some(feature.feature_type.clone()),
-            period: Some(period.to_string()),
-            reset_at: Some(iso8601(period.reset_at())),
+            period: Some(span.period.to_string()),
+            reset_at: Some(span.reset_at.map(iso8601)),
             ..Self::default()
         };
         match decision {
             Ok(allowance) => subject.allowed(allowance),
             Err(denial) => subject.denied(denial),
+        }
+    }
+
+    /// Adds what rules have to do with the answer, if any is active: where `amount` comes from, the
+    /// caps afterwards, and after a denial how long to wait.
+    pub fn with_rules(self, in_force: &InForce, caps: &[Capped], amount: i64, now: i64) -> Self {
+        if !in_force.is_governed {
+            return self;
+        }
+        let counted = if self.allowed { amount } else { 0 };
+        let report = |capped: &Capped| CapReport::new(&capped.counted(counted, now), now);
+        let sources = Sources { grants: 0, overage: 0, allowance: amount };
+        Self {
+            sources: self.allowed.then_some(sources),
+            retry_after: if self.allowed { None } else { Some(self.retry_after.flatten()) },
+            // Answers that tell no usage tell none of the caps.
+            caps: self.current_usage.map_or_else(Vec::new, |_| caps.iter().map(report).collect()),
+            ..self
         }
     }
 
@@ -95,12 +165,7 @@ impl Answer {
     }
 
     fn allowed(self, allowance: Allowance) -> Self {
-        let (limit, current_usage, remaining) = match allowance {
-            Allowance::Unlimited { current_usage } => (None, current_usage, None),
-            Allowance::WithinLimit { limit, current_usage, remaining } => {
-                (Some(limit), current_usage, Some(remaining))
-            }
-        };
+        let Allowance { limit, current_usage, remaining } = allowance;
         Self {
             allowed: true,
             limit: Some(limit),
@@ -126,6 +191,15 @@ impl Answer {
                 is_unlimited: Some(false),
                 ..denied
             },
+            Denial::Short(shortage) => Self {
+                limit: Some(shortage.limit),
+                current_usage: Some(shortage.current_usage),
+                remaining: Some(shortage.remaining),
+                is_unlimited: Some(shortage.limit.is_none()),
+                exceeded: shortage.exceeded(denied.feature_type.as_deref().unwrap_or_default()),
+                retry_after: Some(shortage.retry_after()),
+                ..denied
+            },
             Denial::TrialExpired { trial_end_date } => {
                 Self { trial_end_date: Some(trial_end_date), ..denied }
             }
@@ -137,7 +211,12 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::period::PeriodKind;
+    use crate::calendar::Calendar;
+    use crate::cap::State;
+    use crate::period::Period;
+    use crate::period_kind::PeriodKind;
+    use crate::rule::{Cap, Effect, Level, Per, Rule};
+    use crate::shortage::{Missing, Shortage};
     use serde_json::{Value, json};
 
     fn about_images(decision: Result<Allowance, Denial>) -> Value {
@@ -150,7 +229,7 @@ mod tests {
         };
         written(&Answer::new(
             &feature,
-            Period::parse(PeriodKind::Day, "2025-02-10").expect("a day"),
+            &Calendar::default().span(Period::parse(PeriodKind::Day, "2025-02-10").expect("a day")),
             decision,
         ))
     }
@@ -161,7 +240,7 @@ mod tests {
 
     #[test]
     fn allowed() {
-        let allowance = Allowance::WithinLimit { limit: 3, current_usage: 1, remaining: 1 };
+        let allowance = Allowance { limit: Some(3), current_usage: 1, remaining: Some(1) };
         assert_eq!(
             about_images(Ok(allowance)),
             json!({
@@ -175,7 +254,7 @@ mod tests {
     #[test]
     fn unlimited() {
         assert_eq!(
-            about_images(Ok(Allowance::Unlimited { current_usage: 9 })),
+            about_images(Ok(Allowance { limit: None, current_usage: 9, remaining: None })),
             json!({
                 "allowed": true, "limit": null, "remaining": null, "is_unlimited": true,
                 "current_usage": 9, "feature_type": "image_generation", "period": "2025-02-10",
@@ -221,27 +300,132 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_keys_are_written_in_the_order_of_jsonb() {
-        let denial = Denial::LimitExceeded { limit: 3, current_usage: 3 };
-        let feature = Feature {
-            feature_type: "chat".into(),
-            usage_column: "chat_messages".into(),
-            limit_column: "chat_messages_daily_limit".into(),
+    const SECOND: i64 = 1_000_000;
+    /// 2025-02-10T12:00:00Z.
+    const NOW: i64 = 1_739_188_800 * SECOND;
+
+    fn images() -> Feature {
+        Feature {
+            feature_type: "image_generation".into(),
+            usage_column: "images_generated".into(),
+            limit_column: "image_generation_daily_limit".into(),
             period: PeriodKind::Day,
             max_count: i32::MAX.into(),
+        }
+    }
+
+    fn rate(tat: i64) -> Capped {
+        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount: 10 };
+        Capped { cap, state: State::Bucket { tat: Some(tat) } }
+    }
+
+    fn one_rule() -> InForce {
+        let rule = Rule {
+            level: Level::All,
+            effect: Effect::Cap,
+            amount: Some(10),
+            per: Per::Rate { every: 60 * SECOND },
+            starts_at: 0,
+            ends_at: i64::MAX,
+            created_at: 0,
+            rule_id: uuid::Uuid::nil(),
         };
-        let period = Period::parse(PeriodKind::Day, "2025-02-10").expect("a day");
-        let text = serde_json::to_string(&Answer::new(&feature, period, Err(denial)))
-            .expect("an answer is JSON");
-        let keys: Vec<&str> = text
-            .split('"')
-            .skip(1)
-            .step_by(2)
-            .filter(|part| text.contains(&format!("\"{part}\":")))
-            .collect();
-        let mut sorted = keys.clone();
-        sorted.sort_by_key(|key| (key.len(), *key));
-        assert_eq!(keys, sorted);
+        InForce::of(&[rule], NOW)
+    }
+
+    fn today() -> Span {
+        Calendar::default().span(Period::parse(PeriodKind::Day, "2025-02-10").expect("a day"))
+    }
+
+    #[test]
+    fn rules_add_sources_and_caps() {
+        let allowance = Allowance { limit: Some(50), current_usage: 4, remaining: Some(5) };
+        let answer = Answer::new(&images(), &today(), Ok(allowance));
+        let governed = answer.clone().with_rules(&one_rule(), &[rate(NOW + 24 * SECOND)], 1, NOW);
+        assert_eq!(
+            written(&governed),
+            json!({
+                "allowed": true, "limit": 50, "current_usage": 4, "remaining": 5,
+                "is_unlimited": false, "feature_type": "image_generation", "period": "2025-02-10",
+                "reset_at": "2025-02-11T00:00:00Z",
+                "sources": {"allowance": 1, "grants": 0, "overage": 0},
+                "caps": [{"per": "rate", "every": 60, "scope": "user", "limit": 10, "used": 5,
+                          "remaining": 5, "reset_at": "2025-02-10T12:00:30Z"}]
+            })
+        );
+        let plain = answer.clone().with_rules(&InForce::default(), &[], 1, NOW);
+        assert_eq!(plain, answer);
+    }
+
+    #[test]
+    fn a_governed_denial_says_how_long_to_wait() {
+        let full = rate(NOW + 60 * SECOND);
+        let missing = vec![Missing::of_cap(&full, Some(6 * SECOND), NOW)];
+        let shortage = Shortage { limit: Some(50), current_usage: 10, remaining: Some(0), missing };
+        let answer = Answer::new(&images(), &today(), Err(Denial::Short(shortage)));
+        let answer = answer.with_rules(&one_rule(), &[full], 1, NOW);
+        assert_eq!(
+            written(&answer),
+            json!({
+                "allowed": false, "error_code": "RATE_LIMITED",
+                "reason": "image_generation rate exceeded (10 per 60 seconds)", "retry_after": 6,
+                "limit": 50, "current_usage": 10, "remaining": 0, "is_unlimited": false,
+                "feature_type": "image_generation", "period": "2025-02-10",
+                "reset_at": "2025-02-11T00:00:00Z",
+                "exceeded": [{"effect": "cap", "per": "rate", "every": 60, "scope": "user",
+                              "feature_type": "image_generation", "limit": 10, "used": 10,
+                              "reset_at": "2025-02-10T12:00:06Z"}],
+                "caps": [{"per": "rate", "every": 60, "scope": "user", "limit": 10, "used": 10,
+                          "remaining": 0, "reset_at": "2025-02-10T12:01:00Z"}]
+            })
+        );
+        let blocked = Answer::new(&images(), &today(), Err(Denial::Denied));
+        assert_eq!(
+            written(&blocked.with_rules(&one_rule(), &[], 1, NOW)),
+            json!({
+                "allowed": false, "error_code": "DENIED", "reason": "image_generation is blocked",
+                "retry_after": null, "feature_type": "image_generation", "period": "2025-02-10",
+                "reset_at": "2025-02-11T00:00:00Z"
+            })
+        );
+    }
+
+    #[test]
+    fn the_keys_are_written_in_the_order_of_jsonb() {
+        let full = rate(NOW + 60 * SECOND);
+        let missing = vec![Missing::of_cap(&full, Some(6 * SECOND), NOW)];
+        let shortage = Shortage { limit: Some(3), current_usage: 3, remaining: Some(0), missing };
+        let answer = Answer::new(&images(), &today(), Err(Denial::Short(shortage)));
+        let answer = answer.with_rules(&one_rule(), &[full], 1, NOW);
+        in_the_order_of_jsonb(&answer);
+        let allowance = Allowance { limit: Some(50), current_usage: 4, remaining: Some(5) };
+        let answer = Answer::new(&images(), &today(), Ok(allowance));
+        let answer = answer.with_rules(&one_rule(), &[full], 1, NOW).with_consumed(1);
+        in_the_order_of_jsonb(&answer.with_reserved(0));
+    }
+
+    /// Shorter keys come first, in every object.
+    fn in_the_order_of_jsonb(answer: &Answer) {
+        let text = serde_json::to_string(answer).expect("an answer is JSON");
+        let mut objects: Vec<Vec<&str>> = Vec::new();
+        let mut parts = text.split('"');
+        // No string has a quote in it, so the parts are alternately outside and inside of strings.
+        while let Some(outside) = parts.next() {
+            for sign in outside.chars() {
+                match sign {
+                    '{' => objects.push(Vec::new()),
+                    '}' => {
+                        let keys = objects.pop().expect("an object");
+                        assert!(keys.is_sorted_by_key(|key| (key.len(), *key)), "{keys:?}");
+                    }
+                    _ => {}
+                }
+            }
+            let Some(inside) = parts.next() else { break };
+            if text.contains(&format!("\"{inside}\":")) {
+                objects.last_mut().expect("an object").push(inside);
+            }
+        }
+        assert!(objects.is_empty());
     }
 }

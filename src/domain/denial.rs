@@ -1,5 +1,7 @@
 //! Denials: why a call is not admitted.
 
+use crate::shortage::Shortage;
+
 /// Why a call is denied. A denial is an answer, never an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
@@ -10,6 +12,8 @@ pub enum Denial {
     InvalidPeriod {
         reason: String,
     },
+    /// A rule blocks the feature.
+    Denied,
     TrialExpired {
         trial_end_date: String,
     },
@@ -21,6 +25,8 @@ pub enum Denial {
         limit: i64,
         current_usage: i64,
     },
+    /// The same for a governed call: its allowance or caps have no room.
+    Short(Shortage),
     /// The call's idempotency key was used for a call with other arguments.
     IdempotencyMismatch,
 }
@@ -32,10 +38,12 @@ impl Denial {
             Self::InvalidFeature { .. } => "INVALID_FEATURE",
             Self::InvalidAmount => "INVALID_AMOUNT",
             Self::InvalidPeriod { .. } => "INVALID_PERIOD",
+            Self::Denied => "DENIED",
             Self::TrialExpired { .. } => "TRIAL_EXPIRED",
             Self::NoSubscription => "NO_SUBSCRIPTION",
             Self::UnknownPlan { .. } => "UNKNOWN_PLAN",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
+            Self::Short(shortage) => shortage.error_code(),
             Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
         }
     }
@@ -45,6 +53,7 @@ impl Denial {
         match self {
             Self::InvalidFeature { reason } | Self::InvalidPeriod { reason } => reason.clone(),
             Self::InvalidAmount => "the requested amount must be 0 or more".to_owned(),
+            Self::Denied => format!("{feature_type} is blocked"),
             Self::TrialExpired { trial_end_date } => format!("the trial ended at {trial_end_date}"),
             Self::NoSubscription => "no active subscription".to_owned(),
             Self::UnknownPlan { plan_id } => format!("plan \"{plan_id}\" is not available"),
@@ -52,6 +61,7 @@ impl Denial {
             Self::LimitExceeded { limit, current_usage } => {
                 format!("{feature_type} limit exceeded ({current_usage}/{limit})")
             }
+            Self::Short(shortage) => shortage.reason(feature_type),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Features: what is counted, in which column, against which limit.
 
 use crate::excerpt::excerpt;
-use crate::period::{NotAPeriod, PeriodKind};
+use crate::period::NotAPeriod;
+use crate::period_kind::PeriodKind;
 
 /// A row of the registry, `usage_features`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,7 @@ impl Feature {
         let problem = match problem {
             NotAPeriod::OtherForm => format!("it is not of the form {}", kind.form()),
             NotAPeriod::NoSuchDate => format!("there is no such {}", kind.noun()),
+            NotAPeriod::OtherAnchor => format!("no {} of this user begins then", kind.noun()),
         };
         format!("\"{}\" is not a period of {}: {problem}", excerpt(text), self.feature_type)
     }

@@ -4,6 +4,8 @@
 //! it is tested by plain `cargo test`.
 
 pub mod answer;
+pub mod calendar;
+pub mod cap;
 pub mod decision;
 pub mod denial;
 pub mod event;
@@ -11,8 +13,13 @@ pub mod excerpt;
 pub mod feature;
 pub mod idempotency;
 pub mod period;
+pub mod period_kind;
+pub mod rate;
 pub mod reservation;
+pub mod rule;
 pub mod settlement;
+pub mod shortage;
+pub mod status;
 pub mod subscription;
 pub mod summary;
 pub mod timestamp;

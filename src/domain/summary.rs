@@ -57,7 +57,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::period::PeriodKind;
+    use crate::period_kind::PeriodKind;
     use serde_json::json;
 
     fn feature(usage_column: &str, limit_column: &str) -> Feature {

@@ -10,6 +10,19 @@ pub fn iso8601(instant: DateTime<Utc>) -> String {
     text.trim_start_matches('+').to_owned()
 }
 
+/// An instant in microseconds from 1970.
+pub fn microseconds(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp_micros()
+}
+
+/// Formats an instant in microseconds from 1970 as ISO 8601, rounded up to the second: what is
+/// promised for it is true then.
+pub fn iso8601_rounded_up(instant: i64) -> String {
+    let second = 1_000_000;
+    let rounded = instant.div_euclid(second) + i64::from(instant.rem_euclid(second) > 0);
+    DateTime::from_timestamp(rounded, 0).map_or_else(|| "infinity".to_owned(), iso8601)
+}
+
 /// Formats seconds since 1970 as ISO 8601; Postgres' `infinity` and `-infinity` keep their names.
 pub fn iso8601_from_epoch(seconds: f64) -> String {
     if seconds == f64::INFINITY {
@@ -29,6 +42,15 @@ mod tests {
         assert_eq!(iso8601_from_epoch(0.0), "1970-01-01T00:00:00Z");
         assert_eq!(iso8601_from_epoch(1739232000.75), "2025-02-11T00:00:00Z");
         assert_eq!(iso8601_from_epoch(253402300800.0), "10000-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_promised_instant_is_rounded_up() {
+        assert_eq!(iso8601_rounded_up(0), "1970-01-01T00:00:00Z");
+        assert_eq!(iso8601_rounded_up(1), "1970-01-01T00:00:01Z");
+        assert_eq!(iso8601_rounded_up(1_739_232_000_000_000), "2025-02-11T00:00:00Z");
+        assert_eq!(iso8601_rounded_up(1_739_231_999_000_001), "2025-02-11T00:00:00Z");
+        assert_eq!(iso8601_rounded_up(i64::MAX), "infinity");
     }
 
     #[test]

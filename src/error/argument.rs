@@ -20,6 +20,10 @@ pub enum ArgumentError<'a> {
     UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
     /// Not a period of the feature's kind.
     InvalidPeriod { feature: &'a Feature, text: &'a str, problem: NotAPeriod },
+    /// A time zone of a user or plan that Postgres does not know.
+    UnknownZone { zone: &'a str },
+    /// An anchor of a user or plan, or an instant, outside the years 1 to 9999.
+    InvalidInstant { name: &'static str },
     /// A time to live outside 1 second to 24 hours.
     InvalidTtl,
     /// An idempotency key that is empty or too long.
@@ -46,6 +50,8 @@ impl Report for ArgumentError<'_> {
                 format!("unknown feature type \"{}\"", excerpt(feature_type))
             }
             Self::InvalidPeriod { feature, text, problem } => feature.not_a_period(text, *problem),
+            Self::UnknownZone { zone } => format!("unknown time zone \"{}\"", excerpt(zone)),
+            Self::InvalidInstant { name } => format!("{name} is not within the years 1 to 9999"),
             Self::InvalidTtl => "p_ttl is not between 1 second and 24 hours".to_owned(),
             Self::InvalidKey { length: 0 } => "p_idempotency_key is empty".to_owned(),
             Self::InvalidKey { length } => format!("p_idempotency_key is {length} bytes long"),
@@ -76,18 +82,29 @@ impl Report for ArgumentError<'_> {
                 known.join(", ")
             ),
             Self::InvalidPeriod { feature, problem: NotAPeriod::OtherForm, .. } => format!(
-                "{} is counted {}: pass 'current', or a {} in UTC as {}, for example {}.",
+                "{} is counted {}: pass 'current', or a {} as {}, for example {}.",
                 feature.feature_type,
-                feature.period.adjective(),
+                feature.period.adverb(),
                 feature.period.noun(),
                 feature.period.form(),
                 feature.period.example()
+            ),
+            Self::InvalidPeriod { feature, problem: NotAPeriod::OtherAnchor, .. } => format!(
+                "Pass 'current', or the period that usage_period() returns for this user and {}.",
+                feature.feature_type
             ),
             Self::InvalidPeriod { feature, problem: NotAPeriod::NoSuchDate, .. } => format!(
                 "Pass 'current', or a {} of the calendar, for example {}.",
                 feature.period.noun(),
                 feature.period.example()
             ),
+            Self::UnknownZone { .. } => "Correct time_zone in user_plans or plan_limits; SELECT \
+                                         name FROM pg_timezone_names lists what there is."
+                .to_owned(),
+            Self::InvalidInstant { name: "period_anchor" } => {
+                "Correct period_anchor in user_plans or plan_limits.".to_owned()
+            }
+            Self::InvalidInstant { .. } => "Pass a finite instant of these years.".to_owned(),
             Self::InvalidTtl => "Pass an interval such as '5 minutes'.".to_owned(),
             Self::InvalidKey { .. } => {
                 format!("Pass a key of 1 to {MAX_KEY_BYTES} bytes, or NULL for none.")

@@ -11,6 +11,8 @@ pub enum CountingError<'a> {
     Overflow { feature: &'a Feature, amount: i32 },
     /// A user-defined trigger suppressed the count.
     Suppressed { feature: &'a Feature },
+    /// A user-defined trigger suppressed the count of a cap.
+    WindowSuppressed,
     /// Other transactions changed the same row again and again.
     Contention,
 }
@@ -19,7 +21,9 @@ impl Report for CountingError<'_> {
     fn code(&self) -> PgSqlErrorCode {
         match self {
             Self::Overflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            Self::Suppressed { .. } => PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+            Self::Suppressed { .. } | Self::WindowSuppressed => {
+                PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION
+            }
             Self::Contention => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
     }
@@ -32,6 +36,7 @@ impl Report for CountingError<'_> {
             Self::Suppressed { feature } => {
                 format!("{} was not changed: a trigger suppressed it", feature.usage_column)
             }
+            Self::WindowSuppressed => "a trigger suppressed the count of a cap".to_owned(),
             Self::Contention => "could not serialize access due to concurrent updates".to_owned(),
         }
     }
@@ -43,6 +48,9 @@ impl Report for CountingError<'_> {
             }
             Self::Suppressed { .. } => {
                 "A BEFORE trigger on feature_usage must return the row.".to_owned()
+            }
+            Self::WindowSuppressed => {
+                "A BEFORE trigger on usage_counters must return the row.".to_owned()
             }
             Self::Contention => "Try again.".to_owned(),
         };

@@ -19,6 +19,25 @@ pub fn wall() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(since_2000 + POSTGRES_EPOCH).unwrap_or_default()
 }
 
+/// The current time in microseconds from 1970.
+pub fn wall_in_microseconds() -> i64 {
+    wall().timestamp_micros()
+}
+
+/// An instant in microseconds from 2000, as Postgres stores it; `None` if it is infinite.
+pub fn from_2000(since_2000: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(since_2000.checked_add(POSTGRES_EPOCH)?)
+        .filter(|_| since_2000 != i64::MIN)
+}
+
+/// Microseconds from 2000 as microseconds from 1970; Postgres' infinities stay the extremes.
+pub fn from_1970(since_2000: i64) -> i64 {
+    match since_2000 {
+        i64::MIN => i64::MIN,
+        _ => since_2000.saturating_add(POSTGRES_EPOCH),
+    }
+}
+
 /// An instant in microseconds from 2000, as Postgres stores it.
 pub fn since_2000(instant: DateTime<Utc>) -> i64 {
     instant.timestamp_micros() - POSTGRES_EPOCH

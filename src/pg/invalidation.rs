@@ -8,7 +8,7 @@ use std::cell::Cell;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// The most tables that can be watched.
-pub const MAX_TABLES: usize = 8;
+pub const MAX_TABLES: usize = 12;
 
 thread_local! {
     static IS_REGISTERED: Cell<bool> = const { Cell::new(false) };
@@ -25,6 +25,13 @@ pub fn generation() -> u64 {
 /// Whether no watched table and no schema has changed since [`watch`].
 pub fn is_current() -> bool {
     IS_CURRENT.get()
+}
+
+/// Takes notice of what other sessions have committed. Postgres does so when a statement locks a
+/// table, but not when it has waited for a row.
+pub fn accept() {
+    // SAFETY: a function of the extension is running, so the catalogs can be read afterwards.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
 }
 
 /// Watches tables that were read after generation `beginning`. If a notification has arrived since,

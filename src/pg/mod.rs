@@ -12,4 +12,6 @@ pub mod role;
 pub mod row;
 pub mod snapshot;
 pub mod statement;
+pub mod subtransaction;
 pub mod table;
+pub mod zone;

@@ -33,6 +33,14 @@ pub fn push(snapshot: Snapshot) {
     }
 }
 
+/// Runs work whose statements all see what is committed now: those with [`Snapshot::Caller`].
+pub fn latest<T>(work: impl FnOnce() -> T) -> T {
+    push(Snapshot::Latest);
+    let result = work();
+    pop();
+    result
+}
+
 /// Removes the snapshot that [`push`] activated. After an error, the end of the transaction does
 /// so.
 pub fn pop() {

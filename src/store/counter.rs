@@ -75,6 +75,11 @@ impl Counter {
         Self { registry, registered, user_id, key: period.to_string() }
     }
 
+    /// The period key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     pub fn feature(&self) -> &Feature {
         &self.registered.feature
     }
@@ -120,6 +125,15 @@ impl Counter {
             self.statements().lock_if_free.rows(&self.arguments(), Snapshot::Command, read)
         };
         self.registry.on_tables(lock).pop()
+    }
+
+    /// The user's counts of the feature in all periods, with their period keys, in this snapshot.
+    pub fn all_counts(&self, snapshot: Snapshot) -> Vec<(String, i64)> {
+        let counts = || {
+            let read = |row: &Row| row.get(0).zip(row.integer(1));
+            self.statements().all_counts.rows(&[Argument::Uuid(self.user_id)], snapshot, read)
+        };
+        self.registry.on_tables(counts).into_iter().flatten().collect()
     }
 
     /// The count, if there is a row in this snapshot, locked or not.

@@ -5,12 +5,23 @@ use domain::subscription::Subscription;
 use pgrx::Uuid;
 
 use super::counter::{Counted, Counter};
+use super::registry::{Registered, Registry};
+use super::statements::EntitlementStatements;
 use crate::error::Report;
 use crate::error::installation::InstallationError;
 use crate::pg::argument::Argument;
 use crate::pg::clock;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
+
+/// A user's plan, with the time zone and the anchor of the user's periods.
+#[derive(Default)]
+pub struct UserPlan {
+    pub entitlement: Entitlement,
+    pub zone: Option<String>,
+    /// In microseconds from 2000.
+    pub anchor: Option<i64>,
+}
 
 /// Reads what is committed now.
 pub fn latest(counter: &Counter) -> Entitlement {
@@ -21,12 +32,27 @@ pub fn latest(counter: &Counter) -> Entitlement {
     at_most_one(rows, counter.user_id).unwrap_or_default()
 }
 
+/// Reads the current snapshot.
+pub fn with_calendar(registry: &Registry, registered: &Registered, user_id: Uuid) -> UserPlan {
+    let statements = &registered.statements.entitlement;
+    let read = |row: &Row| UserPlan {
+        entitlement: entitlement(row),
+        zone: if statements.has_calendars { row.get(6) } else { None },
+        anchor: if statements.has_calendars { row.instant(7) } else { None },
+    };
+    let arguments = [Argument::Uuid(user_id)];
+    let rows = registry.on_tables(|| statements.read.rows(&arguments, Snapshot::Caller, read));
+    at_most_one(rows, user_id).unwrap_or_default()
+}
+
 /// Reads the caller's snapshot, and the counter if it has a row.
 pub fn with_counter(counter: &Counter) -> (Entitlement, Option<Counted>) {
-    let statement = &counter.entitlement_statements().read_with_counter;
+    let EntitlementStatements { read_with_counter: statement, has_calendars, .. } =
+        counter.entitlement_statements();
+    let first = if *has_calendars { 8 } else { 6 };
     let read = |row: &Row| {
-        let has_row = row.get::<bool>(7).is_some();
-        (entitlement(row), has_row.then(|| Counted::read(row, 6)))
+        let has_row = row.get::<bool>(first + 1).is_some();
+        (entitlement(row), has_row.then(|| Counted::read(row, first)))
     };
     let rows =
         counter.registry.on_tables(|| statement.rows(&counter.arguments(), Snapshot::Caller, read));

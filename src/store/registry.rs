@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use domain::feature::Feature;
-use domain::period::PeriodKind;
+use domain::period_kind::PeriodKind;
 use pgrx::pg_sys;
 
 use super::statements::{FeatureStatements, Statements};
@@ -22,6 +22,8 @@ pub struct Registry {
     pub tables: Tables,
     pub statements: Statements,
     pub features: Vec<Rc<Registered>>,
+    /// Whether any user or plan has a time zone or an anchor.
+    pub has_calendars: bool,
 }
 
 /// A feature with its statements.
@@ -29,6 +31,10 @@ pub struct Registered {
     pub feature: Feature,
     /// Whether `feature_usage` has its column.
     pub has_counter: bool,
+    /// Whether its calls read rules.
+    pub is_governed: bool,
+    /// Whether its current period depends on the user.
+    pub reads_calendar: bool,
     pub statements: FeatureStatements,
 }
 
@@ -52,6 +58,19 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Registry>>> = const { RefCell::new(None) };
 }
 
+/// Whether a feature is still governed, and its period determined, as a call supposed that has
+/// waited for a lock meanwhile.
+pub fn still_has(registry: &Registry, registered: &Registered) -> bool {
+    invalidation::accept();
+    if invalidation::is_current() {
+        return true;
+    }
+    let now = current();
+    let feature = now.find(&registered.feature.feature_type);
+    now.has_calendars == registry.has_calendars
+        && feature.is_some_and(|feature| feature.is_governed == registered.is_governed)
+}
+
 /// The current registry.
 pub fn current() -> Rc<Registry> {
     let kept = CURRENT.with_borrow(Option::clone);
@@ -71,26 +90,38 @@ fn load() -> Registry {
     CURRENT.set(None);
     let beginning = invalidation::generation();
     let tables = Tables::read();
-    let features = read_features(&tables);
+    let rows = read_features(&tables);
     // Do not keep an empty registry: row-level security may hide it from this role only.
-    if let Some(watched) = tables.watched().filter(|_| !features.is_empty()) {
+    if let Some(watched) = tables.watched().filter(|_| !rows.is_empty()) {
         invalidation::watch(watched, beginning);
     }
+    let has_calendars = rows.iter().any(|row| row.reads_calendars) || tables.views_have_calendars();
+    let (features, governed): (Vec<Feature>, Vec<bool>) =
+        rows.into_iter().map(|row| (row.feature, row.is_governed)).unzip();
     let statements = Statements::new(&tables, &features);
-    let register = |feature| {
-        let statements = FeatureStatements::new(&tables, &feature);
+    let register = |(feature, is_governed): (Feature, bool)| {
+        let statements = FeatureStatements::new(&tables, &feature, has_calendars);
         let has_counter = tables.counts(&feature);
-        Rc::new(Registered { feature, has_counter, statements })
+        let reads_calendar = has_calendars && feature.period.depends_on_user();
+        Rc::new(Registered { feature, has_counter, is_governed, reads_calendar, statements })
     };
-    let features = features.into_iter().map(register).collect();
-    Registry { tables, statements, features }
+    let features = features.into_iter().zip(governed).map(register).collect();
+    Registry { tables, statements, features, has_calendars }
 }
 
-fn read_features(tables: &Tables) -> Vec<Feature> {
+/// A row of the registry.
+struct RegistryRow {
+    feature: Feature,
+    is_governed: bool,
+    reads_calendars: bool,
+}
+
+fn read_features(tables: &Tables) -> Vec<RegistryRow> {
     let schema = &tables.schema;
     let statement = Statement::kept(format!(
         "SELECT uf.feature_type::pg_catalog.text, uf.usage_column::pg_catalog.text,
-                uf.limit_column::pg_catalog.text, uf.period::pg_catalog.text
+                uf.limit_column::pg_catalog.text, uf.period::pg_catalog.text,
+                uf.is_governed, uf.reads_calendars
            FROM {schema}.usage_features AS uf ORDER BY uf.feature_type COLLATE pg_catalog.\"C\""
     ));
     let rows = on_tables(schema, &NAMES, || {
@@ -100,12 +131,19 @@ fn read_features(tables: &Tables) -> Vec<Feature> {
                 Some(pg_sys::INT8OID) => i64::MAX,
                 _ => i32::MAX.into(),
             };
-            Some(Feature {
+            let feature = Feature {
                 feature_type: row.get(0)?,
                 usage_column,
                 limit_column: row.get(2)?,
                 period: PeriodKind::from_name(&row.get::<String>(3)?)?,
                 max_count,
+            };
+            Some(RegistryRow {
+                feature,
+                // Unknown means governed: rules that are not there cost a little, those that are
+                // must hold.
+                is_governed: row.get(4) != Some(false),
+                reads_calendars: row.get(5) != Some(false),
             })
         })
     });

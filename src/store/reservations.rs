@@ -1,21 +1,26 @@
 //! Reservations. Changing the status of a reservation and its counter happens in one transaction,
 //! so that no amount is subtracted twice.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::period::Period;
 use domain::reservation::{Change, Held, Reservation, Status};
+use pgrx::JsonB;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::counter::{Counted, Counter, RowId};
 use super::registry::Registry;
+use super::windows::WindowKey;
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::error::reservation::ReservationError;
 use crate::pg::argument::Argument;
 use crate::pg::clock;
 use crate::pg::hash::uuid_hash;
+use crate::pg::jsonb::Document;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 
@@ -38,10 +43,17 @@ impl New {
         Self { id: Uuid::from_bytes(id), expires_at }
     }
 
-    /// Inserts it, for an amount counted in this row of the counter.
-    pub fn insert(&self, counter: &Counter, row: &Counted, amount: i32) {
+    /// Inserts it, for an amount counted in this row of the counter and in windows, each with its
+    /// kind and period key.
+    pub fn insert(
+        &self,
+        counter: &Counter,
+        row: &Counted,
+        amount: i32,
+        windows: &[(&str, String)],
+    ) {
         let [user_id, key, feature_type] = counter.arguments_with_feature();
-        let arguments = [
+        let mut arguments = vec![
             user_id,
             key,
             feature_type,
@@ -50,7 +62,14 @@ impl New {
             Argument::Instant(self.expires_at),
             row.id.argument(),
         ];
-        let insert = &counter.registry.statements.reservations.insert;
+        let statements = &counter.registry.statements.reservations;
+        let insert = if windows.is_empty() {
+            &statements.insert
+        } else {
+            let sources = serde_json::json!({"windows": windows});
+            arguments.push(Argument::Jsonb(Document::of(&sources)));
+            &statements.insert_with_sources
+        };
         require_written(counter.registry.on_tables(|| insert.write(&arguments)));
     }
 }
@@ -63,6 +82,7 @@ pub struct Locked {
     pub period: String,
     pub reservation: Reservation,
     counter_id: RowId,
+    windows: Vec<String>,
 }
 
 impl Locked {
@@ -106,7 +126,13 @@ impl Locked {
                 actual: row.get(7),
             },
             counter_id: RowId::read(row, 8),
+            windows: windows(row, 9),
         })
+    }
+
+    /// The windows in which it is counted besides its period.
+    pub fn windows(&self) -> BTreeSet<WindowKey> {
+        window_keys(self.user_id, &self.feature_type, &self.windows)
     }
 
     /// The counter of the reservation's own period, even after midnight.
@@ -148,14 +174,27 @@ impl Locked {
 
 /// An open reservation.
 pub struct Open {
+    pub reservation_id: pgrx::Uuid,
+    pub user_id: pgrx::Uuid,
     pub feature_type: String,
     pub period: String,
     pub amount: i64,
     pub is_past: bool,
     counter_id: RowId,
+    windows: Vec<String>,
 }
 
 impl Open {
+    /// The windows in which it is counted besides its period.
+    pub fn windows(&self) -> BTreeSet<WindowKey> {
+        window_keys(self.user_id, &self.feature_type, &self.windows)
+    }
+
+    /// Whether it is counted in a window.
+    pub fn is_in_window(&self, key: &WindowKey) -> bool {
+        self.feature_type == key.feature_type && self.windows.contains(&key.period)
+    }
+
     /// Whether this row counts it, and not one that replaced a deleted row.
     pub fn is_counted_in(&self, row: &Counted) -> bool {
         self.counter_id.is_of(row.id)
@@ -178,14 +217,48 @@ pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> 
     let rows = registry.on_tables(|| {
         open.rows(&[Argument::Uuid(user_id)], snapshot, |row| {
             Some(Open {
+                reservation_id: row.get(5)?,
+                user_id,
                 feature_type: row.get(0)?,
                 period: row.get(1)?,
                 amount: row.get::<i32>(2)?.into(),
                 is_past: row.instant(3)? <= now,
                 counter_id: RowId::read(row, 4),
+                windows: windows(row, 6),
             })
         })
     });
+    rows.into_iter().flatten().collect()
+}
+
+/// The period keys of the windows in a reservation's sources: `{"windows": [[kind, key], …]}`.
+fn windows(row: &Row, column: usize) -> Vec<String> {
+    let Some(JsonB(sources)) = row.get::<JsonB>(column) else { return Vec::new() };
+    let windows = sources["windows"].as_array();
+    let key = |window: &Value| window[1].as_str().map(String::from);
+    windows.into_iter().flatten().filter_map(key).collect()
+}
+
+fn window_keys(user_id: pgrx::Uuid, feature_type: &str, keys: &[String]) -> BTreeSet<WindowKey> {
+    let key = |period: &String| {
+        let (feature_type, period) = (feature_type.to_owned(), period.clone());
+        WindowKey { user_id, feature_type, period }
+    };
+    keys.iter().map(key).collect()
+}
+
+/// Marks those of a user's open reservations that have expired, and returns the ids of those it
+/// marked. Skips one that another transaction has locked, because that may be a commit before its
+/// expiry. What they are counted in must be locked.
+pub fn mark_these_expired(
+    registry: &Registry,
+    user_id: pgrx::Uuid,
+    reservation_ids: &[pgrx::Uuid],
+) -> Vec<pgrx::Uuid> {
+    let expire = &registry.statements.reservations.expire_these;
+    let arguments = [Argument::Uuid(user_id), Argument::Uuids(reservation_ids)];
+    let rows = registry
+        .on_tables(|| expire.rows(&arguments, Snapshot::Command, |row| row.get::<pgrx::Uuid>(0)));
     rows.into_iter().flatten().collect()
 }
 

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use domain::period::{Period, PeriodKind};
+use domain::period::Period;
+use domain::period_kind::PeriodKind;
 use domain::reservation::Held;
 use domain::summary::Plan;
 use pgrx::Uuid;

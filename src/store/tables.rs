@@ -15,22 +15,31 @@ use crate::pg::table::{self, Use};
 
 /// Our tables. Every call locks the first one before the others, and so does whoever changes any of
 /// them: so they wait for one another there, and never in a circle.
-pub const TABLES: [&str; 6] = [
+pub const TABLES: [&str; 8] = [
     "feature_usage",
     "user_plans",
     "plan_limits",
     "feature_reservations",
     "feature_idempotency_keys",
+    "usage_counters",
+    "usage_rules",
     "usage_features",
 ];
 
 /// The names of our tables in error messages, or the alias that statements use for a column's
 /// table.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 25] = [
     "feature_usage",
     "fu",
     "fu0",
     "fu1",
+    "fu2",
+    "fu3",
+    "fu4",
+    "fu5",
+    "fu6",
+    "fu7",
+    "fu8",
     "user_plans",
     "up",
     "plan_limits",
@@ -39,6 +48,10 @@ pub const NAMES: [&str; 14] = [
     "fr",
     "feature_idempotency_keys",
     "ik",
+    "usage_counters",
+    "uc",
+    "usage_rules",
+    "ur",
     "usage_features",
     "uf",
 ];
@@ -49,6 +62,8 @@ pub struct Tables {
     pub schema: String,
     /// The oid of each table; invalid if there is none.
     oids: [Oid; TABLES.len()],
+    /// The names of those that are views.
+    views: Vec<String>,
     columns: Vec<Column>,
     pub references: Vec<Reference>,
 }
@@ -78,12 +93,44 @@ impl Tables {
         let oid = |name| found.iter().find(|table| table.name == name).map(|table| table.oid);
         let oids = TABLES.map(|name| oid(name).unwrap_or(Oid::INVALID));
         lock_first(oids, Use::Read);
+        let views = found.iter().filter(|table| !table.is_table).map(|view| view.name.clone());
         Self {
             schema: quote_identifier(schema),
             oids,
+            views: views.collect(),
             columns: columns(schema_oid),
             references: references(schema_oid),
         }
+    }
+
+    /// Whether a view in place of `user_plans` or `plan_limits` has time zones or anchors. Tables
+    /// tell the registry of their first one.
+    pub fn views_have_calendars(&self) -> bool {
+        let has = |table: &str, column: &str| self.column_type(table, column).is_some();
+        ["user_plans", "plan_limits"].into_iter().any(|table| {
+            let is_view = self.views.iter().any(|view| view == table);
+            is_view && (has(table, "time_zone") || has(table, "period_anchor"))
+        })
+    }
+
+    /// An expression for the time zone of a user, and one for the anchor, in place of which the
+    /// plan's are taken.
+    pub fn calendar(&self) -> [String; 2] {
+        let of_both = |expression: &dyn Fn(&str, &str) -> Option<String>| {
+            let parts = [expression("up", "user_plans"), expression("pl", "plan_limits")];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            (!parts.is_empty()).then(|| format!("COALESCE({})", parts.join(", ")))
+        };
+        let zone = of_both(&|alias, table| {
+            self.column_type(table, "time_zone")?;
+            Some(format!("{alias}.time_zone::pg_catalog.text"))
+        });
+        let anchor = of_both(&|alias, table| {
+            self.column_type(table, "period_anchor")?;
+            Some(self.instant(alias, table, "period_anchor"))
+        });
+        let none = |sql_type: &str| format!("NULL::pg_catalog.{sql_type}");
+        [zone.unwrap_or_else(|| none("text")), anchor.unwrap_or_else(|| none("timestamptz"))]
     }
 
     /// The tables whose changes invalidate this; `None` if one is missing, because it may be
@@ -131,11 +178,13 @@ impl Tables {
         }
     }
 
-    /// An expression for the end of a trial. A timestamp without time zone is taken as UTC.
-    pub fn trial_end_date(&self) -> &'static str {
-        match self.column_type("user_plans", "trial_end_date") {
-            Some(pg_sys::TIMESTAMPTZOID) => "up.trial_end_date",
-            _ => "pg_catalog.to_timestamp(pg_catalog.date_part('epoch', up.trial_end_date))",
+    /// An expression for an instant. A timestamp without time zone is taken as UTC.
+    pub fn instant(&self, alias: &str, table: &str, column: &str) -> String {
+        match self.column_type(table, column) {
+            Some(pg_sys::TIMESTAMPTZOID) => format!("{alias}.{column}"),
+            _ => {
+                format!("pg_catalog.to_timestamp(pg_catalog.date_part('epoch', {alias}.{column}))")
+            }
         }
     }
 
@@ -162,6 +211,7 @@ fn lock_first([first, ..]: [Oid; TABLES.len()], usage: Use) {
 struct Found {
     name: String,
     oid: Oid,
+    is_table: bool,
 }
 
 fn extension_schema() -> (String, Oid) {
@@ -193,18 +243,19 @@ fn read_catalog<T>(text: String, schema: Oid, take: impl FnMut(&Row) -> Option<T
 fn find(schema: Oid) -> Vec<Found> {
     let text = format!(
         "SELECT c.relname::pg_catalog.text, c.oid,
-                c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[])
-                AND EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r
+                c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[]),
+                EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r
                              WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid)
            FROM pg_catalog.pg_class AS c WHERE {}",
         is_ours()
     );
     read_catalog(text, schema, |row| {
         let name: String = row.get(0)?;
-        if row.get(2) == Some(true) {
+        let is_table = row.get(2) == Some(true);
+        if is_table && row.get(3) == Some(true) {
             InstallationError::HasRules { table: &name }.raise();
         }
-        Some(Found { name, oid: row.get(1)? })
+        Some(Found { name, oid: row.get(1)?, is_table })
     })
 }
 

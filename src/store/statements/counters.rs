@@ -15,6 +15,8 @@ const ROW: &str = "fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(p
 pub struct FeatureCounterStatements {
     /// The count.
     pub count: Rc<Statement>,
+    /// The period keys of user `$1` in which there is a count, and the counts.
+    pub all_counts: Rc<Statement>,
     /// Locks the row; returns its count, whether it has reservations, and its id.
     pub lock: Rc<Statement>,
     /// The same, but skips a row that another transaction has locked.
@@ -39,6 +41,11 @@ impl FeatureCounterStatements {
         let max = feature.max_count;
         let id = tables.row_id("fu");
         let read = format!("SELECT {count} FROM {schema}.feature_usage AS fu WHERE {ROW}");
+        let all_counts = format!(
+            "SELECT fu.period::pg_catalog.text, {count} FROM {schema}.feature_usage AS fu
+              WHERE fu.user_id OPERATOR(pg_catalog.=) $1
+                AND fu.{usage} OPERATOR(pg_catalog.>) 0"
+        );
         let lock = format!(
             "SELECT {count}, fu.has_reservations, {id} FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
         );
@@ -68,6 +75,7 @@ impl FeatureCounterStatements {
         );
         Self {
             count: Statement::kept(read),
+            all_counts: Statement::kept(all_counts),
             lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),
             add: Statement::kept(add("")),

@@ -10,23 +10,28 @@ use crate::store::tables::Tables;
 
 /// Both read NULLs for a user without a row: such a user has the free plan.
 pub struct EntitlementStatements {
-    /// The subscription of user `$1`, whether the plan is active, and its limit.
+    /// The subscription of user `$1`, whether the plan is active, its limit and, if there are
+    /// calendars, the user's time zone and anchor.
     pub read: Rc<Statement>,
     /// The same, and the counter of period `$2`: count, whether it has reservations, and its id.
     pub read_with_counter: Rc<Statement>,
+    pub has_calendars: bool,
 }
 
 impl EntitlementStatements {
-    pub fn new(tables: &Tables, feature: &Feature) -> Self {
+    pub fn new(tables: &Tables, feature: &Feature, has_calendars: bool) -> Self {
         let schema = &tables.schema;
         let usage = tables.integer("fu", "feature_usage", &feature.usage_column);
         let id = tables.row_id("fu");
-        let columns = format!(
+        let mut columns = format!(
             "up.plan_id::pg_catalog.text, up.is_active::pg_catalog.bool,
              up.status::pg_catalog.text, {}, pl.is_active::pg_catalog.bool, {}",
-            tables.trial_end_date(),
+            tables.instant("up", "user_plans", "trial_end_date"),
             tables.integer("pl", "plan_limits", &feature.limit_column)
         );
+        if has_calendars {
+            columns += &format!(", {}", tables.calendar().join(", "));
+        }
         let plan = plan_of(schema, "$1");
         let read = format!("SELECT {columns} FROM (VALUES (true)) AS call {plan}");
         // The tables are in the common lock order.
@@ -37,7 +42,11 @@ impl EntitlementStatements {
                  ON fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2
                {plan}"
         );
-        Self { read: Statement::kept(read), read_with_counter: Statement::kept(read_with_counter) }
+        Self {
+            read: Statement::kept(read),
+            read_with_counter: Statement::kept(read_with_counter),
+            has_calendars,
+        }
     }
 }
 

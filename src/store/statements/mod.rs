@@ -7,8 +7,10 @@ mod counters;
 mod entitlements;
 mod keys;
 mod reservations;
+mod rules;
 mod summary;
 mod users;
+mod windows;
 
 use domain::feature::Feature;
 
@@ -18,8 +20,10 @@ pub use counters::{CounterStatements, FeatureCounterStatements};
 pub use entitlements::EntitlementStatements;
 pub use keys::KeyStatements;
 pub use reservations::ReservationStatements;
+pub use rules::RuleStatements;
 pub use summary::SummaryStatement;
 pub use users::UserStatements;
+pub use windows::WindowStatements;
 
 /// The statements of one feature.
 pub struct FeatureStatements {
@@ -28,10 +32,10 @@ pub struct FeatureStatements {
 }
 
 impl FeatureStatements {
-    pub fn new(tables: &Tables, feature: &Feature) -> Self {
+    pub fn new(tables: &Tables, feature: &Feature, has_calendars: bool) -> Self {
         Self {
             counter: FeatureCounterStatements::new(tables, feature),
-            entitlement: EntitlementStatements::new(tables, feature),
+            entitlement: EntitlementStatements::new(tables, feature, has_calendars),
         }
     }
 }
@@ -41,8 +45,10 @@ pub struct Statements {
     pub counters: CounterStatements,
     pub keys: KeyStatements,
     pub reservations: ReservationStatements,
+    pub rules: RuleStatements,
     pub summary: SummaryStatement,
     pub users: UserStatements,
+    pub windows: WindowStatements,
 }
 
 impl Statements {
@@ -53,8 +59,10 @@ impl Statements {
             counters: CounterStatements::new(schema, &counted),
             keys: KeyStatements::new(schema),
             reservations: ReservationStatements::new(schema),
+            rules: RuleStatements::new(schema),
             summary: SummaryStatement::new(tables, features),
             users: UserStatements::new(&tables.references),
+            windows: WindowStatements::new(schema),
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct ReservationStatements {
     /// Inserts a reservation: user `$1`, period `$2`, feature `$3`, amount `$4`, id `$5`, expiry
     /// `$6`, and the id of the counter's row, `$7`.
     pub insert: Rc<Statement>,
+    /// The same with its sources, `$8`.
+    pub insert_with_sources: Rc<Statement>,
     /// Locks reservation `$1`, open or not, and reads it.
     pub lock: Rc<Statement>,
     /// The same if it belongs to user `$2`.
@@ -23,29 +25,35 @@ pub struct ReservationStatements {
     pub release: Rc<Statement>,
     /// The same for a commit, with the amount that was used, `$5`.
     pub commit: Rc<Statement>,
-    /// The open reservations of user `$1`: feature, period, amount, expiry, id of the counter's row.
+    /// The open reservations of user `$1`: feature, period, amount, expiry, id of the counter's row,
+    /// id and sources.
     pub open: Rc<Statement>,
     /// The counters of the `$1` reservations that expire first.
     pub past_of_any: Rc<Statement>,
     /// Marks up to `$4` expired reservations of a counter, and returns their amounts and the ids of
     /// the counter's row. Skips those that another transaction has locked.
     pub expire: Rc<Statement>,
+    /// Marks those of user `$1` with ids `$2` that have expired, and returns the ids of those it
+    /// marked. Skips those that another transaction has locked.
+    pub expire_these: Rc<Statement>,
 }
 
 impl ReservationStatements {
     pub fn new(schema: &str) -> Self {
         let reservations = format!("{schema}.feature_reservations");
-        let insert = format!(
-            "INSERT INTO {reservations}
-                    (user_id, period, feature_type, amount, status, reservation_id, expires_at,
-                     counter_id)
-             VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7)"
-        );
+        let insert = |column: &str, value: &str| {
+            format!(
+                "INSERT INTO {reservations}
+                        (user_id, period, feature_type, amount, status, reservation_id, expires_at,
+                         counter_id{column})
+                 VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7{value})"
+            )
+        };
         let lock = |and: &str| {
             format!(
                 "SELECT fr.user_id, fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text,
                         fr.amount, fr.status::pg_catalog.text, fr.expires_at, fr.late, fr.actual,
-                        fr.counter_id
+                        fr.counter_id, fr.sources
                    FROM {reservations} AS fr
                   WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 {and} FOR UPDATE"
             )
@@ -60,7 +68,7 @@ impl ReservationStatements {
         };
         let open = format!(
             "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount,
-                    fr.expires_at, fr.counter_id
+                    fr.expires_at, fr.counter_id, fr.reservation_id, fr.sources
                FROM {reservations} AS fr WHERE {OPEN}"
         );
         let past_of_any = format!(
@@ -84,8 +92,23 @@ impl ReservationStatements {
                 AND fr.user_id OPERATOR(pg_catalog.=) past.user_id
           RETURNING fr.amount, fr.counter_id"
         );
+        let expire_these = format!(
+            "WITH past AS (
+                 SELECT fr.reservation_id, fr.user_id FROM {reservations} AS fr
+                  WHERE {OPEN} AND fr.reservation_id OPERATOR(pg_catalog.=) ANY ($2) AND {IS_PAST}
+                  ORDER BY fr.reservation_id USING OPERATOR(pg_catalog.<)
+                    FOR UPDATE SKIP LOCKED
+             )
+             UPDATE {reservations} AS fr
+                SET status = 'expired', updated_at = pg_catalog.now()
+               FROM past
+              WHERE fr.reservation_id OPERATOR(pg_catalog.=) past.reservation_id
+                AND fr.user_id OPERATOR(pg_catalog.=) past.user_id
+          RETURNING fr.reservation_id"
+        );
         Self {
-            insert: Statement::kept(insert),
+            insert: Statement::kept(insert("", "")),
+            insert_with_sources: Statement::kept(insert(", sources", ", $8")),
             lock: Statement::kept(lock("")),
             lock_of_user: Statement::kept(lock("AND fr.user_id OPERATOR(pg_catalog.=) $2")),
             release: Statement::kept(settle("")),
@@ -93,6 +116,7 @@ impl ReservationStatements {
             open: Statement::kept(open),
             past_of_any: Statement::kept(past_of_any),
             expire: Statement::kept(expire),
+            expire_these: Statement::kept(expire_these),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use domain::feature::Feature;
-use domain::period::PeriodKind;
+use domain::period_kind::PeriodKind;
 use pgrx::spi::quote_identifier;
 
 use super::entitlements::plan_of;

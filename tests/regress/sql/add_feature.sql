@@ -70,7 +70,7 @@ SELECT statement, test.sqlstate(statement) FROM (VALUES
 -- Names become columns and a function, so they are validated.
 SELECT add_feature('Video', 'day');
 \echo :LAST_ERROR_SQLSTATE
-SELECT add_feature('video', 'week');
+SELECT add_feature('video', 'quarter');
 \echo :LAST_ERROR_SQLSTATE
 SELECT add_feature('user_id', 'day');
 \echo :LAST_ERROR_SQLSTATE

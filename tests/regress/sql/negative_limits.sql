@@ -56,7 +56,7 @@ SELECT feature_usage_setup();
 SELECT is_valid FROM limit_check;
 DROP VIEW limit_check;
 DROP EXTENSION feature_usage;
-DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 
 -- An existing table in which -1 means unlimited.
 CREATE TABLE plan_limits (plan_id text PRIMARY KEY, insights_limit bigint, voice_seconds_limit smallint, price integer);
@@ -74,7 +74,7 @@ SELECT plan_id, insights_limit, voice_seconds_limit, price FROM plan_limits ORDE
 INSERT INTO user_plans (user_id, plan_id) VALUES ('00000000-0000-0000-0000-000000000001', 'pro');
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'insights', 1000) ->> 'is_unlimited' AS is_unlimited;
 DROP EXTENSION feature_usage;
-DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 -- At most ten plans are listed.
 CREATE TABLE plan_limits (plan_id text PRIMARY KEY, insights_limit integer);
 INSERT INTO plan_limits SELECT 'plan ' || to_char(n, 'FM00'), -n FROM generate_series(1, 12) AS n;

@@ -12,7 +12,7 @@ ALTER TABLE public.feature_usage ALTER COLUMN period TYPE text USING to_char(per
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000003', '2025-02', 7, 1), ('00000000-0000-0000-0000-000000000003', '2025/02', 9, 0);
 CREATE EXTENSION feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 -- A timestamp, in whatever zone.
 CREATE TABLE feature_usage (user_id uuid, period timestamptz, images_generated integer);
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 00:00:00+00', 2);
@@ -23,18 +23,18 @@ RESET TimeZone;
 CREATE EXTENSION feature_usage;
 SELECT period, images_generated FROM feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 
 -- One row per feature, and one row per user.
 CREATE TABLE feature_usage (user_id uuid, feature text NOT NULL, period text, count integer NOT NULL, note text NOT NULL DEFAULT '', PRIMARY KEY (user_id, feature, period));
 INSERT INTO feature_usage VALUES ('00000000-0000-0000-0000-000000000001', 'chat', '2025-02-10', 3);
 CREATE EXTENSION feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 CREATE TABLE feature_usage (user_id uuid PRIMARY KEY, period text);
 CREATE EXTENSION feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 
 -- No plan for users without one.
 CREATE TABLE plan_limits (plan_id text PRIMARY KEY, voice_seconds_limit integer NOT NULL DEFAULT -1);
@@ -52,7 +52,7 @@ CREATE SCHEMA limits;
 CREATE EXTENSION feature_usage WITH SCHEMA limits;
 DROP EXTENSION feature_usage;
 DROP SCHEMA limits CASCADE;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 
 -- Another table of the same name.
 CREATE TABLE plan_limits (id integer PRIMARY KEY, note text);
@@ -69,7 +69,7 @@ CREATE EXTENSION feature_usage;
 
 -- Several columns of other types are one error.
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 CREATE TABLE feature_usage (user_id text, period text, voice_seconds numeric DEFAULT 0, images_generated text);
 CREATE VIEW user_plans AS SELECT NULL::uuid AS user_id, ''::text AS plan_id, ''::text AS is_active, ''::text AS status, ''::text AS trial_end_date;
 CREATE EXTENSION feature_usage;

@@ -25,7 +25,7 @@ CREATE VIEW test.defaults AS
 CREATE PROCEDURE test.start_again() LANGUAGE plpgsql SET client_min_messages = error AS $$
 BEGIN
     DROP EXTENSION IF EXISTS feature_usage;
-    DROP TABLE IF EXISTS user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features;
+    DROP TABLE IF EXISTS user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules;
 END $$;
 CALL test.start_again();
 

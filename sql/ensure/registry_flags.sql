@@ -1,0 +1,74 @@
+-- The flags of the registry that say which calls read more than the plan's limit: once set, they
+-- stay. Clearing one would race with a rule that is being written, and fail open.
+
+CREATE FUNCTION feature_usage_internal.govern_feature() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    governed boolean;
+BEGIN
+    SELECT f.is_governed INTO governed FROM @extschema@.usage_features AS f WHERE f.feature_type = NEW.feature_type;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'unknown feature type "%"', left(NEW.feature_type, 64)
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('The feature types are %s. Register others with add_feature().',
+                                (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
+    END IF;
+    IF NOT governed THEN
+        UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = NEW.feature_type AND NOT f.is_governed;
+        -- Another transaction may have set it while this one waited for the row.
+        IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
+                                      WHERE f.feature_type = NEW.feature_type AND f.is_governed) THEN
+            RAISE EXCEPTION 'feature % could not be marked as governed', NEW.feature_type
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'usage_features must belong to the owner of the extension, and no trigger may suppress its updates.';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.govern_feature() IS
+'Trigger function of usage_rules: refuses unknown features, and sets is_governed of the one it names. Runs as the owner of the extension, since only the owner writes the registry; it does nothing else.';
+
+CREATE FUNCTION feature_usage_internal.read_calendars() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    -- The flag of any feature counts for all, also for one that is being added.
+    IF NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
+        UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
+        IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
+            RAISE EXCEPTION 'the registry could not be told of time zones and anchors'
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'usage_features must have features and belong to the owner of the extension, and no trigger may suppress its updates.';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.read_calendars() IS
+'Trigger function of user_plans and plan_limits: sets reads_calendars when the first time zone or anchor is written. Runs as the owner of the extension; it does nothing else.';
+
+CREATE FUNCTION feature_usage_internal.ensure_registry_flags() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plans record;
+    has_calendars boolean;
+BEGIN
+    IF EXISTS (SELECT FROM @extschema@.usage_features AS f JOIN @extschema@.usage_rules AS ur USING (feature_type) WHERE NOT f.is_governed) THEN
+        UPDATE @extschema@.usage_features AS f SET is_governed = true
+         WHERE NOT f.is_governed AND EXISTS (SELECT FROM @extschema@.usage_rules AS ur WHERE ur.feature_type = f.feature_type);
+    END IF;
+    FOR plans IN
+        SELECT r.relation FROM feature_usage_internal.relations() AS r
+         WHERE r.name IN ('user_plans', 'plan_limits') AND r.is_table ORDER BY r.lock_order
+    LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars);
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE time_zone IS NOT NULL OR period_anchor IS NOT NULL)', plans.relation)
+           INTO has_calendars;
+        IF has_calendars THEN
+            UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
+        END IF;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_registry_flags() IS
+'Sets the flags of the registry for rules, time zones and anchors that came without their triggers, as in a restore.';

@@ -1,0 +1,42 @@
+-- usage_counters: what the caps of rules count, one row per user, feature and window or rate.
+
+-- No foreign key: prune_feature_usage() deletes the rows of users that are gone.
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, fill_factor, description)
+VALUES ('usage_counters', 6, '{pool_id,user_id,feature_type,period}', false, false,
+        -- As in feature_usage, so that updates are HOT.
+        50,
+        'What the caps of rules have counted: one row per user, feature and window, or rate.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_counters', 1, 'pool_id', 'uuid NOT NULL DEFAULT ''00000000-0000-0000-0000-000000000000''', '{uuid}',
+     'Zero: the row is a user''s own.'),
+    ('usage_counters', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The user whose usage this is.'),
+    ('usage_counters', 3, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature.'),
+    ('usage_counters', 4, 'period', 'text NOT NULL', '{text}',
+     'The period key of the window, or rate/ and the seconds of a rate.'),
+    ('usage_counters', 5, 'used', 'bigint NOT NULL DEFAULT 0', '{bigint}',
+     'How much was used in the window. 0 for a rate.'),
+    ('usage_counters', 6, 'tat', 'timestamptz', '{timestamp with time zone}',
+     'When the bucket of a rate is full again (the theoretical arrival time of GCRA).'),
+    ('usage_counters', 7, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether anything was ever reserved in the window; false saves looking for reservations.'),
+    ('usage_counters', 8, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+     'When the last count arrived.');
+
+INSERT INTO feature_usage_internal.checks (table_name, name, condition)
+VALUES ('usage_counters', 'usage_counters_not_negative', 'used >= 0');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('usage_counters', 'usage_counters_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('usage_counters', 'usage_counters_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('usage_counters', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('usage_counters', 'authenticated', '{SELECT}');

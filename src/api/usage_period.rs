@@ -1,0 +1,48 @@
+use domain::timestamp::iso8601;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::prelude::*;
+use pgrx::{Uuid, pg_sys};
+use serde::Serialize;
+
+use super::arguments::required;
+use crate::actions::period::period_at;
+use crate::actions::usable;
+use crate::error::Report;
+use crate::error::argument::ArgumentError;
+use crate::pg::jsonb::Jsonb;
+
+/// A period with its beginning and end, in the order of jsonb.
+#[derive(Serialize)]
+struct Period {
+    period: String,
+    reset_at: Option<String>,
+    starts_at: Option<String>,
+}
+
+/// Returns the period of a user and a feature at an instant, by default now: its period key, its
+/// beginning and its end, `{"period", "starts_at", "reset_at"}`. The total has neither.
+///
+/// It is in the user's time zone and begins at the user's anchor, else the plan's. Reads only.
+///
+/// | SQLSTATE | when |
+/// |---|---|
+/// | 22004 | an argument is NULL |
+/// | 22023 | the feature or the time zone is unknown, the instant or the anchor outside the years 1 to 9999 |
+#[pg_extern(stable)]
+fn usage_period(
+    p_user_id: Option<Uuid>,
+    p_feature_type: Option<&str>,
+    p_at: default!(Option<TimestampWithTimeZone>, "now()"),
+) -> Jsonb<Period> {
+    let user_id = required(p_user_id, "p_user_id");
+    let feature_type = required(p_feature_type, "p_feature_type");
+    let instant = pg_sys::TimestampTz::from(required(p_at, "p_at"));
+    let instant =
+        usable(instant).unwrap_or_else(|| ArgumentError::InvalidInstant { name: "p_at" }.raise());
+    let span = period_at(user_id, feature_type, instant);
+    Jsonb(Period {
+        period: span.period.to_string(),
+        reset_at: span.reset_at.map(iso8601),
+        starts_at: span.starts_at.map(iso8601),
+    })
+}

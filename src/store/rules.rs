@@ -1,0 +1,41 @@
+//! The rules of a user and a feature.
+
+use domain::period_kind::PeriodKind;
+use domain::rule::{Effect, Level, Per, Rule};
+use pgrx::Uuid;
+
+use super::registry::Registry;
+use crate::pg::argument::Argument;
+use crate::pg::clock;
+use crate::pg::row::Row;
+use crate::pg::snapshot::Snapshot;
+
+/// The rules for a user, for the user's plan and for all, unless they are over. Reads the current
+/// snapshot: no copy is kept, so none can be out of date or belong to another role.
+pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &str) -> Vec<Rule> {
+    let arguments =
+        [Argument::Uuid(user_id), Argument::Text(feature_type), Argument::Text(plan_id)];
+    let read = &registry.statements.rules.read;
+    let rows = registry.on_tables(|| read.rows(&arguments, Snapshot::Caller, rule));
+    rows.into_iter().flatten().collect()
+}
+
+fn rule(row: &Row) -> Option<Rule> {
+    let per: String = row.get(3)?;
+    let per = match (per.as_str(), row.integer(4)) {
+        ("rate", Some(seconds)) => Per::Rate { every: seconds * 1_000_000 },
+        ("period", _) => Per::Period,
+        (kind, _) => Per::Window(PeriodKind::from_name(kind)?),
+    };
+    let rule_id: Uuid = row.get(8)?;
+    Some(Rule {
+        level: Level::from_name(&row.get::<String>(0)?)?,
+        effect: Effect::from_name(&row.get::<String>(1)?)?,
+        amount: row.integer(2),
+        per,
+        starts_at: clock::from_1970(row.instant(5)?),
+        ends_at: row.instant(6).map_or(i64::MAX, clock::from_1970),
+        created_at: clock::from_1970(row.instant(7)?),
+        rule_id: uuid::Uuid::from_bytes(*rule_id.as_bytes()),
+    })
+}
