@@ -57,7 +57,7 @@ VALUES
     ('usage_rules', 'usage_rules_every_if_and_only_if_per_rate',
      '(per = ''rate'') = (every IS NOT NULL)'),
     ('usage_rules', 'usage_rules_every_is_1_second_to_31_days_in_whole_seconds',
-     'every IS NULL OR every BETWEEN ''1 second'' AND ''31 days'' AND extract(year FROM every) = 0 AND extract(month FROM every) = 0 AND date_trunc(''second'', every) = every'),
+     'every IS NULL OR every >= ''1 second'' AND every <= ''31 days'' AND extract(year FROM every) = 0 AND extract(month FROM every) = 0 AND date_trunc(''second'', every) = every'),
     ('usage_rules', 'usage_rules_rate_is_at_most_1000_units_per_second',
      'per <> ''rate'' OR amount IS NULL OR amount <= 1000 * extract(epoch FROM every)'),
     ('usage_rules', 'usage_rules_amount_is_not_negative',

@@ -140,7 +140,7 @@ fn attempt(call: &Call, supposed: &Terms, span: Span, wanted: &Wanted) -> Result
     }
     let mut locked = Locked { counters, windows, ..Locked::default() };
     let open = open_reservations(call, &locked);
-    require_locked(call, &open, &locked)?;
+    require_locked(call, &open, &mut locked)?;
     expire::give_back(call.registry, call.user_id, &open, &mut locked, MOST_EXPIRED);
 
     let row = &locked.counters[&span.period].1;
@@ -219,26 +219,29 @@ fn open_reservations(call: &Call, locked: &Locked) -> Vec<Open> {
     open
 }
 
-/// Requires that what the first expired reservations are counted in is locked.
-fn require_locked(call: &Call, open: &[Open], locked: &Locked) -> Result<(), Again> {
+/// Requires that what the first expired reservations are counted in is locked, unless it has been
+/// deleted.
+fn require_locked(call: &Call, open: &[Open], locked: &mut Locked) -> Result<(), Again> {
     let mut past: Vec<&Open> = open.iter().filter(|open| open.is_past).collect();
     past.sort_by_key(|open| *open.reservation_id.as_bytes());
     past.truncate(MOST_EXPIRED);
     let kind = call.registered.feature.period;
-    let periods: BTreeSet<Period> =
-        past.iter().filter_map(|open| Period::parse(kind, &open.period).ok()).collect();
     let windows: BTreeSet<WindowKey> = past.iter().flat_map(|open| open.windows()).collect();
-    let is_locked = |period: &Period| locked.counters.contains_key(period);
-    let exists = |period: &Period| {
-        Counter::new(call.registry, call.registered, call.user_id, *period)
-            .count(Snapshot::Latest)
-            .is_some()
-    };
-    // A row that has been deleted has nothing to give back to.
-    let lacks_period = periods.iter().any(|period| !is_locked(period) && exists(period));
-    let lacks_window = windows.iter().any(|key| !locked.windows.contains_key(key));
-    if lacks_period || lacks_window {
-        return Err(Again::Expired { periods, windows });
+    let mut periods = BTreeSet::new();
+    for key in past.iter().map(|open| &open.period) {
+        let Ok(period) = Period::parse(kind, key) else { continue };
+        if locked.counters.contains_key(&period) {
+            continue;
+        }
+        let counter = Counter::new(call.registry, call.registered, call.user_id, period);
+        if counter.count(Snapshot::Latest).is_some() {
+            periods.insert(period);
+        } else {
+            locked.gone_periods.insert(key.clone());
+        }
     }
-    Ok(())
+    if periods.is_empty() && windows.iter().all(|key| locked.windows.contains_key(key)) {
+        return Ok(());
+    }
+    Err(Again::Expired { periods, windows })
 }

@@ -20,8 +20,9 @@ use crate::store::{registry, reservations, windows};
 pub struct Locked {
     pub counters: BTreeMap<Period, (Counter, Counted)>,
     pub windows: Windows,
-    /// Windows that have been deleted: there is nothing to give back to.
-    pub gone: BTreeSet<WindowKey>,
+    /// Periods and windows whose rows have been deleted: there is nothing to give back to.
+    pub gone_periods: BTreeSet<String>,
+    pub gone_windows: BTreeSet<WindowKey>,
 }
 
 impl Locked {
@@ -39,11 +40,10 @@ impl Locked {
     fn covers(&self, open: &Open) -> bool {
         let counted =
             |(counter, _): &(Counter, Counted)| counter.is_of(&open.feature_type, &open.period);
-        self.counters.values().any(counted)
-            && open
-                .windows()
-                .iter()
-                .all(|key| self.windows.contains_key(key) || self.gone.contains(key))
+        let covers =
+            |key: &WindowKey| self.windows.contains_key(key) || self.gone_windows.contains(key);
+        (self.counters.values().any(counted) || self.gone_periods.contains(&open.period))
+            && open.windows().iter().all(covers)
     }
 }
 
@@ -158,12 +158,10 @@ fn of_counter(
 /// The same for a feature whose reservations may be counted in windows as well. Whatever another
 /// transaction has locked is left to it: waiting for it here could deadlock.
 fn of_governed(registry: &Registry, counter: Counter, limit: i32) -> i32 {
-    let Some(row) = counter.lock_if_free() else {
-        if counter.count(Snapshot::Latest).is_some() {
-            return 0;
-        }
-        return reservations::mark_expired(&counter, None, limit).number;
-    };
+    let row = counter.lock_if_free();
+    if row.is_none() && counter.count(Snapshot::Latest).is_some() {
+        return 0;
+    }
     let user_id = counter.user_id;
     let mut open = reservations::open_of(registry, user_id, Snapshot::Latest);
     open.retain(|open| counter.is_of(&open.feature_type, &open.period));
@@ -171,10 +169,12 @@ fn of_governed(registry: &Registry, counter: Counter, limit: i32) -> i32 {
         open.iter().filter(|open| open.is_past).flat_map(Open::windows).collect();
     let existing = snapshot::latest(|| windows::read(registry, &wanted));
     let windows = windows::lock_if_free(registry, &wanted);
-    let gone = wanted.into_iter().filter(|key| !existing.contains_key(key)).collect();
-    let Ok(period) = Period::parse(counter.feature().period, counter.key()) else { return 0 };
-    let counters = BTreeMap::from([(period, (counter, row))]);
-    let mut locked = Locked { counters, windows, gone };
+    let gone_windows = wanted.into_iter().filter(|key| !existing.contains_key(key)).collect();
+    let mut locked = Locked { windows, gone_windows, ..Locked::default() };
+    match (Period::parse(counter.feature().period, counter.key()), row) {
+        (Ok(period), Some(row)) => drop(locked.counters.insert(period, (counter, row))),
+        _ => drop(locked.gone_periods.insert(counter.key().to_owned())),
+    }
     let limit = usize::try_from(limit).unwrap_or(0);
     give_back(registry, user_id, &open, &mut locked, limit) as i32
 }

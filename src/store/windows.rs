@@ -67,9 +67,8 @@ fn rows(
     if keys.is_empty() {
         return Windows::new();
     }
-    let [user_ids, features, periods] = &arrays(keys.iter());
-    let arguments = [user_ids, features, periods].map(Array::argument);
-    let rows = registry.on_tables(|| statement.rows(&arguments, snapshot, window));
+    let keys = Keys::of(keys.iter());
+    let rows = registry.on_tables(|| statement.rows(&keys.arguments(), snapshot, window));
     rows.into_iter().flatten().collect()
 }
 
@@ -88,10 +87,10 @@ pub fn insert_missing(registry: &Registry, rows: &BTreeMap<WindowKey, i64>) {
     if rows.is_empty() {
         return;
     }
-    let [user_ids, features, periods] = &arrays(rows.keys());
+    let keys = Keys::of(rows.keys());
     let used: Vec<i64> = rows.values().copied().collect();
-    let [user_ids, features, periods] = [user_ids, features, periods].map(Array::argument);
-    let arguments = [user_ids, features, periods, Argument::Bigints(&used)];
+    let [pool_ids, user_ids, features, periods] = keys.arguments();
+    let arguments = [pool_ids, user_ids, features, periods, Argument::Bigints(&used)];
     registry.on_tables(|| registry.statements.windows.insert.write(&arguments));
 }
 
@@ -100,37 +99,44 @@ pub fn change(registry: &Registry, changes: &BTreeMap<WindowKey, Change>, is_res
     if changes.is_empty() {
         return;
     }
-    let [user_ids, features, periods] = &arrays(changes.keys());
+    let keys = Keys::of(changes.keys());
     let amounts: Vec<i64> = changes.values().map(|change| change.amount).collect();
     let full_at: Vec<Option<i64>> = changes.values().map(|change| change.tat).collect();
-    let [user_ids, features, periods] = [user_ids, features, periods].map(Array::argument);
-    let (amounts, full_at) = (Argument::Bigints(&amounts), Argument::Instants(&full_at));
-    let is_reserved = Argument::Boolean(is_reserved);
-    let arguments = [user_ids, features, periods, amounts, full_at, is_reserved];
+    let mut arguments = keys.arguments().to_vec();
+    arguments.push(Argument::Bigints(&amounts));
+    arguments.push(Argument::Instants(&full_at));
+    arguments.push(Argument::Boolean(is_reserved));
     let add = &registry.statements.windows.add;
     if registry.on_tables(|| add.write(&arguments)) != changes.len() as u64 {
         CountingError::WindowSuppressed.raise();
     }
 }
 
-enum Array {
-    Uuids(Vec<Uuid>),
-    Texts(Vec<String>),
+/// The key columns of rows.
+struct Keys {
+    pool_ids: Vec<Uuid>,
+    user_ids: Vec<Uuid>,
+    features: Vec<String>,
+    periods: Vec<String>,
 }
 
-impl Array {
-    fn argument(&self) -> Argument<'_> {
-        match self {
-            Self::Uuids(uuids) => Argument::Uuids(uuids),
-            Self::Texts(texts) => Argument::Texts(texts),
+impl Keys {
+    fn of<'a>(keys: impl Iterator<Item = &'a WindowKey> + Clone) -> Self {
+        Self {
+            // Rows of users themselves.
+            pool_ids: keys.clone().map(|_| Uuid::from_bytes([0; 16])).collect(),
+            user_ids: keys.clone().map(|key| key.user_id).collect(),
+            features: keys.clone().map(|key| key.feature_type.clone()).collect(),
+            periods: keys.map(|key| key.period.clone()).collect(),
         }
     }
-}
 
-fn arrays<'a>(keys: impl Iterator<Item = &'a WindowKey> + Clone) -> [Array; 3] {
-    [
-        Array::Uuids(keys.clone().map(|key| key.user_id).collect()),
-        Array::Texts(keys.clone().map(|key| key.feature_type.clone()).collect()),
-        Array::Texts(keys.map(|key| key.period.clone()).collect()),
-    ]
+    fn arguments(&self) -> [Argument<'_>; 4] {
+        [
+            Argument::Uuids(&self.pool_ids),
+            Argument::Uuids(&self.user_ids),
+            Argument::Texts(&self.features),
+            Argument::Texts(&self.periods),
+        ]
+    }
 }
