@@ -1,16 +1,17 @@
 //! The admission of a feature with rules, or whose period depends on the user.
 //!
-//! Which rows a call needs follows from plan and rules, and these count as they are once the rows are
-//! locked. So a call reads them, locks the rows in a subtransaction, and reads them again: if it
-//! needs other rows by now, it frees the locks and begins again with those of both readings. Taking
-//! them in addition could deadlock, since every call locks rows in one order: users, `feature_usage`,
-//! `usage_counters`.
+//! Every call locks rows in one order: users, `feature_usage`, `usage_counters`. The counter of the
+//! current period comes first, and serializes the calls of a user; plan and rules are read after
+//! that. The windows of caps follow, which are hardly ever locked by others then. If one is, or does
+//! not exist yet, the call frees all of its locks, which are in a subtransaction, and begins again:
+//! it inserts what is missing, waits for the locks, and reads plan and rules once more. Waiting for a
+//! row with later ones in hand could deadlock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::answer::Answer;
-use domain::calendar::Span;
-use domain::cap::Place;
+use domain::calendar::{Calendar, Span};
+use domain::cap::{Capped, Place};
 use domain::decision::{Standing, decide};
 use domain::denial::Denial;
 use domain::period::Period;
@@ -22,81 +23,146 @@ use super::terms::{Terms, Unusable};
 use super::windows;
 use crate::error::Report;
 use crate::error::counting::CountingError;
+use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
 use crate::pg::subtransaction;
 use crate::store::counter::{Counted, Counter};
 use crate::store::reservations::{Open, open_of};
-use crate::store::windows::WindowKey;
+use crate::store::windows::{WindowKey, Windows};
 use crate::store::{registry, users, windows as rows};
 
 /// The most expired reservations that one call gives back.
 const MOST_EXPIRED: usize = 100;
 
-/// What a call locks besides the counter of the current period.
+/// What a call that begins again locks, besides what plan and rules say by then.
 #[derive(Default)]
 struct Wanted {
     /// Other periods of the feature, in which expired reservations are counted.
     periods: BTreeSet<Period>,
     windows: BTreeSet<WindowKey>,
-    /// Whether rows are missing.
-    inserts: bool,
 }
 
 /// Why an attempt is undone and begun again.
 enum Again {
     /// The registry has changed.
     Registry,
-    /// Plan or rules have changed, or another call has used the idempotency key.
-    Terms,
-    /// A row of a window is missing.
-    Missing,
+    /// Another call has used the idempotency key, or the current period is another by now.
+    Changed,
+    /// The row of a window is missing, or locked by another call.
+    Windows,
     /// Expired reservations are counted in rows that are not locked.
-    Expired { periods: BTreeSet<Period>, windows: BTreeSet<WindowKey> },
+    Expired(Wanted),
 }
 
 /// The outcome; `None` if the registry has changed so that the call must begin again.
 pub fn admit(call: &Call) -> Option<Outcome> {
     users::lock(call.registry, &[call.user_id]);
-    let mut wanted = Wanted::default();
+    let mut wanted: Option<Wanted> = None;
     for _ in 0..ATTEMPTS {
-        let terms = terms(call);
-        let span = terms.span(call.registered);
-        if let Some(answer) = certain_denial(call, &terms, &span) {
-            return Some(call.purpose.denied(answer).into());
-        }
-        let places = terms.places(call.registered);
-        wanted.windows.extend(windows::keys(call.user_id, call.registered, &places));
-        match subtransaction::attempt(|| attempt(call, &terms, span, &wanted)) {
+        match subtransaction::attempt(|| attempt(call, wanted.as_ref())) {
             Ok(outcome) => return Some(outcome),
             Err(Again::Registry) => return None,
-            Err(Again::Terms) => {}
-            Err(Again::Missing) => wanted.inserts = true,
-            Err(Again::Expired { periods, windows }) => {
-                wanted.periods.extend(periods);
-                wanted.windows.extend(windows);
+            Err(Again::Changed) => {}
+            Err(Again::Windows) => drop(wanted.get_or_insert_default()),
+            Err(Again::Expired(more)) => {
+                let wanted = wanted.get_or_insert_default();
+                wanted.periods.extend(more.periods);
+                wanted.windows.extend(more.windows);
             }
         }
     }
     CountingError::Contention.raise();
 }
 
+/// Locks, reads, decides and writes. The first attempt, without `wanted`, waits for the counter of
+/// the current period only.
+fn attempt(call: &Call, wanted: Option<&Wanted>) -> Result<Outcome, Again> {
+    let span = match call.registered.reads_calendar {
+        true => terms(call).span(call.registered),
+        false => Calendar::default().span_at(call.registered.feature.period, clock::now()),
+    };
+    let subject = call.subject(span);
+    let lock = || lock_counters(call, &subject.counter, span.period, wanted);
+    let counters = match lock() {
+        Some(counters) => counters,
+        None => {
+            // A denial that is certain inserts no row.
+            let denial = || certain_denial(call, &terms(call), &span);
+            if let Some(outcome) = call.replay().or_else(denial) {
+                return Ok(outcome);
+            }
+            subject.counter.insert();
+            let feature = subject.counter.feature();
+            lock().unwrap_or_else(|| CountingError::Suppressed { feature }.raise())
+        }
+    };
+    if !registry::still_has(call.registry, call.registered) {
+        return Err(Again::Registry);
+    }
+    let waited = wanted.map(|wanted| lock_windows(call, &subject.counter, wanted));
+    if let Some(outcome) = call.replay() {
+        return Ok(outcome);
+    }
+
+    let terms = terms(call);
+    if terms.span(call.registered).period != span.period {
+        return Err(Again::Changed);
+    }
+    if let Some(outcome) = certain_denial(call, &terms, &span) {
+        return Ok(outcome);
+    }
+    let places = terms.places(call.registered);
+    let needed = windows::keys(call.user_id, call.registered, &places);
+    let windows = waited.unwrap_or_else(|| rows::lock_if_free(call.registry, &needed));
+    if !needed.iter().all(|key| windows.contains_key(key)) {
+        return Err(Again::Windows);
+    }
+    let mut locked = Locked { counters, windows, ..Locked::default() };
+    let open = open_reservations(call, &locked);
+    require_locked(call, &open, &mut locked, wanted)?;
+    expire::give_back(call.registry, call.user_id, &open, &mut locked, MOST_EXPIRED);
+
+    let row = &locked.counters[&span.period].1;
+    let (user_id, registered) = (call.user_id, call.registered);
+    let capped = windows::capped(user_id, registered, &places, (row.count, &span), &locked.windows);
+    let decision = decide(&standing(&terms, &capped, row.count, &span), call.amount.into());
+    let is_admitted = decision.is_ok();
+    if is_admitted {
+        subject.counter.require_room(row.count, call.amount);
+    }
+    let decision = decision.map(|allowance| allowance.counted(call.amount.into()));
+    let (amount, now) = (i64::from(call.amount), terms.clock.wall);
+    let answer = Answer::new(subject.counter.feature(), &span, decision)
+        .with_reserved(locked.live(&open, span.period))
+        .with_rules(&terms.in_force, &capped, amount, now);
+    if !is_admitted {
+        return Ok(call.purpose.denied(answer).into());
+    }
+    let counted_in: Vec<_> = places.iter().filter_map(Place::window).collect();
+    let answer = call.write(&subject, row, answer, &counted_in).ok_or(Again::Changed)?;
+    let changes = windows::changes(user_id, registered, &places, &capped, amount, now);
+    rows::change(call.registry, &changes, call.purpose.is_reserve());
+    Ok(answer.into())
+}
+
 fn terms(call: &Call) -> Terms {
     Terms::latest(call.registry, call.registered, call.user_id, Unusable::IsRefused)
 }
 
-/// A denial that does not depend on what is used, and so needs no rows.
-fn certain_denial(call: &Call, terms: &Terms, span: &Span) -> Option<Answer> {
-    let standing = standing(terms, &[], 0, span);
-    let denial = decide(&standing, 0)
-        .err()
-        .filter(|denial| !matches!(denial, Denial::LimitExceeded { .. } | Denial::Short(_)))?;
+/// A denial that does not depend on what is used.
+fn certain_denial(call: &Call, terms: &Terms, span: &Span) -> Option<Outcome> {
+    let denial = decide(&standing(terms, &[], 0, span), 0).err()?;
+    if matches!(denial, Denial::LimitExceeded { .. } | Denial::Short(_)) {
+        return None;
+    }
     let answer = Answer::new(&call.registered.feature, span, Err(denial));
-    Some(answer.with_rules(&terms.in_force, &[], call.amount.into(), terms.clock.wall))
+    let answer = answer.with_rules(&terms.in_force, &[], call.amount.into(), terms.clock.wall);
+    Some(call.purpose.denied(answer).into())
 }
 
 fn standing<'a>(
     terms: &'a Terms,
-    caps: &'a [domain::cap::Capped],
+    caps: &'a [Capped],
     current_usage: i64,
     span: &Span,
 ) -> Standing<'a> {
@@ -110,103 +176,42 @@ fn standing<'a>(
     }
 }
 
-/// Locks, reads again, decides and writes.
-fn attempt(call: &Call, supposed: &Terms, span: Span, wanted: &Wanted) -> Result<Outcome, Again> {
-    let subject = call.subject(span);
-    let counters = lock_counters(call, &subject.counter, span.period, wanted);
-    if !registry::still_has(call.registry, call.registered) {
-        return Err(Again::Registry);
-    }
-    if wanted.inserts {
-        let places = supposed.places(call.registered);
-        insert_windows(&subject.counter, supposed, &places, wanted);
-    }
-    let windows = rows::lock(call.registry, &wanted.windows);
-    if windows.len() < wanted.windows.len() {
-        if wanted.inserts {
-            CountingError::WindowSuppressed.raise();
-        }
-        return Err(Again::Missing);
-    }
-    if let Some(outcome) = call.replay() {
-        return Ok(outcome);
-    }
-
-    let terms = terms(call);
-    let places = terms.places(call.registered);
-    let needed = windows::keys(call.user_id, call.registered, &places);
-    if terms.span(call.registered).period != span.period || !needed.is_subset(&wanted.windows) {
-        return Err(Again::Terms);
-    }
-    let mut locked = Locked { counters, windows, ..Locked::default() };
-    let open = open_reservations(call, &locked);
-    require_locked(call, &open, &mut locked)?;
-    expire::give_back(call.registry, call.user_id, &open, &mut locked, MOST_EXPIRED);
-
-    let row = &locked.counters[&span.period].1;
-    let own = (row.count, &span);
-    let (user_id, registered) = (call.user_id, call.registered);
-    let capped = windows::capped(user_id, registered, &places, own, &locked.windows);
-    let decision = decide(&standing(&terms, &capped, row.count, &span), call.amount.into());
-    let is_admitted = decision.is_ok();
-    if is_admitted {
-        subject.counter.require_room(row.count, call.amount);
-    }
-    let live = locked.live(&open, span.period);
-    let decision = decision.map(|allowance| allowance.counted(call.amount.into()));
-    let (amount, now) = (i64::from(call.amount), terms.clock.wall);
-    let answer = Answer::new(subject.counter.feature(), &span, decision)
-        .with_reserved(live)
-        .with_rules(&terms.in_force, &capped, amount, now);
-    if !is_admitted {
-        return Ok(call.purpose.denied(answer).into());
-    }
-    let counted_in: Vec<_> = places.iter().filter_map(Place::window).collect();
-    let answer = call.write(&subject, row, answer, &counted_in).ok_or(Again::Terms)?;
-    let changes = windows::changes(user_id, registered, &places, &capped, amount, now);
-    rows::change(call.registry, &changes, call.purpose.is_reserve());
-    Ok(answer.into())
-}
-
-/// Locks the counters of the current period and of the others, in the order of their keys. Inserts
-/// the one of the current period if it is missing, before any row is locked.
+/// Locks the counters of the current period and of others, in the order of their keys. `None` if the
+/// one of the current period does not exist.
 fn lock_counters(
     call: &Call,
     own: &Counter,
     current: Period,
-    wanted: &Wanted,
-) -> BTreeMap<Period, (Counter, Counted)> {
-    let counter =
-        |period: &Period| Counter::new(call.registry, call.registered, call.user_id, *period);
-    if !wanted.periods.is_empty() || wanted.inserts {
+    wanted: Option<&Wanted>,
+) -> Option<BTreeMap<Period, (Counter, Counted)>> {
+    let others = wanted.into_iter().flat_map(|wanted| wanted.periods.iter().copied());
+    let periods: BTreeSet<Period> = others.chain([current]).collect();
+    if periods.len() > 1 {
+        // Before any row is locked.
         own.insert();
     }
-    let periods: BTreeSet<Period> = wanted.periods.iter().copied().chain([current]).collect();
     // Period keys of one kind sort by time.
     let lock = |period: Period| {
-        let counter = counter(&period);
+        let counter = Counter::new(call.registry, call.registered, call.user_id, period);
         let row = counter.lock()?;
         Some((period, (counter, row)))
     };
-    let mut counters: BTreeMap<Period, (Counter, Counted)> =
-        periods.into_iter().filter_map(lock).collect();
-    if !counters.contains_key(&current) {
-        own.insert();
-        let row = own.lock().unwrap_or_else(|| {
-            CountingError::Suppressed { feature: own.feature() }.raise();
-        });
-        counters.insert(current, (counter(&current), row));
-    }
-    counters
+    let counters: BTreeMap<_, _> = periods.into_iter().filter_map(lock).collect();
+    counters.contains_key(&current).then_some(counters)
 }
 
-/// Inserts the rows of windows that are missing. The feature's own counter is locked, so what they
-/// begin with does not change meanwhile.
-fn insert_windows(counter: &Counter, terms: &Terms, places: &[Place], wanted: &Wanted) {
-    let begun = windows::beginnings(counter, &terms.calendar, places, Snapshot::Latest);
-    let begun = |key: &WindowKey| begun.get(&key.period).copied().unwrap_or(0);
-    let missing = wanted.windows.iter().map(|key| (key.clone(), begun(key))).collect();
-    rows::insert_missing(&counter.registry, &missing);
+/// Inserts what is missing of the windows that plan and rules say, and locks them together with those
+/// of expired reservations. The counter is locked, so what new windows begin with does not change.
+fn lock_windows(call: &Call, counter: &Counter, wanted: &Wanted) -> Windows {
+    let terms = terms(call);
+    let places = terms.places(call.registered);
+    let begun = windows::beginnings(counter, &terms.calendar, &places, Snapshot::Latest);
+    let mut keys = windows::keys(call.user_id, call.registered, &places);
+    let used = |key: &WindowKey| begun.get(&key.period).copied().unwrap_or(0);
+    let missing = keys.iter().map(|key| (key.clone(), used(key))).collect();
+    rows::insert_missing(call.registry, &missing);
+    keys.extend(wanted.windows.iter().cloned());
+    rows::lock(call.registry, &keys)
 }
 
 /// The open reservations of the user and the feature, if one may be counted in a locked row.
@@ -221,27 +226,37 @@ fn open_reservations(call: &Call, locked: &Locked) -> Vec<Open> {
 
 /// Requires that what the first expired reservations are counted in is locked, unless it has been
 /// deleted.
-fn require_locked(call: &Call, open: &[Open], locked: &mut Locked) -> Result<(), Again> {
+fn require_locked(
+    call: &Call,
+    open: &[Open],
+    locked: &mut Locked,
+    wanted: Option<&Wanted>,
+) -> Result<(), Again> {
     let mut past: Vec<&Open> = open.iter().filter(|open| open.is_past).collect();
     past.sort_by_key(|open| *open.reservation_id.as_bytes());
     past.truncate(MOST_EXPIRED);
-    let kind = call.registered.feature.period;
-    let windows: BTreeSet<WindowKey> = past.iter().flat_map(|open| open.windows()).collect();
-    let mut periods = BTreeSet::new();
-    for key in past.iter().map(|open| &open.period) {
-        let Ok(period) = Period::parse(kind, key) else { continue };
-        if locked.counters.contains_key(&period) {
-            continue;
+    let mut missing = Wanted::default();
+    for open in past {
+        let unlocked = open.windows().into_iter().filter(|key| !locked.windows.contains_key(key));
+        for key in unlocked {
+            // Locked in vain before: it does not exist.
+            match wanted.is_some_and(|wanted| wanted.windows.contains(&key)) {
+                true => drop(locked.gone_windows.insert(key)),
+                false => drop(missing.windows.insert(key)),
+            }
         }
-        let counter = Counter::new(call.registry, call.registered, call.user_id, period);
-        if counter.count(Snapshot::Latest).is_some() {
-            periods.insert(period);
-        } else {
-            locked.gone_periods.insert(key.clone());
+        let Ok(period) = Period::parse(call.registered.feature.period, &open.period) else {
+            continue;
+        };
+        if !locked.counters.contains_key(&period) {
+            match wanted.is_some_and(|wanted| wanted.periods.contains(&period)) {
+                true => drop(locked.gone_periods.insert(open.period.clone())),
+                false => drop(missing.periods.insert(period)),
+            }
         }
     }
-    if periods.is_empty() && windows.iter().all(|key| locked.windows.contains_key(key)) {
+    if missing.periods.is_empty() && missing.windows.is_empty() {
         return Ok(());
     }
-    Err(Again::Expired { periods, windows })
+    Err(Again::Expired(missing))
 }

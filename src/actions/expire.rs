@@ -91,7 +91,7 @@ pub fn give_back(
             expired().filter(|open| open.is_in_window(key)).map(|open| open.amount).sum();
         if amount > 0 {
             window.used = (window.used - amount).max(0);
-            changes.insert(key.clone(), Change { amount: -amount, tat: None });
+            changes.insert(key.clone(), Change::Add(-amount));
         }
     }
     windows::change(registry, &changes, false);

@@ -64,7 +64,7 @@ fn settle_windows(registry: &Registry, keys: &BTreeSet<WindowKey>, delta: i64) {
         windows::insert_missing(registry, &keys.iter().map(|key| (key.clone(), 0)).collect());
     }
     let locked = windows::lock(registry, keys).into_keys();
-    let changes = locked.map(|key| (key, Change { amount: delta, tat: None })).collect();
+    let changes = locked.map(|key| (key, Change::Add(delta))).collect();
     windows::change(registry, &changes, false);
 }
 

@@ -58,10 +58,10 @@ pub fn changes(
 ) -> BTreeMap<WindowKey, Change> {
     let change = |(place, capped): (&Place, &Capped)| {
         let change = match capped.counted(amount, now).state {
-            State::Window { .. } => Change { amount, tat: None },
-            State::Bucket { tat } => Change { amount: 0, tat },
+            State::Window { .. } => Some(Change::Add(amount)),
+            State::Bucket { tat } => tat.map(Change::Fill),
         };
-        key(user_id, registered, place).map(|key| (key, change))
+        key(user_id, registered, place).zip(change)
     };
     places.iter().zip(capped).filter_map(change).collect()
 }

@@ -1,7 +1,6 @@
 //! Arguments of prepared statements.
 
 use chrono::{DateTime, Utc};
-use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::{IntoDatum, Uuid};
 
@@ -22,8 +21,6 @@ pub enum Argument<'a> {
     Uuids(&'a [Uuid]),
     Texts(&'a [String]),
     Bigints(&'a [i64]),
-    /// In microseconds from 1970.
-    Instants(&'a [Option<i64>]),
 }
 
 impl Argument<'_> {
@@ -40,7 +37,6 @@ impl Argument<'_> {
             Self::Uuids(_) => pg_sys::UUIDARRAYOID,
             Self::Texts(_) => pg_sys::TEXTARRAYOID,
             Self::Bigints(_) => pg_sys::INT8ARRAYOID,
-            Self::Instants(_) => pg_sys::TIMESTAMPTZARRAYOID,
         }
     }
 
@@ -57,14 +53,6 @@ impl Argument<'_> {
             Self::Uuids(uuids) => uuids.to_vec().into_datum(),
             Self::Texts(texts) => texts.to_vec().into_datum(),
             Self::Bigints(integers) => integers.to_vec().into_datum(),
-            Self::Instants(instants) => {
-                let timestamp = |from_1970: i64| {
-                    DateTime::from_timestamp_micros(from_1970)
-                        .and_then(|instant| clock::since_2000(instant).try_into().ok())
-                };
-                let timestamps = instants.iter().map(|instant| instant.and_then(timestamp));
-                timestamps.collect::<Vec<Option<TimestampWithTimeZone>>>().into_datum()
-            }
         };
         datum.expect("no argument is NULL")
     }

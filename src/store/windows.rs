@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use pgrx::Uuid;
 
 use super::registry::Registry;
@@ -23,6 +24,21 @@ pub struct WindowKey {
     pub period: String,
 }
 
+impl WindowKey {
+    fn arguments(&self) -> [Argument<'_>; 3] {
+        [
+            Argument::Uuid(self.user_id),
+            Argument::Text(&self.feature_type),
+            Argument::Text(&self.period),
+        ]
+    }
+
+    fn argument_and(&self, argument: Argument<'static>) -> [Argument<'_>; 4] {
+        let [user_id, feature_type, period] = self.arguments();
+        [user_id, feature_type, period, argument]
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Window {
     pub used: i64,
@@ -33,12 +49,12 @@ pub struct Window {
 }
 
 /// What a call changes of a row.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Change {
-    /// May be negative.
-    pub amount: i64,
-    /// When the bucket is full again afterwards.
-    pub tat: Option<i64>,
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// Adds to what is used of a window; may be negative.
+    Add(i64),
+    /// Sets when the bucket of a rate is full again.
+    Fill(i64),
 }
 
 pub type Windows = BTreeMap<WindowKey, Window>;
@@ -48,7 +64,7 @@ pub fn read(registry: &Registry, keys: &BTreeSet<WindowKey>) -> Windows {
     rows(registry, &registry.statements.windows.read, keys, Snapshot::Caller)
 }
 
-/// Locks the rows that exist until the end of the transaction.
+/// Locks the rows that exist, one after the other, until the end of the transaction.
 pub fn lock(registry: &Registry, keys: &BTreeSet<WindowKey>) -> Windows {
     rows(registry, &registry.statements.windows.lock, keys, Snapshot::Command)
 }
@@ -64,79 +80,47 @@ fn rows(
     keys: &BTreeSet<WindowKey>,
     snapshot: Snapshot,
 ) -> Windows {
-    if keys.is_empty() {
-        return Windows::new();
-    }
-    let keys = Keys::of(keys.iter());
-    let rows = registry.on_tables(|| statement.rows(&keys.arguments(), snapshot, window));
-    rows.into_iter().flatten().collect()
+    let row = |key: &WindowKey| {
+        let rows = registry.on_tables(|| statement.rows(&key.arguments(), snapshot, window));
+        rows.into_iter().next().map(|window| (key.clone(), window))
+    };
+    keys.iter().filter_map(row).collect()
 }
 
-fn window(row: &Row) -> Option<(WindowKey, Window)> {
-    let key = WindowKey { user_id: row.get(0)?, feature_type: row.get(1)?, period: row.get(2)? };
-    let window = Window {
-        used: row.integer(3).unwrap_or(0),
-        tat: row.instant(4).map(clock::from_1970),
-        has_reservations: row.get(5) == Some(true),
-    };
-    Some((key, window))
+fn window(row: &Row) -> Window {
+    Window {
+        used: row.integer(0).unwrap_or(0),
+        tat: row.instant(1).map(clock::from_1970),
+        has_reservations: row.get(2) == Some(true),
+    }
 }
 
 /// Inserts rows unless they exist, with what is used of each. Call it before any row is locked.
 pub fn insert_missing(registry: &Registry, rows: &BTreeMap<WindowKey, i64>) {
-    if rows.is_empty() {
-        return;
+    for (key, used) in rows {
+        let arguments = key.argument_and(Argument::Bigint(*used));
+        registry.on_tables(|| registry.statements.windows.insert.write(&arguments));
     }
-    let keys = Keys::of(rows.keys());
-    let used: Vec<i64> = rows.values().copied().collect();
-    let [pool_ids, user_ids, features, periods] = keys.arguments();
-    let arguments = [pool_ids, user_ids, features, periods, Argument::Bigints(&used)];
-    registry.on_tables(|| registry.statements.windows.insert.write(&arguments));
 }
 
 /// Changes locked rows. What is subtracted never makes a count negative.
 pub fn change(registry: &Registry, changes: &BTreeMap<WindowKey, Change>, is_reserved: bool) {
-    if changes.is_empty() {
-        return;
-    }
-    let keys = Keys::of(changes.keys());
-    let amounts: Vec<i64> = changes.values().map(|change| change.amount).collect();
-    let full_at: Vec<Option<i64>> = changes.values().map(|change| change.tat).collect();
-    let mut arguments = keys.arguments().to_vec();
-    arguments.push(Argument::Bigints(&amounts));
-    arguments.push(Argument::Instants(&full_at));
-    arguments.push(Argument::Boolean(is_reserved));
-    let add = &registry.statements.windows.add;
-    if registry.on_tables(|| add.write(&arguments)) != changes.len() as u64 {
-        CountingError::WindowSuppressed.raise();
-    }
-}
-
-/// The key columns of rows.
-struct Keys {
-    pool_ids: Vec<Uuid>,
-    user_ids: Vec<Uuid>,
-    features: Vec<String>,
-    periods: Vec<String>,
-}
-
-impl Keys {
-    fn of<'a>(keys: impl Iterator<Item = &'a WindowKey> + Clone) -> Self {
-        Self {
-            // Rows of users themselves.
-            pool_ids: keys.clone().map(|_| Uuid::from_bytes([0; 16])).collect(),
-            user_ids: keys.clone().map(|key| key.user_id).collect(),
-            features: keys.clone().map(|key| key.feature_type.clone()).collect(),
-            periods: keys.map(|key| key.period.clone()).collect(),
+    let statements = &registry.statements.windows;
+    for (key, change) in changes {
+        let written = registry.on_tables(|| match *change {
+            Change::Add(amount) => {
+                let [user_id, feature_type, period, amount] =
+                    key.argument_and(Argument::Bigint(amount));
+                let is_reserved = Argument::Boolean(is_reserved);
+                statements.add.write(&[user_id, feature_type, period, amount, is_reserved])
+            }
+            Change::Fill(full_at) => {
+                let full_at = DateTime::from_timestamp_micros(full_at).unwrap_or_default();
+                statements.fill.write(&key.argument_and(Argument::Instant(full_at)))
+            }
+        });
+        if written == 0 {
+            CountingError::WindowSuppressed.raise();
         }
-    }
-
-    fn arguments(&self) -> [Argument<'_>; 4] {
-        [
-            Argument::Uuids(&self.pool_ids),
-            Argument::Uuids(&self.user_ids),
-            Argument::Texts(&self.features),
-            Argument::Texts(&self.periods),
-        ]
     }
 }
