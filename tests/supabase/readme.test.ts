@@ -1,5 +1,5 @@
-// Runs the JavaScript of the README and of docs/supabase.md unchanged. The first line of each snippet
-// says where it runs.
+// Runs the JavaScript of the README, of docs/supabase.md and of docs/plans.md, unchanged but for dates. The first
+// line of each snippet says where it runs.
 import assert from "node:assert/strict";
 import { authenticate } from "../../supabase/functions/_shared/caller.ts";
 import { imagesCounted, newUser } from "./support/database.ts";
@@ -8,8 +8,11 @@ import { service, signedIn, userToken } from "./support/stack.ts";
 const QUICK = "// In an edge function, with the service key: what is quick";
 const SLOW = "// In an edge function, with the service key: what is slow";
 const IN_THE_APP = "// In the app, as the signed-in user";
+const ON_A_SERVER = "// On a server, with the service key";
+const ON_A_PAGE = "// On a page, as the signed-in user";
 
-const pages = await Promise.all(["README.md", "docs/supabase.md"].map((page) => Deno.readTextFile(page)));
+const paths = ["README.md", "docs/supabase.md", "docs/plans.md"];
+const pages = await Promise.all(paths.map((page) => Deno.readTextFile(page)));
 const snippets = pages.flatMap((page) => [...page.matchAll(/```js\n(.*?)\n```/gs)].map(([, code]) => code));
 const running = (where: string) => snippets.filter((code) => code.startsWith(where));
 
@@ -62,7 +65,7 @@ function served(code: string, userId: string, { failures = 0, supabase = service
 }
 
 Deno.test("every snippet says where it runs, and each kind occurs once", () => {
-  const kinds = [QUICK, SLOW, IN_THE_APP].map(running);
+  const kinds = [QUICK, SLOW, IN_THE_APP, ON_A_SERVER, ON_A_PAGE].map(running);
   assert.ok(kinds.every((kind) => kind.length > 0));
   assert.equal(kinds.flat().length, snippets.length);
 });
@@ -148,3 +151,36 @@ for (const code of running(IN_THE_APP)) {
     assert.equal(days[0].images_generated, 1);
   });
 }
+
+Deno.test("on a server, what is sold is written, twice without harm, and a page shows it", async () => {
+  const userId = await newUser();
+  await service().rpc("set_user_plan", { p_user_id: userId, p_plan_id: "free" });
+  const payment = { id: crypto.randomUUID() };
+  const subscription = { billing_cycle_anchor: Date.UTC(2025, 0, 31, 9) / 1000 };
+  for (const snippet of running(ON_A_SERVER)) {
+    // The pages are read in February 2025, the tests run later.
+    const code = snippet.replace(/'2025-\d\d-\d\dT/, "'2999-01-01T");
+    const names = ["supabase", "userId", "payment", "subscription"];
+    const write = compiled(`${code}\nreturn error`, names);
+    assert.equal(await write(service(), userId, payment, subscription), null);
+    if (code.includes("upsert")) {
+      assert.equal(await write(service(), userId, payment, subscription), null);
+    }
+  }
+  // deno-lint-ignore no-explicit-any
+  const database = service() as any;
+  const ofUser = () => database.from("usage_rules").select("amount").eq("user_id", userId);
+  const { data: rules } = await ofUser().order("amount");
+  assert.deepEqual(rules, [{ amount: 20 }, { amount: 1800 }]);
+  const { data: plans } = await database.from("user_plans").select("period_anchor").eq("user_id", userId);
+  assert.equal(Date.parse(plans[0].period_anchor), subscription.billing_cycle_anchor * 1000);
+
+  for (const code of running(ON_A_PAGE)) {
+    const show = compiled(`${code}\nreturn status`, ["supabase", "p_user_id"]);
+    // deno-lint-ignore no-explicit-any
+    const status = (await show(signedIn(userId), userId)) as any;
+    assert.equal(status.plan_id, "free");
+    assert.equal(status.features.image_generation.limit, 23);
+  }
+  await database.from("usage_rules").delete().eq("user_id", userId);
+});
