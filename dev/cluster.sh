@@ -105,6 +105,8 @@ cluster_create_standby() {
 }
 
 # CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is the start of the server's clock, in UTC.
+# CLUSTER_CLOCK_FILE is a file with such a time, at which the clock stands until the file says another;
+# in such a server, pg_sleep() never ends.
 # CLUSTER_OPTIONS and CLUSTER_PRELOAD, such as "-c jit=off", are further server options, and
 # CLUSTER_ENVIRONMENT, such as "RUST_BACKTRACE=1", is an environment variable of the server.
 cluster_start() {
@@ -114,6 +116,10 @@ cluster_start() {
     if [ -n "${CLUSTER_CLOCK:-}" ]; then
         need_packages libfaketime
         clock=(LD_PRELOAD="$(dpkg -L libfaketime | grep 'libfaketime\.so\.1$')" FAKETIME="@$CLUSTER_CLOCK" FAKETIME_DONT_RESET=1)
+    elif [ -n "${CLUSTER_CLOCK_FILE:-}" ]; then
+        need_packages libfaketime
+        clock=(LD_PRELOAD="$(dpkg -L libfaketime | grep 'libfaketime\.so\.1$')" FAKETIME_TIMESTAMP_FILE="$CLUSTER_CLOCK_FILE"
+               FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1)
     fi
     as_server_user mkdir -p "$socket"
     as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} ${CLUSTER_ENVIRONMENT:+"$CLUSTER_ENVIRONMENT"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \

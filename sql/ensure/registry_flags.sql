@@ -72,3 +72,34 @@ END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_registry_flags() IS
 'Sets the flags of the registry for rules, time zones and anchors that came without their triggers, as in a restore.';
+
+CREATE FUNCTION feature_usage_internal.warn_of_writable_calendars() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    writable record;
+BEGIN
+    -- On our own tables, signed-in users have no more than SELECT; a view reads tables that may be theirs.
+    IF to_regrole('authenticated') IS NULL
+       OR NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.period LIKE 'billing%')
+          AND NOT EXISTS (SELECT FROM @extschema@.usage_rules AS ur WHERE ur.per LIKE 'billing%') THEN
+        RETURN;
+    END IF;
+    FOR writable IN
+        SELECT DISTINCT r.relation AS plans, d.refobjid::regclass AS base, a.attname
+          FROM feature_usage_internal.relations() AS r
+          JOIN pg_rewrite AS w ON w.ev_class = r.relation
+          JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                             AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+          JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+         WHERE r.name IN ('user_plans', 'plan_limits') AND NOT r.is_table
+           AND a.attname IN ('time_zone', 'period_anchor')
+           AND has_column_privilege('authenticated', d.refobjid, a.attnum, 'UPDATE')
+         ORDER BY 1, 2, 3
+    LOOP
+        RAISE WARNING 'signed-in users may update %.%, which % reads', writable.base, quote_ident(writable.attname), writable.plans
+            USING HINT = format('Whoever changes when billing periods begin begins a new one. Run REVOKE UPDATE ON %s FROM authenticated; and grant UPDATE on the other columns.', writable.base);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_writable_calendars() IS
+'Warns of time zones and anchors of billing periods that signed-in users may change.';

@@ -40,6 +40,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_grants();
     PERFORM feature_usage_internal.ensure_policies();
     PERFORM feature_usage_internal.warn_of_overloads();
+    PERFORM feature_usage_internal.warn_of_writable_calendars();
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.setup() IS

@@ -54,7 +54,12 @@ BEGIN
     LOCK TABLE @extschema@.usage_counters IN ROW EXCLUSIVE MODE;
     -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
-    SELECT CASE WHEN bool_or(f.reads_calendars) THEN interval '1 day' ELSE '0' END INTO margin FROM @extschema@.usage_features AS f;
+    SELECT CASE WHEN bool_or(f.reads_calendars)
+                  OR EXISTS (SELECT FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+                              WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'))
+                                AND c.relkind NOT IN ('r', 'p') AND a.attname IN ('time_zone', 'period_anchor'))
+                THEN interval '1 day' ELSE '0' END
+      INTO margin FROM @extschema@.usage_features AS f;
     SELECT array_agg('CASE ' || condition || ' ELSE false END' ORDER BY number) INTO ended
       FROM (SELECT number, string_agg(
                        format('WHEN period LIKE %L THEN %s COLLATE "C" < %L', shape,

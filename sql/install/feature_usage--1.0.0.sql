@@ -1860,6 +1860,37 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_registry_flags() IS
 'Sets the flags of the registry for rules, time zones and anchors that came without their triggers, as in a restore.';
 
+CREATE FUNCTION feature_usage_internal.warn_of_writable_calendars() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    writable record;
+BEGIN
+    -- On our own tables, signed-in users have no more than SELECT; a view reads tables that may be theirs.
+    IF to_regrole('authenticated') IS NULL
+       OR NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.period LIKE 'billing%')
+          AND NOT EXISTS (SELECT FROM @extschema@.usage_rules AS ur WHERE ur.per LIKE 'billing%') THEN
+        RETURN;
+    END IF;
+    FOR writable IN
+        SELECT DISTINCT r.relation AS plans, d.refobjid::regclass AS base, a.attname
+          FROM feature_usage_internal.relations() AS r
+          JOIN pg_rewrite AS w ON w.ev_class = r.relation
+          JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                             AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+          JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+         WHERE r.name IN ('user_plans', 'plan_limits') AND NOT r.is_table
+           AND a.attname IN ('time_zone', 'period_anchor')
+           AND has_column_privilege('authenticated', d.refobjid, a.attnum, 'UPDATE')
+         ORDER BY 1, 2, 3
+    LOOP
+        RAISE WARNING 'signed-in users may update %.%, which % reads', writable.base, quote_ident(writable.attname), writable.plans
+            USING HINT = format('Whoever changes when billing periods begin begins a new one. Run REVOKE UPDATE ON %s FROM authenticated; and grant UPDATE on the other columns.', writable.base);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.warn_of_writable_calendars() IS
+'Warns of time zones and anchors of billing periods that signed-in users may change.';
+
 -- Locks: taken before anything is changed, in the order in which everybody locks the tables.
 
 CREATE FUNCTION feature_usage_internal.lock_out_other_setups() RETURNS void
@@ -2090,6 +2121,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_grants();
     PERFORM feature_usage_internal.ensure_policies();
     PERFORM feature_usage_internal.warn_of_overloads();
+    PERFORM feature_usage_internal.warn_of_writable_calendars();
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.setup() IS
@@ -2339,7 +2371,12 @@ BEGIN
     LOCK TABLE @extschema@.usage_counters IN ROW EXCLUSIVE MODE;
     -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
-    SELECT CASE WHEN bool_or(f.reads_calendars) THEN interval '1 day' ELSE '0' END INTO margin FROM @extschema@.usage_features AS f;
+    SELECT CASE WHEN bool_or(f.reads_calendars)
+                  OR EXISTS (SELECT FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+                              WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'))
+                                AND c.relkind NOT IN ('r', 'p') AND a.attname IN ('time_zone', 'period_anchor'))
+                THEN interval '1 day' ELSE '0' END
+      INTO margin FROM @extschema@.usage_features AS f;
     SELECT array_agg('CASE ' || condition || ' ELSE false END' ORDER BY number) INTO ended
       FROM (SELECT number, string_agg(
                        format('WHEN period LIKE %L THEN %s COLLATE "C" < %L', shape,

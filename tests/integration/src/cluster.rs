@@ -12,6 +12,8 @@ use postgres::{Client, Config, NoTls};
 pub struct Settings<'a> {
     /// The start of its clock, such as `2024-02-29 23:59:55`, in UTC.
     pub clock: &'a str,
+    /// A file with the time at which the clock stands.
+    pub clock_file: &'a str,
     /// Further server options, such as `-c jit=off`.
     pub options: &'a str,
     /// An environment variable, such as `RUST_BACKTRACE=1`.
@@ -37,6 +39,17 @@ impl Cluster {
     /// A cluster whose clock starts at this time.
     pub fn create_at(name: &str, clock: &str) -> Self {
         Self::create_with(name, Settings { clock, ..Settings::default() })
+    }
+
+    /// A cluster whose clock stands still, at the time that the result says.
+    pub fn create_frozen(name: &str) -> (Self, Clock) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.pg");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let clock = Clock(folder.canonicalize().expect("a folder").join(format!("{name}.clock")));
+        clock.set("2025-02-10 12:00:00");
+        let clock_file = clock.0.to_str().expect("a path in UTF-8");
+        let cluster = Self::create_with(name, Settings { clock_file, ..Settings::default() });
+        (cluster, clock)
     }
 
     /// A hot standby of this cluster.
@@ -72,6 +85,19 @@ impl Cluster {
         let database = self.empty_database(name);
         database.execute("CREATE EXTENSION feature_usage");
         database
+    }
+}
+
+/// The clock of a server, which stands still between two times.
+pub struct Clock(PathBuf);
+
+impl Clock {
+    /// Sets the clock to a time in UTC, such as `2025-02-10 11:59:59.999999`.
+    pub fn set(&self, time: &str) {
+        let next = self.0.with_extension("next");
+        std::fs::write(&next, format!("{time}\n")).expect("a file");
+        // In one step: the server reads the file whenever it asks for the time.
+        std::fs::rename(&next, &self.0).expect("a file");
     }
 }
 
@@ -150,6 +176,7 @@ fn server(arguments: &[&str], settings: Settings) -> String {
     command
         .args(arguments)
         .env("CLUSTER_CLOCK", settings.clock)
+        .env("CLUSTER_CLOCK_FILE", settings.clock_file)
         .env("CLUSTER_OPTIONS", settings.options)
         .env("CLUSTER_ENVIRONMENT", settings.environment);
     output_of(&mut command, "").trim().to_owned()

@@ -14,7 +14,7 @@ mod round;
 mod sessions;
 
 pub use caller::{Caller, FUNCTIONS, Functions, reservation_id};
-pub use cluster::{Cluster, Database, Settings, program};
+pub use cluster::{Clock, Cluster, Database, Settings, program};
 pub use contest::{Contest, Tally};
 pub use counters::{Counter, Counts, counts, counts_of};
 pub use features::{FEATURES, Feature, check, counted, increment, limits, user};
