@@ -12,6 +12,9 @@ export function meterText(feature: FeatureLimit): MeterText {
   const { feature_type, limit, current_usage = 0, reserved = 0, error_code, is_unlimited } = feature;
   const number = (amount: number) => numberOf(feature_type, amount);
   const inProgress = reserved > 0 ? `, including ${number(reserved)} in progress` : "";
+  if (error_code === "DENIED") {
+    return { left: "blocked", used: "Blocked for your account", color: "dimmed" };
+  }
   if (error_code && error_code !== "LIMIT_EXCEEDED") {
     return { left: "blocked", used: "Not available at the moment", color: "dimmed" };
   }
