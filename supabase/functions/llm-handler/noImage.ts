@@ -4,7 +4,7 @@ import type { LimitCheckResult } from "../_shared/limitChecker.ts";
 export function noImage(answer: LimitCheckResult): string {
   switch (answer.error_code) {
     case "RATE_LIMITED":
-      return `Those are too many images at once; ask again in ${seconds(answer.retry_after ?? 1)}.`;
+      return `Those are too many images at once; ask again ${after(answer.retry_after ?? 1)}.`;
     case "DENIED":
       return "Images are blocked for your account.";
     case "LIMIT_EXCEEDED":
@@ -22,8 +22,9 @@ function counted(limit: number): string {
   return limit === 1 ? "the one image of today" : `all ${limit} images of today`;
 }
 
-function seconds(count: number): string {
-  return count === 1 ? "1 second" : `${count} seconds`;
+function after(seconds: number): string {
+  if (seconds > 120) return `in ${Math.ceil(seconds / 60)} minutes`;
+  return seconds === 1 ? "in 1 second" : `in ${seconds} seconds`;
 }
 
 function from(resetAt?: string | null): string {
