@@ -45,9 +45,12 @@ test("the message of a rate leaves when the wait is over, also without new limit
 test("a cap that is reached is named, not the limit of the plan", async ({ page }) => {
   const user = await newUser({ planId: "premium" });
   await addRule(user, { feature_type: "chat", effect: "cap", amount: 1, per: "hour" });
+  await addRule(user, { feature_type: "chat", effect: "cap", amount: 100, per: "total" });
   await open(page, user);
+  await expect(meter(page, "Chat messages")).toContainText("1 left this hour");
   await say(page, "Hello");
   await expect(page.getByText("You said: Hello")).toBeVisible();
+  await expect(meter(page, "Chat messages")).toContainText("0 left this hour");
   await say(page, "Hello again");
   const refusal = page.getByRole("alert").filter({
     hasText: "You have reached your limit of 1 message per hour.",

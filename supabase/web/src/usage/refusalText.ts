@@ -2,7 +2,7 @@
 import type { Exceeded } from "../../../functions/_shared/limitResults.ts";
 import { amountOf, kindOf, perKind, wordsOf } from "./features.ts";
 import type { RefusalDetails } from "../server/failure.ts";
-import { ahead, dayOf } from "./time.ts";
+import { ahead, dayOf, waitOf } from "./time.ts";
 
 interface RefusalText {
   title: string;
@@ -16,7 +16,7 @@ export function refusalText(refusal: RefusalDetails, now: number): RefusalText {
       return limitReached(refusal, now);
     case "RATE_LIMITED":
       return {
-        title: `Too many at once: try again in ${seconds(refusal.retry_after ?? 1)}.`,
+        title: `Too many at once: try again in ${waitOf(refusal.retry_after ?? 1)}.`,
         advice: "Another plan may allow more.",
       };
     case "DENIED":
@@ -72,5 +72,3 @@ function lastToEnd(exceeded: Exceeded[] = []): Exceeded | undefined {
 
 const resets = (at: string | null | undefined, now: number): string =>
   at ? `It resets ${ahead(at, now)}. ` : "";
-
-const seconds = (count: number): string => count === 1 ? "1 second" : `${count} seconds`;
