@@ -59,6 +59,19 @@ test("a cap that is reached is named, not the limit of the plan", async ({ page 
   expect(await counted(user, "chat")).toBe(1);
 });
 
+test("a meter says what the tightest cap leaves, if that is less than the limit leaves", async ({ page }) => {
+  const user = await newUser({ planId: "growth" });
+  const rule = { feature_type: "chat", effect: "cap" };
+  for (const [per, amount] of [["week", 150], ["billing_month", 40], ["year", 60]] as const) {
+    await addRule(user, { ...rule, per, amount });
+  }
+  await addRule(user, { ...rule, feature_type: "image_generation", per: "total", amount: 11 });
+  await open(page, user);
+  await expect(meter(page, "Chat messages")).toContainText("40 left this billing month");
+  await expectUsed(page, "Chat messages", "0 of 100 messages used");
+  await expect(meter(page, "Images")).toContainText("10 left0 of 10 images used");
+});
+
 test("a blocked feature is shown as blocked, and the others as they are", async ({ page }) => {
   const user = await newUser({ planId: "growth" });
   await count(user, "chat", 2);
