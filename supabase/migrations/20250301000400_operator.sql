@@ -3,7 +3,9 @@
 --
 -- They are SECURITY DEFINER, owned by postgres, because they show emails: on Supabase, service_role cannot
 -- read auth.users. The registry says which features there are and which columns count and limit them.
--- Each report expires reservations first, so that it shows what check_feature_limit shows.
+-- Each report expires reservations first, so that it shows what check_feature_limit shows. The reports about
+-- several users know the limits of plans and the days and months of UTC only: no rules, no time zones, no
+-- other kinds of periods. The report about one user asks check_feature_limit, which knows all of them.
 
 -- Finds a period's rows. No counter is in it: an index on a counter would make each count write to it. The
 -- user is, so that it is no worse than the primary key for a query that names both. On a large table in use,

@@ -1,7 +1,7 @@
 // The edge function operator: who may ask, and what each report says.
 import assert from "node:assert/strict";
 import { SignJWT } from "jose";
-import { newUser, removeFeature, sql } from "./support/database.ts";
+import { addRule, newUser, removeFeature, sql } from "./support/database.ts";
 import {
   anon,
   anonKey,
@@ -441,6 +441,16 @@ Deno.test("use_by_day: a feature that is added later is in all totals", async ()
   });
 });
 
+Deno.test("user: what rules set and block is shown", async () => {
+  const userId = await newUser("growth");
+  const rule = { applies_to: "user", user_id: userId };
+  await addRule({ ...rule, feature_type: "chat", effect: "set", amount: 7 });
+  await addRule({ ...rule, feature_type: "insights", effect: "deny" });
+  const { features } = await report("user", { search: userId });
+  const of = (name: string) => features.find(({ feature_type }: Feature) => feature_type === name);
+  assert.deepEqual([of("chat").limit, of("insights").error_code], [7, "DENIED"]);
+});
+
 Deno.test("user: all about one, found by id or by exact email", () =>
   withFeatures(async () => {
     const userId = await newUser("growth");
@@ -459,6 +469,8 @@ Deno.test("user: all about one, found by id or by exact email", () =>
       is_active: true,
       status: "active",
       trial_end_date: null,
+      period_anchor: null,
+      time_zone: null,
     });
     const limits = await service().rpc("get_user_limits", { p_user_id: userId });
     assert.deepEqual(byEmail.limits, limits.data);

@@ -2,11 +2,13 @@
 // line of each snippet says where it runs.
 import assert from "node:assert/strict";
 import { authenticate } from "../../supabase/functions/_shared/caller.ts";
-import { imagesCounted, newUser } from "./support/database.ts";
+import { addRule, imagesCounted, newUser } from "./support/database.ts";
 import { service, signedIn, userToken } from "./support/stack.ts";
+import { status } from "../../supabase/functions/_shared/limitChecker.ts";
 
 const QUICK = "// In an edge function, with the service key: what is quick";
 const SLOW = "// In an edge function, with the service key: what is slow";
+const RULES = "// On the server, with the service key: rules";
 const IN_THE_APP = "// In the app, as the signed-in user";
 const ON_A_SERVER = "// On a server, with the service key";
 const ON_A_PAGE = "// On a page, as the signed-in user";
@@ -39,6 +41,8 @@ function served(code: string, userId: string, { failures = 0, supabase = service
   const server = {
     made: 0,
     logged: [] as unknown[],
+    /** The header Retry-After of the last response. */
+    retryAfter: null as string | null,
     call: async () => {
       // A body that names somebody else changes nothing.
       const request = new Request("http://localhost", {
@@ -47,6 +51,7 @@ function served(code: string, userId: string, { failures = 0, supabase = service
         body: JSON.stringify({ user_id: crypto.randomUUID() }),
       });
       const response = await handler!(request);
+      server.retryAfter = response.headers.get("Retry-After");
       return { status: response.status, body: await response.text() };
     },
   };
@@ -65,7 +70,7 @@ function served(code: string, userId: string, { failures = 0, supabase = service
 }
 
 Deno.test("every snippet says where it runs, and each kind occurs once", () => {
-  const kinds = [QUICK, SLOW, IN_THE_APP, ON_A_SERVER, ON_A_PAGE].map(running);
+  const kinds = [QUICK, SLOW, RULES, IN_THE_APP, ON_A_SERVER, ON_A_PAGE].map(running);
   assert.ok(kinds.every((kind) => kind.length > 0));
   assert.equal(kinds.flat().length, snippets.length);
 });
@@ -94,6 +99,23 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
   Deno.test("in an edge function, a denied plan is a 403", async () => {
     const server = served(code, await newUser("unknown"));
     assert.equal((await server.call()).status, 403);
+  });
+
+  Deno.test("in an edge function, a rate is a 429, and a block a 403", async () => {
+    const userId = await newUser();
+    const server = served(code, userId);
+    const rule = { applies_to: "user", user_id: userId, feature_type: "image_generation" };
+    await addRule({ ...rule, effect: "cap", amount: 1, per: "rate", every: "1 hour" });
+    assert.equal((await server.call()).status, 200);
+    assert.equal(server.retryAfter, null);
+    const limited = await server.call();
+    assert.deepEqual([limited.status, JSON.parse(limited.body).error], [429, "RATE_LIMITED"]);
+    // Only what is slow is long enough to say more.
+    if (running(SLOW).includes(code)) assert.match(server.retryAfter ?? "", /^3[56]\d\d$/);
+    await addRule({ ...rule, effect: "deny" });
+    const blocked = await server.call();
+    assert.deepEqual([blocked.status, JSON.parse(blocked.body).error], [403, "DENIED"]);
+    assert.deepEqual([server.made, server.retryAfter], [1, null]);
   });
 
   Deno.test("in an edge function, a mistake in the code is a 500", async () => {
@@ -135,16 +157,36 @@ for (const code of running(SLOW)) {
   });
 }
 
+for (const code of running(RULES)) {
+  Deno.test("on the server, the rules add to a limit once, cap a rate, and end a block", async () => {
+    const userId = await newUser();
+    const values = { supabase: service(), user_id: userId, payment_id: `pi_${crypto.randomUUID()}` };
+    const snippet = compiled(code, Object.keys(values));
+    // A webhook that is called twice.
+    for (let call = 0; call < 2; call++) {
+      await snippet(...Object.values(values));
+      const { features } = (await status(service(), userId))!;
+      assert.equal(features.image_generation.limit, 23);
+      const [{ per, every, limit }] = features.chat.caps;
+      assert.deepEqual([per, every, limit], ["rate", 60, 5]);
+      assert.equal(features.voice_seconds.error_code, undefined);
+    }
+    const kept = await service().from("usage_rules").select("reason, ends_at").eq("user_id", userId)
+      .eq("effect", "deny");
+    assert.equal(kept.data?.length, 2);
+    assert.ok(kept.data.every(({ reason, ends_at }) => reason === "spam" && ends_at));
+  });
+}
+
 for (const code of running(IN_THE_APP)) {
   Deno.test("in the app, a signed-in user reads remaining and used amounts", async () => {
     const p_user_id = await newUser();
     await service().rpc("consume_feature", { p_user_id, p_feature_type: "image_generation" });
-    const snippet = compiled(`${code}\nreturn { left, plan, days }`, ["supabase", "p_user_id"]);
+    const snippet = compiled(`${code}\nreturn { status, plan, days }`, ["supabase", "p_user_id"]);
     // deno-lint-ignore no-explicit-any
-    const { left, plan, days } = (await snippet(signedIn(p_user_id), p_user_id)) as any;
-    // deno-lint-ignore no-explicit-any
-    const images = left.find((answer: any) => answer.feature_type === "image_generation");
-    assert.equal(left.length, 5);
+    const { status, plan, days } = (await snippet(signedIn(p_user_id), p_user_id)) as any;
+    const images = status.features.image_generation;
+    assert.equal(Object.keys(status.features).length, 5);
     assert.deepEqual([images.limit, images.current_usage, images.remaining], [3, 1, 2]);
     assert.equal(plan.limits.plan_id, "free");
     assert.equal(days.length, 1);

@@ -5,6 +5,7 @@ const corsHeaders = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Allow-Headers": "authorization, x-client-info, apikey, content-type",
   "Access-Control-Allow-Methods": "POST, OPTIONS",
+  "Access-Control-Expose-Headers": "Retry-After",
 };
 
 const MAX_BODY = 64 * 1024;
@@ -18,13 +19,18 @@ export const words = z.string().trim().min(1).max(4000)
 
 /** An error response; throwing it ends the request. */
 export class HttpError extends Error {
-  constructor(readonly status: number, message: string, readonly details: Record<string, unknown> = {}) {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly details: Record<string, unknown> = {},
+    readonly headers: Record<string, string> = {},
+  ) {
     super(message);
   }
 }
 
-export function json(status: number, body: Record<string, unknown>): Response {
-  return Response.json(body, { status, headers: corsHeaders });
+export function json(status: number, body: Record<string, unknown>, headers = {}): Response {
+  return Response.json(body, { status, headers: { ...corsHeaders, ...headers } });
 }
 
 /** Serves POST and a browser's preflight, and turns thrown errors into responses. */
@@ -35,7 +41,9 @@ export function servePost(handle: (request: Request) => Promise<Response>): void
       if (request.method !== "POST") throw new HttpError(405, "Use POST.");
       return await handle(request);
     } catch (error) {
-      if (error instanceof HttpError) return json(error.status, { error: error.message, ...error.details });
+      if (error instanceof HttpError) {
+        return json(error.status, { error: error.message, ...error.details }, error.headers);
+      }
       console.error(JSON.stringify({ event: "unexpected_error", message: String(error) }));
       return json(500, { error: "Something went wrong on the server." });
     }

@@ -1,18 +1,23 @@
 // Calls the database's functions for limits and usage. Pass a client with the service key: users
-// may only check. If the database does not answer, the result is a denial.
+// may only check and ask for their status. If the database does not answer, the result is a denial.
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import {
+  type Cap,
   type CommitResult,
   commitResult,
   type ConsumeResult,
   consumeResult,
+  type Exceeded,
+  type FeatureStatus,
   type LimitCheckResult,
   limitCheckResult,
   type ReleaseResult,
   releaseResult,
   type ReserveResult,
   reserveResult,
+  type UsageStatus,
+  usageStatus,
   type UserLimits,
   userLimits,
   type UserPlan,
@@ -21,11 +26,15 @@ import {
 import type { Database } from "./types.ts";
 
 export type {
+  Cap,
   CommitResult,
   ConsumeResult,
+  Exceeded,
+  FeatureStatus,
   LimitCheckResult,
   ReleaseResult,
   ReserveResult,
+  UsageStatus,
   UserLimits,
   UserPlan,
 };
@@ -69,6 +78,19 @@ export function incrementUsage(
 /** Returns the limits of the user's plan and the usage; null if the database does not answer. */
 export function getUserLimits(supabase: Client, userId: string): Promise<UserLimits | null> {
   return ask(supabase.rpc("get_user_limits", { p_user_id: userId }), userLimits, () => null);
+}
+
+/**
+ * Returns the limits in force, the usage and the caps of one feature, or of all; null if the database does
+ * not answer. Reads only.
+ */
+export function status(
+  supabase: Client,
+  userId: string,
+  featureType?: FeatureType,
+): Promise<UsageStatus | null> {
+  const rpc = supabase.rpc("usage_status", { p_user_id: userId, p_feature_type: featureType });
+  return ask(rpc, usageStatus, () => null);
 }
 
 /** Checks and counts in one step, for quick work. Counts once per idempotency key. */

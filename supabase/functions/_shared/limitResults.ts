@@ -9,6 +9,36 @@ const failure = {
   rpc_code: z.string().optional(),
 };
 
+/** What one rule caps: units per window of the calendar, or a rate. */
+const counted = {
+  /** period is the feature's own, rate a bucket that refills evenly; the others are windows, such as hour. */
+  per: z.string(),
+  /** The seconds in which the bucket of a rate refills. */
+  every: z.number().optional(),
+  scope: z.string(),
+  limit: z.number(),
+  used: z.number(),
+  /** Null for what never starts again. */
+  reset_at: z.string().nullable(),
+};
+
+export const cap = z.object({ ...counted, remaining: z.number() });
+export type Cap = z.infer<typeof cap>;
+
+/** What had no room: a cap, or the allowance of the plan. */
+export const exceeded = z.object({ ...counted, effect: z.string(), feature_type: z.string() });
+export type Exceeded = z.infer<typeof exceeded>;
+
+/** What rules add to an answer; without a rule for the user, these keys are missing. */
+const governed = {
+  /** Where the admitted amount comes from. */
+  sources: z.object({ allowance: z.number(), grants: z.number(), overage: z.number() }).optional(),
+  caps: z.array(cap).optional(),
+  exceeded: z.array(exceeded).optional(),
+  /** The seconds until a denied call has room; null if waiting does not help. */
+  retry_after: z.number().nullable().optional(),
+};
+
 export const limitCheckResult = z.object({
   allowed: z.boolean(),
   limit: z.number().nullable().optional(),
@@ -19,8 +49,10 @@ export const limitCheckResult = z.object({
   is_unlimited: z.boolean().optional(),
   feature_type: z.string().optional(),
   period: z.string().optional(),
-  reset_at: z.string().optional(),
+  /** Null if the feature is counted in total, and so never starts again. */
+  reset_at: z.string().nullable().optional(),
   trial_end_date: z.string().optional(),
+  ...governed,
   ...failure,
 });
 export type LimitCheckResult = z.infer<typeof limitCheckResult>;
@@ -49,6 +81,30 @@ export type CommitResult = z.infer<typeof commitResult>;
 
 export const releaseResult = z.object({ released: z.boolean(), amount: z.number().optional(), ...failure });
 export type ReleaseResult = z.infer<typeof releaseResult>;
+
+/** One feature in the answer of usage_status. */
+export const featureStatus = z.object({
+  period: z.string(),
+  reset_at: z.string().nullable(),
+  /** The limit in force, with what rules set and add; null is unlimited. */
+  limit: z.number().nullable(),
+  is_unlimited: z.boolean(),
+  current_usage: z.number(),
+  reserved: z.number(),
+  /** What would be admitted now: the least that the limit and the caps leave. */
+  remaining: z.number().nullable(),
+  caps: z.array(cap),
+  /** Why even an amount of 0 would be denied, for example DENIED. */
+  error_code: z.string().optional(),
+});
+export type FeatureStatus = z.infer<typeof featureStatus>;
+
+export const usageStatus = z.object({
+  user_id: z.string(),
+  plan_id: z.string().nullable(),
+  features: z.record(z.string(), featureStatus),
+});
+export type UsageStatus = z.infer<typeof usageStatus>;
 
 /** A row of user_plans. */
 export const userPlan = z.object({

@@ -7,6 +7,8 @@ const FOREIGN_KEY_VIOLATION = "23503";
 
 const statuses: Record<string, number> = {
   LIMIT_EXCEEDED: 429,
+  RATE_LIMITED: 429,
+  DENIED: 403,
   TRIAL_EXPIRED: 403,
   NO_SUBSCRIPTION: 403,
   UNKNOWN_PLAN: 403,
@@ -19,7 +21,7 @@ const statuses: Record<string, number> = {
 
 export function refusal(answer: LimitCheckResult): HttpError {
   if (answer.error_code === "RPC_ERROR") return rpcRefusal(answer.rpc_code);
-  return new HttpError(statuses[answer.error_code ?? ""] ?? 403, answer.reason ?? "Not allowed.", {
+  const details = {
     error_code: answer.error_code,
     feature_type: answer.feature_type,
     period: answer.period,
@@ -27,8 +29,14 @@ export function refusal(answer: LimitCheckResult): HttpError {
     used: answer.current_usage,
     remaining: answer.remaining,
     reset_at: answer.reset_at,
+    retry_after: answer.retry_after,
+    exceeded: answer.exceeded,
     trial_end_date: answer.trial_end_date,
-  });
+  };
+  // Null if waiting does not help, and missing if no rule applies.
+  const headers = answer.retry_after ? { "Retry-After": String(answer.retry_after) } : undefined;
+  const status = statuses[answer.error_code ?? ""] ?? 403;
+  return new HttpError(status, answer.reason ?? "Not allowed.", details, headers);
 }
 
 /** Returns the data of a REST answer. On an error, logs it and refuses with a sentence that begins with `what`. */

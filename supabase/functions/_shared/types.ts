@@ -42,6 +42,7 @@ export type Database = {
           "late": boolean | null;
           "period": string;
           "reservation_id": string;
+          "sources": Json | null;
           "status": string;
           "updated_at": string;
           "user_id": string;
@@ -57,6 +58,7 @@ export type Database = {
           "late"?: boolean | null;
           "period": string;
           "reservation_id"?: string;
+          "sources"?: Json | null;
           "status": string;
           "updated_at"?: string;
           "user_id": string;
@@ -71,6 +73,7 @@ export type Database = {
           "late"?: boolean | null;
           "period"?: string;
           "reservation_id"?: string;
+          "sources"?: Json | null;
           "status"?: string;
           "updated_at"?: string;
           "user_id"?: string;
@@ -183,9 +186,11 @@ export type Database = {
           "image_generation_daily_limit": number | null;
           "insights_limit": number | null;
           "is_active": boolean;
+          "period_anchor": string | null;
           "plan_id": string;
           "plan_name": string | null;
           "therai_calls_limit": number | null;
+          "time_zone": string | null;
           "updated_at": string;
           "voice_seconds_limit": number | null;
         };
@@ -202,9 +207,11 @@ export type Database = {
           "image_generation_daily_limit"?: number | null;
           "insights_limit"?: number | null;
           "is_active"?: boolean;
+          "period_anchor"?: string | null;
           "plan_id": string;
           "plan_name"?: string | null;
           "therai_calls_limit"?: number | null;
+          "time_zone"?: string | null;
           "updated_at"?: string;
           "voice_seconds_limit"?: number | null;
         };
@@ -220,11 +227,47 @@ export type Database = {
           "image_generation_daily_limit"?: number | null;
           "insights_limit"?: number | null;
           "is_active"?: boolean;
+          "period_anchor"?: string | null;
           "plan_id"?: string;
           "plan_name"?: string | null;
           "therai_calls_limit"?: number | null;
+          "time_zone"?: string | null;
           "updated_at"?: string;
           "voice_seconds_limit"?: number | null;
+        };
+        Relationships: [];
+      };
+      "usage_counters": {
+        Row: {
+          "feature_type": string;
+          "has_reservations": boolean;
+          "period": string;
+          "pool_id": string;
+          "tat": string | null;
+          "updated_at": string;
+          "used": number;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "feature_type": string;
+          "has_reservations"?: boolean;
+          "period": string;
+          "pool_id"?: string;
+          "tat"?: string | null;
+          "updated_at"?: string;
+          "used"?: number;
+          "user_id": string;
+        };
+        Update: {
+          "feature_type"?: string;
+          "has_reservations"?: boolean;
+          "period"?: string;
+          "pool_id"?: string;
+          "tat"?: string | null;
+          "updated_at"?: string;
+          "used"?: number;
+          "user_id"?: string;
         };
         Relationships: [];
       };
@@ -232,47 +275,114 @@ export type Database = {
         Row: {
           "feature_type": string;
           "is_builtin": boolean;
+          "is_governed": boolean;
           "limit_column": string;
           "period": string;
+          "reads_calendars": boolean;
           "usage_column": string;
         };
         ComputedFields: never;
         Insert: {
           "feature_type": string;
           "is_builtin"?: boolean;
+          "is_governed"?: boolean;
           "limit_column": string;
           "period": string;
+          "reads_calendars"?: boolean;
           "usage_column": string;
         };
         Update: {
           "feature_type"?: string;
           "is_builtin"?: boolean;
+          "is_governed"?: boolean;
           "limit_column"?: string;
           "period"?: string;
+          "reads_calendars"?: boolean;
           "usage_column"?: string;
+        };
+        Relationships: [];
+      };
+      "usage_rules": {
+        Row: {
+          "actor": string | null;
+          "amount": number | null;
+          "applies_to": string;
+          "created_at": string;
+          "effect": string;
+          "ends_at": string | null;
+          "every": string | null;
+          "feature_type": string;
+          "per": string;
+          "plan_id": string | null;
+          "reason": string | null;
+          "rule_id": string;
+          "source_ref": string | null;
+          "starts_at": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "applies_to": string;
+          "created_at"?: string;
+          "effect": string;
+          "ends_at"?: string | null;
+          "every"?: string | null;
+          "feature_type": string;
+          "per"?: string;
+          "plan_id"?: string | null;
+          "reason"?: string | null;
+          "rule_id"?: string;
+          "source_ref"?: string | null;
+          "starts_at"?: string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number | null;
+          "applies_to"?: string;
+          "created_at"?: string;
+          "effect"?: string;
+          "ends_at"?: string | null;
+          "every"?: string | null;
+          "feature_type"?: string;
+          "per"?: string;
+          "plan_id"?: string | null;
+          "reason"?: string | null;
+          "rule_id"?: string;
+          "source_ref"?: string | null;
+          "starts_at"?: string;
+          "user_id"?: string | null;
         };
         Relationships: [];
       };
       "user_plans": {
         Row: {
           "is_active": boolean | null;
+          "period_anchor": string | null;
           "plan_id": string | null;
           "status": string | null;
+          "time_zone": string | null;
           "trial_end_date": string | null;
           "user_id": string;
         };
         ComputedFields: never;
         Insert: {
           "is_active"?: boolean | null;
+          "period_anchor"?: string | null;
           "plan_id"?: string | null;
           "status"?: string | null;
+          "time_zone"?: string | null;
           "trial_end_date"?: string | null;
           "user_id": string;
         };
         Update: {
           "is_active"?: boolean | null;
+          "period_anchor"?: string | null;
           "plan_id"?: string | null;
           "status"?: string | null;
+          "time_zone"?: string | null;
           "trial_end_date"?: string | null;
           "user_id"?: string;
         };
@@ -373,6 +483,11 @@ export type Database = {
         };
         Returns: Json;
       };
+      "usage_period": {
+        Args: { "p_at"?: string; "p_feature_type": string; "p_user_id": string };
+        Returns: Json;
+      };
+      "usage_status": { Args: { "p_feature_type"?: string; "p_user_id": string }; Returns: Json };
     };
     Enums: {
       [_ in never]: never;

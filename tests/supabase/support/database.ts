@@ -1,5 +1,6 @@
 // Accesses the databases of the local Supabase with psql.
-import { setting } from "./stack.ts";
+import type { Database } from "../../../supabase/functions/_shared/types.ts";
+import { service, setting } from "./stack.ts";
 
 export type Role = "postgres" | "supabase_admin";
 
@@ -50,6 +51,14 @@ export async function sum(counter: string, userId: string): Promise<number> {
     `select coalesce(sum(${counter}), 0) from feature_usage where user_id = '${userId}'`,
   );
   return Number(total);
+}
+
+type Rule = Database["public"]["Tables"]["usage_rules"]["Insert"];
+
+/** Makes a rule as the server does. */
+export async function addRule(rule: Rule): Promise<void> {
+  const { error } = await service().from("usage_rules").insert(rule);
+  if (error) throw new Error(error.message);
 }
 
 /** Undoes add_feature() for a feature of this name, with its counts. */

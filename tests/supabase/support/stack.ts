@@ -33,6 +33,7 @@ export const chat_id = "c4a70000-0000-4000-8000-000000000001";
 
 export interface Answer {
   status: number;
+  headers: Headers;
   // deno-lint-ignore no-explicit-any
   body: any;
 }
@@ -48,5 +49,5 @@ export async function post(functionName: string, body: unknown, bearer?: string)
 
 export async function send(functionName: string, request: RequestInit): Promise<Answer> {
   const response = await fetch(`${url}/functions/v1/${functionName}`, request);
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, headers: response.headers, body: await response.json() };
 }

@@ -103,6 +103,21 @@ export async function counted(user: User, featureType: string): Promise<number> 
   return (data as { current_usage: number }).current_usage;
 }
 
+type Rule = Database["public"]["Tables"]["usage_rules"]["Insert"];
+
+/** Makes a rule for a user. Returns its id. */
+export async function addRule(user: User, rule: Omit<Rule, "applies_to" | "user_id">): Promise<string> {
+  const { data, error } = await service.from("usage_rules")
+    .insert({ ...rule, applies_to: "user", user_id: user.id }).select("rule_id").single();
+  if (error) throw error;
+  return data.rule_id;
+}
+
+export async function removeRule(ruleId: string): Promise<void> {
+  const { error } = await service.from("usage_rules").delete().eq("rule_id", ruleId);
+  if (error) throw error;
+}
+
 /** Stops or starts the database of the stack. */
 export function database(action: "start" | "stop"): void {
   const script = `source dev/common.sh; source dev/cluster.sh; cluster_${action} ${setting("CLUSTER")}`;

@@ -16,7 +16,7 @@ export function History() {
     <Card component="section" withBorder aria-labelledby="history">
       <Title order={2} size="h3" id="history">The last 30 days</Title>
       <Text size="sm" c="dimmed" mb="sm">
-        Days begin at midnight UTC. Features with a monthly limit are not shown.
+        Days begin at midnight UTC. Only features with a daily limit are shown.
       </Text>
       <Content days={history.data} daily={daily} error={features.error ?? history.error} />
     </Card>

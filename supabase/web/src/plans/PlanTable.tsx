@@ -1,6 +1,6 @@
 // A table with a column per plan and a row per feature.
 import { Button, Skeleton, Table, Text } from "@mantine/core";
-import { numberOf, wordsOf } from "../usage/features.ts";
+import { numberOf, perKind, wordsOf } from "../usage/features.ts";
 import type { Feature } from "../usage/useFeatures.ts";
 import type { Plan } from "./usePlans.ts";
 
@@ -65,5 +65,5 @@ function limitOf(plan: Plan, { feature_type, limit_column, period }: Feature) {
   const limit = plan[limit_column];
   if (limit === null) return "unlimited";
   if (typeof limit !== "number" || limit === 0) return <Text span c="dimmed" size="sm">not included</Text>;
-  return `${numberOf(feature_type, limit)} per ${period}`;
+  return `${numberOf(feature_type, limit)} ${perKind(period)}`;
 }

@@ -1,5 +1,6 @@
 // What can go wrong between the page and the server, as one kind of error.
 import { z } from "zod";
+import { exceeded } from "../../../functions/_shared/limitResults.ts";
 
 /** What an edge function says about a request that it refuses; see `refusal` of the edge functions. */
 export const refusalDetails = z.object({
@@ -10,17 +11,29 @@ export const refusalDetails = z.object({
   limit: z.number().nullish(),
   used: z.number().optional(),
   remaining: z.number().nullish(),
-  reset_at: z.string().optional(),
+  reset_at: z.string().nullish(),
+  /** The seconds until the same request may work; null if waiting does not help. */
+  retry_after: z.number().nullish(),
+  exceeded: z.array(exceeded).optional(),
   trial_end_date: z.string().optional(),
 });
 export type RefusalDetails = z.infer<typeof refusalDetails>;
 
-const REFUSALS = ["LIMIT_EXCEEDED", "TRIAL_EXPIRED", "NO_SUBSCRIPTION", "UNKNOWN_PLAN"];
+const REFUSALS = [
+  "LIMIT_EXCEEDED",
+  "RATE_LIMITED",
+  "DENIED",
+  "TRIAL_EXPIRED",
+  "NO_SUBSCRIPTION",
+  "UNKNOWN_PLAN",
+];
 
 export class Failure extends Error {
   /** The HTTP status; 0 if there was no answer. */
   readonly status: number;
   readonly details: RefusalDetails;
+  /** When it arrived: the details say how long to wait from then. */
+  private readonly at = Date.now();
 
   constructor(status: number, message: string, details: RefusalDetails = {}) {
     super(message);
@@ -37,7 +50,15 @@ export class Failure extends Error {
     return this.status === 401;
   }
 
-  /** Whether the database has denied it: a limit is reached, or the plan does not allow it. */
+  /** When the same request may work; null if waiting does not help, undefined if that is not known. */
+  get worksAgainAt(): number | null | undefined {
+    const { retry_after, reset_at } = this.details;
+    if (typeof retry_after === "number") return this.at + retry_after * 1000;
+    if (retry_after === null) return null;
+    return reset_at ? Date.parse(reset_at) : undefined;
+  }
+
+  /** Whether the database has denied it: a limit is reached, or the plan or a rule does not allow it. */
   get isRefusal(): boolean {
     return [403, 429].includes(this.status) && REFUSALS.includes(this.details.error_code ?? "");
   }

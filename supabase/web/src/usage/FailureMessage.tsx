@@ -1,28 +1,28 @@
 // What came of a request that has failed: a refusal with its limit, or an error.
 import { Alert } from "@mantine/core";
-import { Failure, type RefusalDetails, sentenceFor } from "../server/failure.ts";
+import { Failure, sentenceFor } from "../server/failure.ts";
 import type { MyLimits } from "./limits.ts";
 import { Refusal } from "./Refusal.tsx";
 import { useKnownLimits } from "./useKnownLimits.ts";
 import { useNow } from "./useNow.ts";
 
+const SECOND = 1000;
+
 export function FailureMessage({ failure }: { failure: unknown }) {
-  const now = useNow();
+  const now = useNow(SECOND);
   const limits = useKnownLimits().data;
   if (failure === null) return null;
   if (failure instanceof Failure && failure.isRefusal) {
-    return isOver(failure.details, now, limits) ? null : <Refusal refusal={failure.details} />;
+    return isOver(failure, now, limits) ? null : <Refusal refusal={failure.details} />;
   }
   return <Alert color="red" variant="light" title={sentenceFor(failure)} />;
 }
 
-/** Whether what was refused is possible again: the limit has been reset, or is another one. */
-function isOver(
-  { feature_type, reset_at }: RefusalDetails,
-  now: number,
-  limits: MyLimits | undefined,
-): boolean {
-  if (reset_at && Date.parse(reset_at) <= now) return true;
-  const feature = limits?.features.find((feature) => feature.feature_type === feature_type);
-  return feature !== undefined && feature.allowed && (feature.is_unlimited || (feature.remaining ?? 0) > 0);
+/** Whether what was refused is possible again: the wait is over, or the limit is another one. */
+function isOver({ details, worksAgainAt }: Failure, now: number, limits: MyLimits | undefined): boolean {
+  if (worksAgainAt && worksAgainAt <= now) return true;
+  const feature = limits?.features.find((feature) => feature.feature_type === details.feature_type);
+  // What remains is null if neither the plan nor a cap limits it.
+  return feature !== undefined && feature.allowed &&
+    (feature.remaining === null || (feature.remaining ?? 0) > 0);
 }

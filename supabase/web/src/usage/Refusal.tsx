@@ -19,7 +19,9 @@ export function Refusal({ refusal, role = "alert" }: { refusal: RefusalDetails; 
       mb="md"
     >
       {advice}{" "}
-      <Anchor component={Link} to="/plans" inherit c="inherit" underline="always">See the plans</Anchor>
+      {refusal.error_code !== "DENIED" && (
+        <Anchor component={Link} to="/plans" inherit c="inherit" underline="always">See the plans</Anchor>
+      )}
     </Alert>
   );
 }

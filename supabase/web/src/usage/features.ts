@@ -42,9 +42,23 @@ function duration(seconds: number): string {
   return rest === 0 ? `${minutes.toLocaleString()} min` : `${minutes.toLocaleString()} min ${rest} s`;
 }
 
-type PeriodKind = "day" | "month";
+const kinds: [key: RegExp, kind: string][] = [
+  [/^\d{4}-\d\d-\d\dT\d\d$/, "hour"],
+  [/^\d{4}-\d\d-\d\d$/, "day"],
+  [/^\d{4}-W\d\d$/, "week"],
+  [/^\d{4}-\d\d$/, "month"],
+  [/^\d{4}$/, "year"],
+  [/\/P1W$/, "billing_week"],
+  [/\/P1M$/, "billing_month"],
+  [/\/P1Y$/, "billing_year"],
+];
 
-/** The kind of a period key: 2025-02-10 is a day, 2025-02 a month. */
-export function kindOf(period: string): PeriodKind {
-  return period.length === "2025-02-10".length ? "day" : "month";
+/** The kind of a period key: 2025-02-10 is a day, 2025-02 a month, 2025-01-31/P1M a billing month. */
+export function kindOf(period: string): string {
+  return kinds.find(([key]) => key.test(period))?.[1] ?? "total";
+}
+
+/** What follows an amount: "per day", "per billing month", "in total". */
+export function perKind(kind: string): string {
+  return kind === "total" ? "in total" : `per ${kind.replace("_", " ")}`;
 }

@@ -8,7 +8,10 @@ export type FeatureLimit = z.infer<typeof featureLimit>;
 export const myLimits = z.object({ plan: userLimits.shape.limits, features: z.array(featureLimit) });
 export type MyLimits = z.infer<typeof myLimits>;
 
+/** Codes that are about one feature; any other blocks all of them. */
+const OF_ONE_FEATURE = ["LIMIT_EXCEEDED", "RATE_LIMITED", "DENIED"];
+
 /** Why nothing can be used at all, for example that there is no subscription. */
 export function denialOf({ features }: MyLimits): FeatureLimit | undefined {
-  return features.find(({ allowed, error_code }) => !allowed && error_code !== "LIMIT_EXCEEDED");
+  return features.find(({ allowed, error_code = "" }) => !allowed && !OF_ONE_FEATURE.includes(error_code));
 }

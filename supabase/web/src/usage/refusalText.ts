@@ -1,7 +1,8 @@
 // The message for a refusal: what the limit is, when it resets, what to do.
-import { amountOf, kindOf, wordsOf } from "./features.ts";
+import type { Exceeded } from "../../../functions/_shared/limitResults.ts";
+import { amountOf, kindOf, perKind, wordsOf } from "./features.ts";
 import type { RefusalDetails } from "../server/failure.ts";
-import { ahead, dayOf } from "./time.ts";
+import { ahead, dayOf, waitOf } from "./time.ts";
 
 interface RefusalText {
   title: string;
@@ -13,6 +14,16 @@ export function refusalText(refusal: RefusalDetails, now: number): RefusalText {
   switch (refusal.error_code) {
     case "LIMIT_EXCEEDED":
       return limitReached(refusal, now);
+    case "RATE_LIMITED":
+      return {
+        title: `Too many at once: try again in ${waitOf(refusal.retry_after ?? 1)}.`,
+        advice: "Another plan may allow more.",
+      };
+    case "DENIED":
+      return {
+        title: "This feature is blocked for your account.",
+        advice: `This is about ${wordsOf(refusal.feature_type ?? "").name} only.`,
+      };
     case "TRIAL_EXPIRED": {
       const end = refusal.trial_end_date ? ` on ${dayOf(refusal.trial_end_date)}` : "";
       return { title: `Your trial ended${end}.`, advice: "Choose a plan to go on." };
@@ -28,16 +39,36 @@ export function refusalText(refusal: RefusalDetails, now: number): RefusalText {
 
 function limitReached(refusal: RefusalDetails, now: number): RefusalText {
   const feature = refusal.feature_type ?? "";
+  const cap = lastToEnd(refusal.exceeded);
+  if (cap) return capReached(cap, refusal.period, now);
   if (!refusal.limit) {
     return {
       title: `Not part of your plan: ${wordsOf(feature).name}.`,
       advice: "Choose a plan that includes it.",
     };
   }
-  const period = refusal.period ? ` per ${kindOf(refusal.period)}` : "";
-  const again = refusal.reset_at ? `It resets ${ahead(refusal.reset_at, now)}. ` : "";
+  const period = refusal.period ? ` ${perKind(kindOf(refusal.period))}` : "";
   return {
     title: `You have reached your limit of ${amountOf(feature, refusal.limit)}${period}.`,
-    advice: `${again}Another plan may include more.`,
+    advice: `${resets(refusal.reset_at, now)}Another plan may include more.`,
   };
 }
+
+function capReached(cap: Exceeded, period: string | undefined, now: number): RefusalText {
+  const { feature_type, limit, per, reset_at } = cap;
+  const kind = per === "rate" ? "at once" : perKind(per === "period" && period ? kindOf(period) : per);
+  return {
+    title: `You have reached your limit of ${amountOf(feature_type, limit)} ${kind}.`,
+    advice: `${resets(reset_at, now)}Another plan may allow more.`,
+  };
+}
+
+/** The cap that has to be waited for longest, if a cap is what has to be. What never resets is the longest. */
+function lastToEnd(exceeded: Exceeded[] = []): Exceeded | undefined {
+  const end = ({ reset_at }: Exceeded) => reset_at ? Date.parse(reset_at) : Infinity;
+  const [last] = exceeded.toSorted((one, other) => end(other) - end(one));
+  return last?.effect === "cap" ? last : undefined;
+}
+
+const resets = (at: string | null | undefined, now: number): string =>
+  at ? `It resets ${ahead(at, now)}. ` : "";

@@ -22,6 +22,16 @@ function distance(left: number): string {
     : relative.format(Math.round(left / HOUR), "hour");
 }
 
+/** How long to wait: "3 seconds", "30 minutes". Rounded up, so that nobody comes too early. */
+export function waitOf(seconds: number): string {
+  if (1000 * seconds < 2 * MINUTE) return duration("second", seconds);
+  if (1000 * seconds < 2 * HOUR) return duration("minute", (1000 * seconds) / MINUTE);
+  return duration("hour", (1000 * seconds) / HOUR);
+}
+
+const duration = (unit: string, count: number): string =>
+  new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(count));
+
 export const dayOf = (time: string): string => date.format(Date.parse(time));
 export const clockOf = (time: number): string => clock.format(time);
 

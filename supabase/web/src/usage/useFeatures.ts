@@ -8,7 +8,8 @@ const feature = z.object({
   feature_type: z.string(),
   usage_column: z.string(),
   limit_column: z.string(),
-  period: z.enum(["day", "month"]),
+  /** The kind of its period, such as day or billing_month. */
+  period: z.string(),
 });
 export type Feature = z.infer<typeof feature>;
 

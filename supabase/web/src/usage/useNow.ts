@@ -1,9 +1,11 @@
-// The time of now, renewed every half minute, for texts such as "in 5 hours".
+// The time of now, renewed every half minute, for texts such as "in 5 hours", or more often.
 import { useInterval } from "@mantine/hooks";
 import { useState } from "react";
 
-export function useNow(): number {
+const HALF_MINUTE = 30_000;
+
+export function useNow(every = HALF_MINUTE): number {
   const [now, setNow] = useState(Date.now);
-  useInterval(() => setNow(Date.now()), 30_000, { autoInvoke: true });
+  useInterval(() => setNow(Date.now()), every, { autoInvoke: true });
   return now;
 }
