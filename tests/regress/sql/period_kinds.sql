@@ -171,6 +171,11 @@ SELECT increment_per_day(u(7), 2, 'current'), record_usage(jsonb_build_array(jso
 SELECT check_feature_limit(u(7), 'per_day') -> 'current_usage', reserve_feature(u(7), 'per_day') ->> 'period' = usage_period(u(7), 'per_day') ->> 'period';
 SELECT get_user_limits(u(7)) #> '{usage,per_day}', usage_status(u(7), 'per_day') #> '{features,per_day,current_usage}';
 SELECT per_day FROM feature_usage WHERE user_id = u(7) AND period = to_char(now() AT TIME ZONE 'Pacific/Kiritimati', 'YYYY-MM-DD');
+-- The windows of caps are in the user's zone and from the user's anchor too.
+INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per) SELECT 'all', 'per_total', 'cap', 100, kind FROM kinds;
+SELECT of_user, consume_feature(u(of_user), 'per_total') ->> 'allowed' FROM unnest(ARRAY[1, 2, 3, 7]) AS of_user;
+SELECT of_user, kind, (SELECT count(*) FROM usage_counters AS uc WHERE uc.user_id = u(of_user) AND uc.period = usage_period(u(of_user), 'per_' || kind) ->> 'period')
+  FROM kinds, unnest(ARRAY[1, 2, 3, 7]) AS of_user WHERE kind <> 'hour' ORDER BY of_user, n;
 -- A user who changes the zone gains one date, and finds the counter of the other again: it is never the
 -- same date in Kiritimati and on Niue.
 UPDATE plan_limits SET per_day_limit = 3;

@@ -38,6 +38,20 @@ SELECT insights_count FROM feature_usage;
 UPDATE usage_rules SET starts_at = now() + interval '1 day', ends_at = NULL;
 SELECT limit_of(1);
 
+-- Since ever, for ever, and never.
+UPDATE usage_rules SET starts_at = '-infinity';
+SELECT limit_of(1);
+UPDATE usage_rules SET ends_at = 'infinity';
+SELECT limit_of(1);
+UPDATE usage_rules SET ends_at = '-infinity';
+SELECT limit_of(1);
+UPDATE usage_rules SET ends_at = '4713-01-01 BC';
+SELECT limit_of(1);
+UPDATE usage_rules SET ends_at = '294276-12-31', created_at = 'infinity';
+SELECT limit_of(1);
+UPDATE usage_rules SET created_at = '-infinity';
+SELECT limit_of(1);
+
 -- set replaces the limit, the latest one if there are several; all additions add up.
 CALL start_again();
 CALL rule('{"effect": "set", "amount": 100, "starts_at": "2025-02-10"}');
