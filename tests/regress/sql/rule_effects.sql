@@ -208,6 +208,22 @@ SELECT n, limits -> 'plan_id', limits -> 'insights', limits -> 'chat_messages_da
 SELECT n, (usage_status(u(n), 'insights') #- '{features,insights,period}') #- '{features,insights,reset_at}' FROM generate_series(1, 3) AS n;
 SELECT feature_type, status - '{period,reset_at}'::text[] FROM jsonb_each(usage_status(u(1)) -> 'features') AS f (feature_type, status) ORDER BY feature_type;
 
+-- A rule of the plan free holds for whoever has no row, or no plan.
+CALL start_again();
+INSERT INTO user_plans (user_id, plan_id) VALUES (u(14), NULL), (u(15), 'free');
+CALL rule('{"effect": "add", "amount": 4, "applies_to": "plan", "plan_id": "free"}');
+SELECT n, limit_of(n) FROM unnest(ARRAY[1, 3, 14, 15]) AS n;
+-- Checks and pages write nothing, and run in a READ ONLY transaction.
+CALL rule('{"effect": "cap", "amount": 4, "per": "year", "applies_to": "all"}');
+SELECT test.fingerprint() AS before \gset
+BEGIN READ ONLY;
+SELECT test.brief_rules(check_feature_limit(u(3), 'insights', 5));
+SELECT usage_status(u(3), 'insights') #> '{features,insights,remaining}', usage_period(u(3), 'insights') IS NOT NULL, get_user_limits(u(3)) #> '{limits,insights}';
+SELECT consume_feature(u(3), 'insights');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+SELECT test.fingerprint() = :'before';
+
 -- A user to whom no rule applies has the answers of an app without rules, byte for byte.
 CALL start_again();
 CREATE TABLE answers (n integer, answer text);
