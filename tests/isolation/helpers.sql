@@ -1,8 +1,18 @@
 -- Helpers of the specs, in the database that the specs run in. Features here are counted per month, so
 -- that only a midnight at the end of a month could disturb a run.
 
+-- As on Supabase, for the specs that change roles; without its users, so that any id is one.
+CREATE ROLE authenticated NOLOGIN;
+CREATE ROLE service_role NOLOGIN BYPASSRLS;
+CREATE SCHEMA auth;
+GRANT USAGE ON SCHEMA auth TO authenticated, service_role;
+CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT nullif(current_setting('request.jwt.claim.sub', true), '')::uuid
+$$;
+
 CREATE EXTENSION feature_usage;
 CREATE SCHEMA test;
+GRANT USAGE ON SCHEMA test TO PUBLIC;
 ALTER DATABASE isolation SET search_path = public, test;
 
 CREATE FUNCTION test.u(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
@@ -17,7 +27,8 @@ $$;
 -- and user 1 has used "used" of insights; NULL means no row of this month.
 CREATE PROCEDURE test.start(allowed integer, used integer DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys;
+    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules;
+    UPDATE usage_features SET is_governed = false, reads_calendars = false WHERE is_governed OR reads_calendars;
     DELETE FROM user_plans;
     DELETE FROM plan_limits WHERE plan_id <> 'free';
     UPDATE plan_limits SET insights_limit = allowed, voice_seconds_limit = allowed, is_active = true;
@@ -47,9 +58,23 @@ CREATE FUNCTION test.brief(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
     SELECT answer - '{period,reset_at,expires_at,reservation_id,feature_type,is_unlimited,reason}'::text[]
 $$;
 
+-- The same without what an answer has only if a rule applies, which the view windows shows.
+CREATE FUNCTION test.brief_rules(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT test.brief(answer) - '{caps,exceeded,sources,retry_after}'::text[]
+$$;
+
+-- Makes a rule for a user about insights: a cap in total if an amount is given, else a deny.
+CREATE PROCEDURE test.rule(n integer, amount bigint DEFAULT NULL, feature text DEFAULT 'insights') LANGUAGE sql AS $$
+    INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount, per)
+    VALUES ('user', test.u(n), feature, CASE WHEN amount IS NULL THEN 'deny' ELSE 'cap' END, amount, CASE WHEN amount IS NULL THEN 'period' ELSE 'total' END)
+$$;
+
 CREATE VIEW test.counts AS
     SELECT right(user_id::text, 1) AS "user", insights_count AS insights, voice_seconds AS voice
       FROM feature_usage WHERE period = test.this_month() ORDER BY user_id;
+
+CREATE VIEW test.windows AS
+    SELECT right(user_id::text, 1) AS "user", feature_type, period, used FROM usage_counters ORDER BY user_id, feature_type, period COLLATE "C";
 
 CREATE VIEW test.reservations AS
     SELECT right(user_id::text, 1) AS "user", amount, status, actual, late

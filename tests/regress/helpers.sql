@@ -18,6 +18,21 @@ CREATE FUNCTION test.brief(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
     SELECT answer - '{period,reset_at,expires_at,reservation_id}'::text[]
 $$;
 
+-- A list of caps, each as [effect] per used/limit.
+CREATE FUNCTION test.brief_caps(caps jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_agg(concat_ws(' ', cap ->> 'effect', cap ->> 'per', cap ->> 'every', concat(cap ->> 'used', '/', cap ->> 'limit')) ORDER BY place)
+      FROM jsonb_array_elements(caps) WITH ORDINALITY AS c (cap, place)
+$$;
+
+-- An answer about a feature with rules without the fields that vary: caps and what is exceeded in
+-- short, s in place of the seconds until a retry.
+CREATE FUNCTION test.brief_rules(answer jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT test.brief(answer)
+           || CASE WHEN answer ? 'caps' THEN jsonb_build_object('caps', test.brief_caps(answer -> 'caps')) ELSE '{}' END
+           || CASE WHEN answer ? 'exceeded' THEN jsonb_build_object('exceeded', test.brief_caps(answer -> 'exceeded')) ELSE '{}' END
+           || CASE WHEN answer ->> 'retry_after' IS NOT NULL THEN '{"retry_after": "s"}'::jsonb ELSE '{}' END
+$$;
+
 -- The outcome of a call that returns jsonb or a number: its error_code, ok, or the SQLSTATE and the
 -- message.
 CREATE FUNCTION test.outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$

@@ -44,6 +44,16 @@ fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
          VALUES ('pro', 'Pro', NULL, 90, 5, true), ('it''s \"odd\"', E'tab\\tand \\\\', 0, 0, NULL, false);
          UPDATE plan_limits SET exports_limit = 7 WHERE plan_id = 'free';
          INSERT INTO user_plans SELECT id, 'pro', true, 'active', timestamptz '2030-01-01' FROM auth.users LIMIT 4;
+         UPDATE user_plans SET time_zone = 'Pacific/Kiritimati', period_anchor = '2025-01-31T18:30:00Z'
+          WHERE user_id = lpad('2', 32, '0')::uuid;
+         UPDATE plan_limits SET time_zone = 'Asia/Kolkata', period_anchor = '2025-01-15' WHERE plan_id = 'pro';
+         INSERT INTO usage_rules (applies_to, plan_id, user_id, feature_type, effect, amount, per, every, ends_at, reason, source_ref)
+         VALUES ('all', NULL, NULL, 'video', 'cap', 5, 'total', NULL, NULL, 'a \\ and a\ttab', NULL),
+                ('plan', 'pro', NULL, 'video', 'cap', 4, 'rate', '31 days', NULL, NULL, NULL),
+                ('plan', 'pro', NULL, 'chat', 'add', 5, 'period', NULL, 'infinity', NULL, NULL),
+                ('user', NULL, lpad('2', 32, '0')::uuid, 'video', 'cap', 9223372036854775807, 'billing_month', NULL, '9999-01-01', NULL, 'pi_1'),
+                ('user', NULL, lpad('9', 32, '0')::uuid, 'insights', 'deny', NULL, 'period', NULL, NULL, NULL, NULL);
+         SELECT consume_feature(lpad('2', 32, '0')::uuid, 'video', 3), reserve_feature(lpad('2', 32, '0')::uuid, 'video');
          SELECT increment_images_generated(id, 3, '{DAY}'), increment_video_minutes(id, 40, '2024-01'),
                 increment_exports(id, 2147483647, '{DAY}')
            FROM auth.users;
@@ -179,6 +189,27 @@ fn copy(from: &Database, name: &str, way: Way) -> Database {
     to
 }
 
+/// What calls know of rules, windows, time zones and anchors.
+fn answers(database: &Database, schema: &str) -> Vec<String> {
+    let mut client = database.connect();
+    client.batch_execute(&format!("SET search_path = {schema}")).expect("a schema");
+    let answers = lines(
+        &mut client,
+        "SELECT id, usage_status(id), get_user_limits(id), usage_period(id, 'video', '2025-01-31T20:00:00Z'),
+                consume_feature(id, 'insights', 0)
+           FROM auth.users",
+    );
+    assert_eq!(answers.len(), 9, "the users");
+    let rates = answers.iter().filter(|answer| answer.contains("2678400")).count();
+    assert!(rates >= 4, "the users of the plan have a rate: {answers:#?}");
+    assert!(answers[8].contains("DENIED"), "a rule of a user: {}", answers[8]);
+    answers
+}
+
+/// The features with rules, and whether calendars are read.
+const FLAGS: &str =
+    "SELECT feature_type, is_governed FROM usage_features WHERE is_governed AND reads_calendars";
+
 /// Calls on the copy continue from the state of the dump.
 fn expect_it_works(database: &Database, schema: &str) {
     let mut client = database.connect();
@@ -202,9 +233,24 @@ fn expect_it_works(database: &Database, schema: &str) {
     assert_eq!(row.get::<_, &str>(1), (90 - 42 - 1).to_string());
     assert_eq!(row.get::<_, &str>(2), "LIMIT_EXCEEDED");
     assert_eq!(row.get::<_, &str>(3), "90");
+    // Of user 2, 4 of the total of 5 are used or reserved, and all of the rate.
+    let row = client.query_one(
+        "SELECT consume_feature($1, 'insights') ->> 'error_code',
+                consume_feature($2, 'video') ->> 'error_code',
+                consume_feature($3, 'video', 6) ->> 'error_code',
+                (SELECT used FROM usage_counters WHERE user_id = $2 AND period = 'total')",
+        &[&user(9), &user(2), &user(3)],
+    );
+    let row = row.expect("an answer");
+    assert_eq!(row.get::<_, &str>(0), "DENIED");
+    assert_eq!(row.get::<_, &str>(1), "RATE_LIMITED");
+    assert_eq!(row.get::<_, &str>(2), "LIMIT_EXCEEDED");
+    assert_eq!(row.get::<_, i64>(3), 4);
 }
 
 fn expect_copies(from: &Database, schema: &str) {
+    // First, since a consume makes a row.
+    let known = answers(from, schema);
     let before = contents(from, true);
     for (way, suffix) in
         [(Way::Plain, "plain"), (Way::Custom, "custom"), (Way::Parallel, "parallel")]
@@ -212,6 +258,7 @@ fn expect_copies(from: &Database, schema: &str) {
         let to = copy(from, &format!("{}_{suffix}", from.name), way);
         expect_same(&before, &contents(&to, true), suffix);
         assert_eq!(dump_text(&to), dump_text(from), "{suffix}: the dump of the copy");
+        expect_same(&known, &answers(&to, schema), suffix);
         expect_it_works(&to, schema);
     }
 }
@@ -258,6 +305,72 @@ fn a_second_create_extension_leaves_a_database_that_can_be_dumped() {
     let database = app("app_second", "public");
     database.psql("DROP EXTENSION feature_usage; CREATE EXTENSION feature_usage");
     expect_copies(&database, "public");
+}
+
+/// The data of rules and of the registry in either order. A dump has the triggers after all data.
+#[test]
+fn rules_that_are_restored_before_or_after_the_registry_hold() {
+    let from = app("app_order", "public");
+    let (rules, registry) = ("--table=public.usage_rules", "--table=public.usage_features");
+    let others = ["--exclude-table=public.usage_rules", "--exclude-table=public.usage_features"];
+    let dump = |arguments: &[&str]| from.run("pg_dump", arguments, "");
+    let flags = lines(&mut from.connect(), FLAGS);
+    assert_eq!(flags.len(), 3, "chat, insights and video: {flags:?}");
+    for (name, order) in [("app_before", [rules, registry]), ("app_after", [registry, rules])] {
+        let to = CLUSTER.empty_database(&format!("{name}_copy"));
+        to.psql(&dump(&["--section=pre-data"]));
+        for table in order {
+            to.psql(&dump(&["--section=data", table]));
+        }
+        to.psql(&dump(&["--section=data", others[0], others[1]]));
+        to.psql(&dump(&["--section=post-data"]));
+        expect_same(&flags, &lines(&mut to.connect(), FLAGS), name);
+        expect_same(&answers(&from, "public"), &answers(&to, "public"), name);
+        expect_it_works(&to, "public");
+    }
+}
+
+/// Data for tables that exist, whose triggers fire: the registry comes first.
+#[test]
+fn rules_that_are_copied_into_an_installation_govern_its_features() {
+    let from = app("app_data", "public");
+    let dump =
+        |table: &str| from.run("pg_dump", &["--data-only", &format!("--table=public.{table}")], "");
+    let to = CLUSTER.empty_database("app_data_copy");
+    to.psql("CREATE EXTENSION feature_usage");
+    let refused = to.psql_with_errors(&dump("usage_rules"));
+    assert!(refused.contains("unknown feature type"), "video is not registered: {refused}");
+    to.execute(
+        "SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit');
+         DELETE FROM plan_limits",
+    );
+    assert!(lines(&mut to.connect(), FLAGS).is_empty());
+    to.psql(&dump("usage_rules"));
+    to.psql(&dump("user_plans"));
+    let flags = lines(&mut to.connect(), FLAGS);
+    expect_same(&lines(&mut from.connect(), FLAGS), &flags, "the flags of the registry");
+}
+
+/// A restore that disables triggers leaves flags that the setup sets.
+#[test]
+fn the_setup_sees_rules_that_came_without_triggers() {
+    let from = app("app_disabled", "public");
+    let to = CLUSTER.empty_database("app_disabled_copy");
+    to.psql(
+        "CREATE EXTENSION feature_usage;
+         SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit')",
+    );
+    for table in ["usage_rules", "user_plans"] {
+        let table = format!("--table=public.{table}");
+        to.psql(&from.run("pg_dump", &["--data-only", "--disable-triggers", &table], ""));
+    }
+    assert!(lines(&mut to.connect(), FLAGS).is_empty());
+    to.execute("SELECT feature_usage_setup()");
+    let flags = lines(&mut to.connect(), FLAGS);
+    expect_same(&lines(&mut from.connect(), FLAGS), &flags, "the flags of the registry");
+    let triggers = "SELECT tgname FROM pg_trigger WHERE tgname IN ('usage_rules_govern', 'user_plans_calendars')
+                       AND tgenabled = 'A'";
+    assert_eq!(lines(&mut to.connect(), triggers).len(), 2, "the triggers are enabled again");
 }
 
 #[test]

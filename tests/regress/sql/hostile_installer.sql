@@ -237,6 +237,55 @@ SELECT statement, test.sqlstate(statement) FROM test.attempts ORDER BY n;
 RESET ROLE;
 CALL test.start_again();
 
+-- Two trigger functions write the registry with the rights of the extension's owner, whoever writes a rule
+-- or a time zone. They belong to that owner and to no superuser, and nobody else may call them.
+CREATE VIEW test.definers AS
+    SELECT p.proname AS function, pg_get_userbyid(p.proowner) AS owner, p.proconfig AS settings,
+           (SELECT string_agg(DISTINCT r.name, ' ') FROM test.roles AS r WHERE has_function_privilege(r.oid, p.oid, 'EXECUTE')
+               AND (r.name IN ('public', 'regress_attacker', 'pg_monitor'))) AS may_execute
+      FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+     WHERE p.prosecdef AND n.nspname IN ('feature_usage_internal', 'public')
+     ORDER BY p.proname;
+GRANT SELECT ON test.definers TO PUBLIC;
+SET ROLE regress_attacker;
+CREATE EXTENSION feature_usage;
+SELECT * FROM test.definers;
+-- Even their owner cannot replace them. (What else an owner may do to a function, an owner may also do with
+-- a trigger on the tables.)
+SELECT test.sqlstate($$CREATE OR REPLACE FUNCTION feature_usage_internal.govern_feature() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.note_role(); RETURN NULL; END'$$);
+-- The installer's triggers on the registry, and what hides the functions and operators that they use.
+CREATE TRIGGER note_role BEFORE UPDATE ON usage_features FOR EACH ROW EXECUTE FUNCTION note_role_trigger();
+CREATE TRIGGER note_role_after AFTER UPDATE ON usage_features FOR EACH ROW EXECUTE FUNCTION note_role_trigger();
+CREATE TRIGGER note_role_of_statement AFTER UPDATE ON usage_features FOR EACH STATEMENT EXECUTE FUNCTION note_role_trigger();
+ALTER TABLE usage_features ADD CHECK (is_governed IS NULL OR note_role());
+CREATE FUNCTION evil.note_texts(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT public.note_role()';
+CREATE OPERATOR evil.= (FUNCTION = evil.note_texts, LEFTARG = text, RIGHTARG = text);
+CREATE FUNCTION evil.left(text, integer) RETURNS text LANGUAGE sql AS 'SELECT public.note_role()::text';
+CREATE FUNCTION evil.format(text, text) RETURNS text LANGUAGE sql AS 'SELECT public.note_role()::text';
+DROP TABLE evil.usage_features;
+CREATE VIEW evil.usage_features AS SELECT note_role()::text AS feature_type, note_role() AS is_governed, note_role() AS reads_calendars;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+GRANT SELECT ON evil.usage_features TO PUBLIC;
+RESET ROLE;
+TRUNCATE ran_as;
+SET search_path = evil, pg_catalog, public;
+INSERT INTO public.usage_rules (applies_to, feature_type, effect) VALUES ('all', 'chat', 'deny');
+INSERT INTO public.usage_rules (applies_to, feature_type, effect) VALUES ('all', 'videos', 'deny');
+INSERT INTO public.user_plans (user_id, plan_id, time_zone) VALUES ('00000000-0000-0000-0000-000000000001', 'free', 'UTC');
+RESET search_path;
+SELECT feature_type FROM usage_features WHERE is_governed;
+SELECT bool_and(reads_calendars) FROM usage_features;
+SELECT DISTINCT role FROM ran_as;
+SELECT is_called FROM ran_as_superuser;
+-- A trigger of theirs that keeps the registry from being told: the rule is refused, not ignored.
+SET ROLE regress_attacker;
+CREATE FUNCTION suppress() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER suppress BEFORE UPDATE ON usage_features FOR EACH ROW EXECUTE FUNCTION suppress();
+INSERT INTO usage_rules (applies_to, feature_type, effect) VALUES ('all', 'insights', 'deny');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+CALL test.start_again();
+
 -- A superuser who installs over another role's tables is refused; another role's auth.users is not
 -- read. (An index runs its owner's code whenever a query is planned.)
 SET ROLE regress_attacker;

@@ -44,6 +44,19 @@ CREATE TABLE evil.user_plans AS SELECT * FROM public.user_plans;
 CREATE TABLE evil.feature_reservations AS SELECT * FROM public.feature_reservations;
 CREATE TABLE evil.feature_idempotency_keys AS SELECT * FROM public.feature_idempotency_keys;
 CREATE TABLE evil.usage_features AS SELECT * FROM public.usage_features LIMIT 0;
+CREATE TABLE evil.usage_rules AS SELECT * FROM public.usage_rules;
+CREATE TABLE evil.usage_counters AS SELECT * FROM public.usage_counters;
+CREATE FUNCTION evil.no(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.zero(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+CREATE OPERATOR evil.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = evil.no);
+CREATE OPERATOR evil.+ (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = evil.zero);
+CREATE OPERATOR evil.> (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = evil.no);
+CREATE OPERATOR evil.< (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = evil.no);
+CREATE OPERATOR evil.< (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.no);
+CREATE FUNCTION evil.date_part(text, interval) RETURNS double precision LANGUAGE sql AS 'SELECT 0::double precision';
+CREATE FUNCTION evil.timezone(text, timestamptz) RETURNS timestamp LANGUAGE sql AS $$SELECT '1999-01-01'::timestamp$$;
+CREATE FUNCTION evil.timezone(text, timestamp) RETURNS timestamptz LANGUAGE sql AS $$SELECT '1999-01-01'::timestamptz$$;
+CREATE VIEW evil.pg_timezone_names AS SELECT * FROM pg_catalog.pg_timezone_names LIMIT 0;
 CREATE VIEW evil.pg_extension AS SELECT * FROM pg_catalog.pg_extension LIMIT 0;
 CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class LIMIT 0;
 CREATE VIEW evil.pg_attribute AS SELECT attrelid, attname, atttypid, attnum, attisdropped, attnotnull, atthasdef FROM pg_catalog.pg_attribute LIMIT 0;
@@ -72,6 +85,19 @@ SELECT public.expire_reservations();
 SELECT public.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 1, "idempotency_key": "k"},
                              {"user_id": "00000000-0000-0000-0000-000000000002", "feature_type": "chat", "amount": 1, "idempotency_key": "k"}]');
 SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000002', 'chat', 0) OPERATOR(pg_catalog.->>) 'current_usage' AS current_usage;
+-- Rules, their windows and rates, and time zones.
+INSERT INTO public.usage_rules (applies_to, feature_type, effect, amount, per, every) VALUES
+    ('all', 'insights', 'set', 9, 'period', NULL), ('all', 'insights', 'cap', 4, 'total', NULL), ('all', 'insights', 'cap', 5, 'rate', '31 days');
+INSERT INTO public.user_plans (user_id, plan_id, time_zone) VALUES ('00000000-0000-0000-0000-000000000004', 'free', 'Pacific/Kiritimati');
+SELECT public.usage_period('00000000-0000-0000-0000-000000000004', 'chat', '2025-02-10 12:00:00+00') OPERATOR(pg_catalog.->>) 'period' AS period;
+SELECT public.consume_feature('00000000-0000-0000-0000-000000000004', 'insights', 2) OPERATOR(pg_catalog.->>) 'remaining' AS remaining;
+SELECT public.reserve_feature('00000000-0000-0000-0000-000000000004', 'insights', 2) OPERATOR(pg_catalog.->>) 'reservation_id' AS id \gset
+SELECT public.consume_feature('00000000-0000-0000-0000-000000000004', 'insights') OPERATOR(pg_catalog.->>) 'error_code' AS error_code;
+SELECT public.release_reservation(:'id') OPERATOR(pg_catalog.->>) 'released' AS released;
+SELECT public.increment_insights_count('00000000-0000-0000-0000-000000000004', 1, 'current');
+SELECT public.record_usage('[{"user_id": "00000000-0000-0000-0000-000000000004", "feature_type": "insights", "amount": 1}]');
+SELECT public.check_feature_limit('00000000-0000-0000-0000-000000000004', 'insights', 1) OPERATOR(pg_catalog.#>>) '{exceeded,0,per}' AS exceeded;
+SELECT public.usage_status('00000000-0000-0000-0000-000000000004', 'insights') OPERATOR(pg_catalog.#>>) '{features,insights,remaining}' AS remaining;
 SELECT public.prune_feature_usage('0');
 SELECT public.add_feature('video_minutes', 'month');
 SELECT public.increment_video_minutes('00000000-0000-0000-0000-000000000001', 5, '2025-02');
@@ -80,8 +106,10 @@ CREATE TABLE public.image_generation_log (user_id uuid, created_at timestamptz);
 INSERT INTO public.image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2025-02-10 12:00:00+00');
 SELECT public.migrate_image_generation_log(true);
 RESET search_path;
+SELECT period, used, tat > now() AS refills FROM usage_counters ORDER BY period;
 SELECT period, images_generated, video_minutes, updated_at > '2000-01-01' AS is_now FROM feature_usage WHERE period LIKE '2025%' ORDER BY period;
-SELECT (SELECT count(*) FROM evil.feature_usage) + (SELECT count(*) FROM evil.feature_reservations) + (SELECT count(*) FROM evil.feature_idempotency_keys) AS rows_in_evil;
+SELECT (SELECT count(*) FROM evil.feature_usage) + (SELECT count(*) FROM evil.feature_reservations) + (SELECT count(*) FROM evil.feature_idempotency_keys)
+       + (SELECT count(*) FROM evil.usage_rules) + (SELECT count(*) FROM evil.usage_counters) AS rows_in_evil;
 -- The same with temporary objects, which every session may create.
 DISCARD TEMP;
 \c -

@@ -50,6 +50,39 @@ RESET row_security;
 RESET ROLE;
 SELECT schema, role FROM test.schema_usage WHERE uses;
 SELECT count(*) AS left_over FROM pg_proc WHERE proname = 'setup_as_owner';
+
+-- The two trigger functions that write the registry belong to the extension's owner, and no role of the
+-- API may call them, whatever the default privileges are.
+DROP EXTENSION feature_usage;
+SET client_min_messages = error;
+DROP SCHEMA limits CASCADE;
+RESET client_min_messages;
+CREATE SCHEMA limits AUTHORIZATION regress_attacker;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE regress_attacker GRANT EXECUTE ON FUNCTIONS TO anon, authenticated, service_role;
+SET ROLE regress_attacker;
+SET client_min_messages = error;
+CREATE EXTENSION feature_usage SCHEMA limits;
+RESET client_min_messages;
+RESET ROLE;
+SELECT p.proname AS function, pg_get_userbyid(p.proowner) AS owner, o.rolsuper AS is_superuser, p.prosecdef AS is_definer, p.proconfig AS settings,
+       (SELECT string_agg(r.rolname, ' ' ORDER BY r.rolname) FROM pg_roles AS r
+         WHERE r.rolname IN ('anon', 'authenticated', 'service_role', 'app_owner', 'authenticator', 'regress_attacker') AND has_function_privilege(r.oid, p.oid, 'EXECUTE')) AS may_execute
+  FROM pg_proc AS p JOIN pg_roles AS o ON o.oid = p.proowner
+ WHERE p.pronamespace = 'feature_usage_internal'::regnamespace AND (p.prosecdef OR p.prorettype = 'trigger'::regtype) ORDER BY p.proname;
+-- A rule of the server, and one of a superuser: the installer's trigger on the registry runs as the installer.
+CREATE TABLE ran_as (role name);
+GRANT INSERT ON ran_as TO PUBLIC;
+SET ROLE regress_attacker;
+CREATE FUNCTION limits.note_role() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.ran_as VALUES (current_user); RETURN NEW; END';
+CREATE TRIGGER note_role BEFORE UPDATE ON limits.usage_features FOR EACH ROW EXECUTE FUNCTION limits.note_role();
+SET ROLE service_role;
+INSERT INTO limits.usage_rules (applies_to, feature_type, effect) VALUES ('all', 'chat', 'deny');
+RESET ROLE;
+INSERT INTO limits.usage_rules (applies_to, feature_type, effect) VALUES ('all', 'insights', 'deny');
+INSERT INTO limits.plan_limits (plan_id, time_zone) VALUES ('zoned', 'UTC');
+SELECT role, count(*) FROM ran_as GROUP BY role;
+SELECT feature_type, reads_calendars FROM limits.usage_features WHERE is_governed ORDER BY feature_type;
 \c :home
 DROP DATABASE feature_usage_hostile;
 DROP ROLE regress_attacker;
