@@ -6,6 +6,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $func
 DECLARE
     governed boolean;
 BEGIN
+    -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
+    LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
+                    WHERE c.oid = to_regclass('@extschema@.usage_features') AND c.relkind IN ('r', 'p') AND o.rolname = current_user) THEN
+        RAISE EXCEPTION 'usage_features does not belong to %', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'As a superuser, run SELECT @extschema@.feature_usage_setup();';
+    END IF;
     SELECT f.is_governed INTO governed FROM @extschema@.usage_features AS f WHERE f.feature_type = NEW.feature_type;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'unknown feature type "%"', left(NEW.feature_type, 64)
@@ -32,6 +39,13 @@ COMMENT ON FUNCTION feature_usage_internal.govern_feature() IS
 CREATE FUNCTION feature_usage_internal.read_calendars() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+    -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
+    LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
+                    WHERE c.oid = to_regclass('@extschema@.usage_features') AND c.relkind IN ('r', 'p') AND o.rolname = current_user) THEN
+        RAISE EXCEPTION 'usage_features does not belong to %', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'As a superuser, run SELECT @extschema@.feature_usage_setup();';
+    END IF;
     -- The flag of any feature counts for all, also for one that is being added.
     IF NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
         UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
@@ -46,6 +60,26 @@ END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.read_calendars() IS
 'Trigger function of user_plans and plan_limits: sets reads_calendars when the first time zone or anchor is written. Runs as the owner of the extension; it does nothing else.';
+
+CREATE FUNCTION feature_usage_internal.ensure_registry_writers() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    writer record;
+BEGIN
+    -- Only a superuser can give a function away. Others own both, unless a superuser has installed.
+    FOR writer IN
+        SELECT p.oid::regprocedure AS signature, pg_get_userbyid(c.relowner) AS registry_owner
+          FROM pg_proc AS p, pg_class AS c
+         WHERE p.oid IN ('feature_usage_internal.govern_feature()'::regprocedure, 'feature_usage_internal.read_calendars()'::regprocedure)
+           AND c.oid = to_regclass('@extschema@.usage_features') AND p.proowner <> c.relowner
+           AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', writer.signature, writer.registry_owner);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_registry_writers() IS
+'Gives the functions that write the registry to its owner, if a superuser has installed or restored it for another role.';
 
 CREATE FUNCTION feature_usage_internal.ensure_registry_flags() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$

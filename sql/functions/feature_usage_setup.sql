@@ -34,6 +34,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
     PERFORM feature_usage_internal.ensure_triggers();
+    PERFORM feature_usage_internal.ensure_registry_writers();
     PERFORM feature_usage_internal.ensure_registry_flags();
     PERFORM feature_usage_internal.ensure_increments();
     PERFORM feature_usage_internal.ensure_schema_usage();

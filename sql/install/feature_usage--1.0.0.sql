@@ -1793,6 +1793,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $func
 DECLARE
     governed boolean;
 BEGIN
+    -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
+    LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
+                    WHERE c.oid = to_regclass('@extschema@.usage_features') AND c.relkind IN ('r', 'p') AND o.rolname = current_user) THEN
+        RAISE EXCEPTION 'usage_features does not belong to %', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'As a superuser, run SELECT @extschema@.feature_usage_setup();';
+    END IF;
     SELECT f.is_governed INTO governed FROM @extschema@.usage_features AS f WHERE f.feature_type = NEW.feature_type;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'unknown feature type "%"', left(NEW.feature_type, 64)
@@ -1819,6 +1826,13 @@ COMMENT ON FUNCTION feature_usage_internal.govern_feature() IS
 CREATE FUNCTION feature_usage_internal.read_calendars() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+    -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
+    LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
+                    WHERE c.oid = to_regclass('@extschema@.usage_features') AND c.relkind IN ('r', 'p') AND o.rolname = current_user) THEN
+        RAISE EXCEPTION 'usage_features does not belong to %', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'As a superuser, run SELECT @extschema@.feature_usage_setup();';
+    END IF;
     -- The flag of any feature counts for all, also for one that is being added.
     IF NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
         UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
@@ -1833,6 +1847,26 @@ END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.read_calendars() IS
 'Trigger function of user_plans and plan_limits: sets reads_calendars when the first time zone or anchor is written. Runs as the owner of the extension; it does nothing else.';
+
+CREATE FUNCTION feature_usage_internal.ensure_registry_writers() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    writer record;
+BEGIN
+    -- Only a superuser can give a function away. Others own both, unless a superuser has installed.
+    FOR writer IN
+        SELECT p.oid::regprocedure AS signature, pg_get_userbyid(c.relowner) AS registry_owner
+          FROM pg_proc AS p, pg_class AS c
+         WHERE p.oid IN ('feature_usage_internal.govern_feature()'::regprocedure, 'feature_usage_internal.read_calendars()'::regprocedure)
+           AND c.oid = to_regclass('@extschema@.usage_features') AND p.proowner <> c.relowner
+           AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', writer.signature, writer.registry_owner);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_registry_writers() IS
+'Gives the functions that write the registry to its owner, if a superuser has installed or restored it for another role.';
 
 CREATE FUNCTION feature_usage_internal.ensure_registry_flags() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -2115,6 +2149,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
     PERFORM feature_usage_internal.ensure_triggers();
+    PERFORM feature_usage_internal.ensure_registry_writers();
     PERFORM feature_usage_internal.ensure_registry_flags();
     PERFORM feature_usage_internal.ensure_increments();
     PERFORM feature_usage_internal.ensure_schema_usage();
@@ -2670,7 +2705,7 @@ CREATE  FUNCTION "usage_period"(
 	"p_user_id" uuid, /* Option < Uuid > */
 	"p_feature_type" TEXT, /* Option < & str > */
 	"p_at" timestamp with time zone DEFAULT now() /* Option < TimestampWithTimeZone > */
-) RETURNS jsonb /* Jsonb < Period > */
+) RETURNS jsonb /* Jsonb < Named > */
 STABLE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'usage_period_wrapper';
@@ -2693,25 +2728,25 @@ CREATE FUNCTION "usage_features_changed"()
 
 COMMENT ON FUNCTION @extschema@.increment_voice_seconds(uuid, integer, text) IS
 'Adds p_seconds seconds of voice to the usage of a user in the month p_period (current, or YYYY-MM). '
-'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
+'The period current is that of now, in the time zone of the user or the plan, else UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_insights_count(uuid, integer, text) IS
 'Adds p_count insights to the usage of a user in the month p_period (current, or YYYY-MM). '
-'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
+'The period current is that of now, in the time zone of the user or the plan, else UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real month, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_therai_calls(uuid, integer, text) IS
 'Adds p_calls @therai calls to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
-'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
+'The period current is that of now, in the time zone of the user or the plan, else UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_chat_messages(uuid, integer, text) IS
 'Adds p_count chat messages to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
-'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
+'The period current is that of now, in the time zone of the user or the plan, else UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_images_generated(uuid, integer, text) IS
 'Adds p_count images to the usage of a user on the day p_period (current, or YYYY-MM-DD). '
-'The period current is that of now, in UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
+'The period current is that of now, in the time zone of the user or the plan, else UTC. Atomic; creates the row if there is none. 0 does nothing. Errors: 22004 for a NULL, 22023 for a negative amount (whoever can lower a count can reset a limit), 22007 if p_period is neither current nor a real day, 22003 if the count would be out of range.';
 COMMENT ON FUNCTION @extschema@.increment_feature_usage(uuid, text, integer, text) IS
 'Adds p_amount to the usage of any registered feature, as the increment of that feature does. '
 'p_period is current, or a period key of the feature. Errors: those of the increments, and 22023 for an unknown feature type; the hint lists the known ones.';
 COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) IS
 'Returns whether a user may use p_requested_amount more of a feature; writes nothing. '
-'p_period is a period key of the feature; current, NULL or blank is the current period, in UTC. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, DENIED, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN, LIMIT_EXCEEDED or RATE_LIMITED; with feature_type, period and reset_at if they are known, and if a rule applies to the user, with sources and caps, or with exceeded, caps and retry_after. Whatever is unknown or missing is denied. Errors: 22004 for a NULL user, 22023 for an unknown time zone of the user or the plan.';
+'p_period is a period key of the feature; current, NULL or blank is the current period. It runs in a READ ONLY transaction and on a standby. Result: {"allowed": true, "limit", "current_usage", "remaining", "is_unlimited"}, where remaining is what is left after the requested amount; or {"allowed": false, "reason", "error_code"} with INVALID_FEATURE, INVALID_AMOUNT, INVALID_PERIOD, DENIED, TRIAL_EXPIRED, NO_SUBSCRIPTION, UNKNOWN_PLAN, LIMIT_EXCEEDED or RATE_LIMITED; with feature_type, period and reset_at if they are known, and if a rule applies to the user, with sources and caps, or with exceeded, caps and retry_after. Whatever is unknown or missing is denied. Errors: 22004 for a NULL user, 22023 for an unknown time zone of the user or the plan.';
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
 'Limits are those in force: rules that set or add are applied, a denied feature has 0. Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
@@ -2738,7 +2773,7 @@ COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
 
 COMMENT ON FUNCTION @extschema@.usage_period(uuid, text, timestamptz) IS
 'Returns the period of a feature that contains an instant, by default now, for a user. '
-'It is in the time zone of the user, else of the plan, else UTC; billing periods begin at the anchor of the user, else of the plan. Result: {"period", "starts_at", "reset_at"}, where period is the period key; the period total has no beginning and no end. Errors: 22004 for a NULL, 22023 for an unknown feature type or time zone, and for an instant or an anchor outside the years 1 to 9999.';
+'It is in the time zone of the user, else of the plan, else UTC; billing periods begin at the anchor of the user, else of the plan. Result: {"period", "starts_at", "reset_at"}, where period is the period key; the period total has no beginning and no end. Errors: 22004 for a NULL, 22023 for an unknown feature type or time zone, for an instant or an anchor outside the years 1 to 9999.';
 COMMENT ON FUNCTION @extschema@.usage_status(uuid, text) IS
 'Returns what a page shows of a user: plan, limits in force, usage, what remains, and caps. '
 'p_feature_type NULL is every feature. Result: {"user_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for a NULL user, 22023 for an unknown feature type or time zone.';

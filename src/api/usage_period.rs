@@ -1,3 +1,4 @@
+use domain::period::Period;
 use domain::timestamp::iso8601;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
@@ -13,7 +14,7 @@ use crate::pg::jsonb::Jsonb;
 
 /// A period with its beginning and end, in the order of jsonb.
 #[derive(Serialize)]
-struct Period {
+struct Named {
     period: String,
     reset_at: Option<String>,
     starts_at: Option<String>,
@@ -33,14 +34,16 @@ fn usage_period(
     p_user_id: Option<Uuid>,
     p_feature_type: Option<&str>,
     p_at: default!(Option<TimestampWithTimeZone>, "now()"),
-) -> Jsonb<Period> {
+) -> Jsonb<Named> {
     let user_id = required(p_user_id, "p_user_id");
     let feature_type = required(p_feature_type, "p_feature_type");
     let instant = pg_sys::TimestampTz::from(required(p_at, "p_at"));
-    let instant =
-        usable(instant).unwrap_or_else(|| ArgumentError::InvalidInstant { name: "p_at" }.raise());
-    let span = period_at(user_id, feature_type, instant);
-    Jsonb(Period {
+    // At either end of these years, a period of some zones and anchors would have no key.
+    let span = usable(instant)
+        .map(|instant| period_at(user_id, feature_type, instant))
+        .filter(|span| Period::parse(span.period.kind(), &span.period.to_string()).is_ok())
+        .unwrap_or_else(|| ArgumentError::InvalidInstant { name: "p_at" }.raise());
+    Jsonb(Named {
         period: span.period.to_string(),
         reset_at: span.reset_at.map(iso8601),
         starts_at: span.starts_at.map(iso8601),

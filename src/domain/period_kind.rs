@@ -105,6 +105,11 @@ impl PeriodKind {
         }
     }
 
+    /// The noun with its article.
+    pub fn one(self) -> String {
+        format!("{} {}", if self == Self::Hour { "an" } else { "a" }, self.noun())
+    }
+
     /// The noun for a period of this kind.
     pub fn noun(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use domain::excerpt::excerpt;
 use domain::feature::Feature;
 use domain::idempotency::MAX_KEY_BYTES;
 use domain::period::NotAPeriod;
+use domain::period_kind::PeriodKind;
 use pgrx::PgSqlErrorCode;
 
 use super::Report;
@@ -62,7 +63,7 @@ impl Report for ArgumentError<'_> {
         let hint = match self {
             Self::Null { name: "p_user_id" } => "Pass the id of the user.".to_owned(),
             Self::Null { name: "p_period" } => {
-                "Pass 'current' for the current day or month of the feature.".to_owned()
+                "Pass 'current' for the current period of the feature.".to_owned()
             }
             Self::Null { .. } => "Pass a value for this argument.".to_owned(),
             Self::NegativeAmount { name: "p_actual", .. } => {
@@ -81,11 +82,16 @@ impl Report for ArgumentError<'_> {
                 "The feature types are {}. Register others with add_feature().",
                 known.join(", ")
             ),
+            Self::InvalidPeriod { feature, problem: NotAPeriod::OtherForm, .. }
+                if feature.period == PeriodKind::Total =>
+            {
+                format!("{} is counted in total: pass 'current' or 'total'.", feature.feature_type)
+            }
             Self::InvalidPeriod { feature, problem: NotAPeriod::OtherForm, .. } => format!(
-                "{} is counted {}: pass 'current', or a {} as {}, for example {}.",
+                "{} is counted {}: pass 'current', or {} as {}, for example {}.",
                 feature.feature_type,
                 feature.period.adverb(),
-                feature.period.noun(),
+                feature.period.one(),
                 feature.period.form(),
                 feature.period.example()
             ),
@@ -94,8 +100,8 @@ impl Report for ArgumentError<'_> {
                 feature.feature_type
             ),
             Self::InvalidPeriod { feature, problem: NotAPeriod::NoSuchDate, .. } => format!(
-                "Pass 'current', or a {} of the calendar, for example {}.",
-                feature.period.noun(),
+                "Pass 'current', or {} of the calendar, for example {}.",
+                feature.period.one(),
                 feature.period.example()
             ),
             Self::UnknownZone { .. } => "Correct time_zone in user_plans or plan_limits; SELECT \

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use domain::calendar::Zone;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, direct_function_call_as_datum};
@@ -13,12 +13,14 @@ use super::clock;
 pub struct Named(String);
 
 impl Named {
-    /// The time zone of this name; `None` if Postgres does not know it.
+    /// The time zone of this name; `None` if Postgres does not know it, or if it is not one of the
+    /// Earth: Postgres takes `A+167` for a zone that is a week away from UTC.
     pub fn find(name: &str) -> Option<Self> {
         let zone = Self(name.to_owned());
+        let offset = |instant| zone.local(instant).signed_duration_since(instant.naive_utc());
         PgTryBuilder::new(AssertUnwindSafe(|| {
-            zone.local(DateTime::UNIX_EPOCH);
-            true
+            let (now, half_a_year) = (clock::now(), TimeDelta::days(182));
+            [now, now + half_a_year].into_iter().all(|at| offset(at).abs() < TimeDelta::days(1))
         }))
         .catch_when(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, |_| false)
         .execute()

@@ -60,12 +60,12 @@ thread_local! {
 
 /// Whether a feature is still governed, and its period determined, as a call supposed that has
 /// waited for a lock meanwhile.
-pub fn still_has(registry: &Registry, registered: &Registered) -> bool {
+pub fn still_has(registry: &Rc<Registry>, registered: &Registered) -> bool {
     invalidation::accept();
-    if invalidation::is_current() {
+    let now = current();
+    if Rc::ptr_eq(&now, registry) {
         return true;
     }
-    let now = current();
     let feature = now.find(&registered.feature.feature_type);
     now.has_calendars == registry.has_calendars
         && feature.is_some_and(|feature| feature.is_governed == registered.is_governed)
