@@ -17,7 +17,18 @@ INSERT INTO feature_usage (user_id, period)
                               (to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'))) AS p (period);
 
 -- Images are always allowed, chat messages always denied.
-UPDATE plan_limits SET image_generation_daily_limit = 2000000000, chat_messages_daily_limit = 0;
+UPDATE plan_limits SET image_generation_daily_limit = 2000000000, chat_messages_daily_limit = 0,
+                       therai_calls_limit = 2000000000, voice_seconds_limit = 2000000000;
+
+-- @therai calls have a rule, voice seconds a cap; images and chat have none. An earlier revision has no rules.
+DO $$
+BEGIN
+    IF to_regclass('usage_rules') IS NOT NULL THEN
+        INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per)
+        VALUES ('all', 'therai_calls', 'add', 1000, 'period'), ('all', 'voice_seconds', 'cap', 2000000000, 'day');
+    END IF;
+END
+$$;
 
 CREATE FUNCTION open_reservation(p_user_id uuid) RETURNS uuid LANGUAGE sql AS $$
     SELECT (reserve_feature(p_user_id, 'image_generation') ->> 'reservation_id')::uuid
@@ -35,6 +46,7 @@ $$;
 -- Fill the tables before the first call: every user has an idempotency key and a committed
 -- reservation.
 SELECT count(consume_feature(id, 'image_generation', 1, 'earlier')) FROM all_users;
+SELECT count(consume_feature(id, 'voice_seconds')), count(consume_feature(id, 'therai_calls')) FROM all_users;
 CREATE TABLE earlier_reservations AS SELECT open_reservation(id) AS reservation_id FROM all_users;
 SELECT count(commit_reservation(reservation_id)) FROM earlier_reservations;
 ALTER TABLE earlier_reservations ADD PRIMARY KEY (reservation_id);

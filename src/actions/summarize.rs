@@ -27,13 +27,15 @@ pub fn summarize(user_id: Uuid) -> Summary {
 
 /// Puts the limits in force in place of the plan's. A blocked feature has 0.
 fn apply_rules(registry: &Registry, user_id: Uuid, plan: &mut Plan) {
-    let plan_id = plan.plan_id.clone().unwrap_or_default();
+    if !registry.features.iter().any(|registered| registered.is_governed) {
+        return;
+    }
+    let rules = rules::read_all(registry, user_id, plan.plan_id.as_deref().unwrap_or_default());
+    let now = clock::wall_in_microseconds();
     for (registered, limit) in registry.features.iter().zip(&mut plan.limits) {
-        if !registered.is_governed {
-            continue;
+        if let Some(rules) = rules.get(&registered.feature.feature_type) {
+            let in_force = InForce::of(rules, now);
+            *limit = if in_force.is_denied { Some(0) } else { in_force.limit(*limit) };
         }
-        let rules = rules::read(registry, user_id, &registered.feature.feature_type, &plan_id);
-        let in_force = InForce::of(&rules, clock::wall_in_microseconds());
-        *limit = if in_force.is_denied { Some(0) } else { in_force.limit(*limit) };
     }
 }

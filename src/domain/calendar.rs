@@ -245,11 +245,7 @@ mod tests {
         fn midnight(&self, day: NaiveDate) -> DateTime<Utc> {
             let local = day.and_time(NaiveTime::MIN);
             let (early, late) = ((local - self.before).and_utc(), (local - self.after).and_utc());
-            match (early < self.at, late >= self.at) {
-                (_, true) => late,
-                (true, false) => early,
-                (false, false) => early,
-            }
+            if late >= self.at { late } else { early }
         }
     }
 

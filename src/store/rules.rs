@@ -1,5 +1,7 @@
 //! The rules of a user and a feature.
 
+use std::collections::BTreeMap;
+
 use domain::period_kind::PeriodKind;
 use domain::rule::{Effect, Level, Per, Rule};
 use pgrx::Uuid;
@@ -18,6 +20,20 @@ pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &st
     let read = &registry.statements.rules.read;
     let rows = registry.on_tables(|| read.rows(&arguments, Snapshot::Caller, rule));
     rows.into_iter().flatten().collect()
+}
+
+/// The same of every feature, by feature type.
+pub fn read_all(registry: &Registry, user_id: Uuid, plan_id: &str) -> BTreeMap<String, Vec<Rule>> {
+    let arguments = [Argument::Uuid(user_id), Argument::Text(plan_id)];
+    let read = |row: &Row| row.get(9).zip(rule(row));
+    let read_all = &registry.statements.rules.read_all;
+    let rows: Vec<Option<(String, Rule)>> =
+        registry.on_tables(|| read_all.rows(&arguments, Snapshot::Caller, read));
+    let mut rules: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
+    for (feature_type, rule) in rows.into_iter().flatten() {
+        rules.entry(feature_type).or_default().push(rule);
+    }
+    rules
 }
 
 fn rule(row: &Row) -> Option<Rule> {
