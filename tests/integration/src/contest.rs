@@ -8,7 +8,7 @@ use postgres::{Client, Error};
 use serde_json::Value;
 
 use crate::judge::{Grant, Judge, judge_denial};
-use crate::round::Round;
+use crate::round::{LimitedBy, Plan, Round};
 use crate::{
     Caller, Database, Feature, Functions, Random, counts_of, is_to_be_retried, reservation_id,
     together,
@@ -24,6 +24,8 @@ pub struct Contest<'a> {
     pub most: u64,
     /// Whether calls have idempotency keys in some rounds.
     pub with_keys: bool,
+    /// Whether rules limit the rounds, in place of plans.
+    pub with_rules: bool,
     pub seed: u64,
 }
 
@@ -66,6 +68,9 @@ impl Contest<'_> {
         for number in 0..self.rounds {
             let mut round = Round::new(number, self.sessions, self.most, &mut random);
             round.with_keys &= self.with_keys;
+            if self.with_rules {
+                round.govern();
+            }
             self.play_round(&round, &mut owner, &mut callers, &counters)
                 .map_err(|broken| format!("round {number}: {broken}"))?;
         }
@@ -98,6 +103,7 @@ impl Contest<'_> {
         owner.execute("SELECT expire_reservations()", &[]).expect("a number");
         let judge = Judge { round, before, after: counts_of(owner, round.user) };
         judge.judge(&grants)?;
+        judge_windows(round, owner)?;
 
         // A session denied before a release or an upgrade may try again.
         if round.with_reservations || round.plan_changes() {
@@ -111,6 +117,25 @@ impl Contest<'_> {
         }
         judge.require_all(&grants)
     }
+}
+
+/// Rule: a cap on all that is ever used counts what the counters count.
+fn judge_windows(round: &Round, owner: &mut Client) -> Result<(), String> {
+    if round.limited_by != LimitedBy::Cap || round.plan != Plan::Active {
+        return Ok(());
+    }
+    for Feature { name, column, .. } in &round.features {
+        let query = format!(
+            "SELECT (SELECT coalesce(sum({column}), 0)::bigint FROM feature_usage WHERE user_id = $1),
+                    (SELECT used FROM usage_counters WHERE user_id = $1 AND feature_type = $2)"
+        );
+        let row = owner.query_one(&query, &[&round.user, name]).expect("a row");
+        let (counted, window): (i64, Option<i64>) = (row.get(0), row.get(1));
+        if window != Some(counted) {
+            return Err(format!("counted {counted} of {name}, but {window:?} in the window"));
+        }
+    }
+    Ok(())
 }
 
 /// One session in one round.

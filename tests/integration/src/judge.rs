@@ -19,10 +19,7 @@ pub struct Grant {
 
 impl Grant {
     pub fn new(feature: &Feature, amount: i32, answer: &Value) -> Result<Self, String> {
-        let number = |name: &str| answer[name].as_i64();
-        let (Some(usage), Some(limit), Some(period)) =
-            (number("current_usage"), number("limit"), answer["period"].as_str())
-        else {
+        let (Some((usage, limit)), Some(period)) = (used(answer), answer["period"].as_str()) else {
             return Err(format!("admitted without a limit: {answer}"));
         };
         let (period, amount) = (period.to_owned(), amount.into());
@@ -35,14 +32,18 @@ pub fn judge_denial(round: &Round, amount: i32, answer: &Value) -> Result<(), St
     let is_right = match answer["error_code"].as_str() {
         Some("UNKNOWN_PLAN") => round.plan != Plan::Active,
         Some("LIMIT_EXCEEDED") => {
-            let limit = answer["limit"].as_i64().filter(|limit| round.limits.contains(limit));
-            let usage = answer["current_usage"].as_i64();
-            let room = limit.zip(usage).map(|(limit, usage)| limit - usage);
-            room.is_some_and(|room| room < amount.into())
+            let used = used(answer).filter(|(_, limit)| round.limits.contains(limit));
+            used.is_some_and(|(usage, limit)| limit - usage < amount.into())
         }
         _ => false,
     };
     if is_right { Ok(()) } else { Err(format!("denied {amount} too early: {answer}")) }
+}
+
+/// How much is used of which limit: of the only cap, if the plan is unlimited.
+fn used(answer: &Value) -> Option<(i64, i64)> {
+    let of = |limited: &Value, usage: &str| limited[usage].as_i64().zip(limited["limit"].as_i64());
+    of(answer, "current_usage").or_else(|| of(&answer["caps"][0], "used"))
 }
 
 pub struct Judge<'a> {

@@ -22,8 +22,20 @@ pub struct Round {
     pub with_keys: bool,
     /// Whether some calls are part of longer transactions, of which some are rolled back.
     pub with_transactions: bool,
+    /// What the limits are a part of.
+    pub limited_by: LimitedBy,
     /// The number of calls before the plan changes.
     pub change_after: u64,
+}
+
+/// Where the limits of a round are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LimitedBy {
+    Plan,
+    /// A rule that replaces the plan's limit, which is another.
+    Override,
+    /// A rule that caps all that is ever used; the plan is unlimited.
+    Cap,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +79,7 @@ impl Round {
             with_reservations: number % 9 > 5,
             with_keys: number % 11 > 7,
             with_transactions: number % 13 > 9,
+            limited_by: LimitedBy::Plan,
             // A lower bound for the number of calls: each session is denied once.
             change_after: random.below(sessions + (limit - used.unwrap_or(0)) / largest),
         }
@@ -76,12 +89,25 @@ impl Round {
         self.limits[0] != self.limits[1]
     }
 
+    /// Limits the round by a rule.
+    pub fn govern(&mut self) {
+        self.limited_by = match self.number.is_multiple_of(2) {
+            true => LimitedBy::Cap,
+            false => LimitedBy::Override,
+        };
+    }
+
     /// Creates the plans, the user and the earlier usage.
     pub fn prepare(&self, owner: &mut Client) {
         let Self { number, user, .. } = self;
         for (place, limit) in self.limits.iter().enumerate() {
             let is_active = self.plan == Plan::Active;
-            let limit = is_active.then_some(*limit as i32);
+            let limit = match self.limited_by {
+                LimitedBy::Plan => Some(*limit as i32),
+                LimitedBy::Override => Some(7),
+                LimitedBy::Cap => None,
+            };
+            let limit = limit.filter(|_| is_active);
             let plan = "INSERT INTO plan_limits (plan_id, is_active, chat_messages_daily_limit,
                             image_generation_daily_limit, voice_seconds_limit, therai_calls_limit)
                         VALUES ($1, $2, $3, $3, $3, $3)";
@@ -96,6 +122,20 @@ impl Round {
                 &[user, &format!("round_{number}_0")],
             )
             .expect("a user");
+        if self.limited_by != LimitedBy::Plan {
+            let (effect, per) = match self.limited_by {
+                LimitedBy::Cap => ("cap", "total"),
+                _ => ("set", "period"),
+            };
+            for feature in &self.features {
+                let rule = "INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount, per)
+                            VALUES ('user', $1, $2, $3, $4, $5)";
+                let amount = self.limits[0];
+                owner
+                    .execute(rule, &[user, &feature.name, &effect, &amount, &per])
+                    .expect("a rule");
+            }
+        }
         if let Some(used) = self.used {
             let row = "INSERT INTO feature_usage (user_id, period, chat_messages, images_generated,
                                                   therai_calls, voice_seconds)
@@ -109,6 +149,11 @@ impl Round {
     /// Changes the user's plan, or the plan's limit.
     pub fn change_plan(&self, client: &mut Client) {
         let Self { number, user, limits, .. } = self;
+        if self.limited_by != LimitedBy::Plan {
+            let change = "UPDATE usage_rules SET amount = $2 WHERE user_id = $1";
+            client.execute(change, &[user, &limits[1]]).expect("a change");
+            return;
+        }
         let (before, after) = (format!("round_{number}_0"), format!("round_{number}_1"));
         let changed = if self.number % 8 == 3 {
             client.execute("UPDATE user_plans SET plan_id = $2 WHERE user_id = $1", &[user, &after])

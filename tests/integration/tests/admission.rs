@@ -10,7 +10,8 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_admissi
 fn contest(database: &Database, functions: Functions) -> Contest<'_> {
     let isolation = "read committed";
     let (sessions, rounds, most, seed) = (64, repetitions(200), 500, seed());
-    Contest { database, functions, isolation, sessions, rounds, most, with_keys: true, seed }
+    let (with_keys, with_rules) = (true, false);
+    Contest { database, functions, isolation, sessions, rounds, most, with_keys, with_rules, seed }
 }
 
 fn require_exact(contest: &Contest) -> Tally {
@@ -25,6 +26,23 @@ fn the_limit_is_reached_exactly() {
     let database = CLUSTER.database("read_committed");
     let tally = require_exact(&contest(&database, FUNCTIONS));
     assert_eq!(tally.retried, 0);
+}
+
+#[test]
+fn the_limit_of_a_rule_is_reached_exactly() {
+    let database = CLUSTER.database("rules");
+    let contest = contest(&database, FUNCTIONS);
+    let tally = require_exact(&Contest { with_rules: true, rounds: repetitions(120), ..contest });
+    assert_eq!(tally.retried, 0);
+}
+
+#[test]
+fn at_repeatable_read_the_limit_of_a_rule_is_reached_exactly_by_retries() {
+    let database = CLUSTER.database("rules_repeatable_read");
+    let isolation = "repeatable read";
+    let contest = Contest { isolation, with_rules: true, ..contest(&database, FUNCTIONS) };
+    let tally = require_exact(&Contest { rounds: repetitions(24), most: 20, ..contest });
+    assert!(tally.retried > 0, "no call had to be retried");
 }
 
 #[test]
