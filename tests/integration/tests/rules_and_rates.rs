@@ -43,10 +43,13 @@ fn consume(database: &Database, feature: &str, amount: i32) -> Value {
     ask(database, &format!("consume_feature('{}', '{feature}', {amount})", user(1)))
 }
 
+fn sessions(database: &Database) -> Vec<Caller> {
+    Caller::many(database, SESSIONS, FUNCTIONS)
+}
+
 /// The answers of all sessions that consume one unit at once.
-fn all_consume(database: &Database, user: Uuid, feature: &str) -> Vec<Value> {
-    let mut callers = Caller::many(database, SESSIONS, FUNCTIONS);
-    together(&mut callers, |_, caller| caller.consume(user, feature, 1, None).expect("an answer"))
+fn all_consume(callers: &mut [Caller], user: Uuid, feature: &str) -> Vec<Value> {
+    together(callers, |_, caller| caller.consume(user, feature, 1, None).expect("an answer"))
 }
 
 fn admitted(answers: &[Value]) -> usize {
@@ -142,14 +145,15 @@ fn a_denial_stops_every_session_and_makes_no_row() {
                  ('user', '{was_blocked}', 'image_generation', 'deny', '2025-02-01', '2025-02-10')"
             ),
         );
-        let answers = all_consume(database, blocked, "image_generation");
+        let mut callers = sessions(database);
+        let answers = all_consume(&mut callers, blocked, "image_generation");
         assert_eq!(admitted(&answers), 0);
         assert_eq!(denials(&answers, "error_code"), "DENIED");
         assert_eq!(denials(&answers, "reason"), "image_generation is blocked");
         assert_eq!(number(database, "SELECT count(*) FROM feature_usage"), 0);
         assert_eq!(number(database, "SELECT count(*) FROM usage_counters"), 0);
 
-        let answers = all_consume(database, was_blocked, "image_generation");
+        let answers = all_consume(&mut callers, was_blocked, "image_generation");
         assert_eq!(admitted(&answers), 50);
         assert_eq!(denials(&answers, "error_code"), "LIMIT_EXCEEDED");
     });
@@ -164,13 +168,14 @@ fn ten_an_hour_of_a_hundred_a_month() {
             "applies_to, feature_type, effect, amount, per",
             "('all', 'voice_seconds', 'cap', 10, 'hour')",
         );
-        let answers = all_consume(database, user(1), "voice_seconds");
+        let mut callers = sessions(database);
+        let answers = all_consume(&mut callers, user(1), "voice_seconds");
         assert_eq!(admitted(&answers), 10);
         assert_eq!(denials(&answers, "retry_after"), 2);
         assert_eq!(denials(&answers, "error_code"), "LIMIT_EXCEEDED");
         assert_eq!(denials(&answers, "reason"), "voice_seconds limit exceeded (10/10 per hour)");
         clock.set("2025-02-10 14:00:00");
-        assert_eq!(admitted(&all_consume(database, user(1), "voice_seconds")), 10);
+        assert_eq!(admitted(&all_consume(&mut callers, user(1), "voice_seconds")), 10);
         assert_eq!(number(database, "SELECT voice_seconds::bigint FROM feature_usage"), 20);
     });
 }
@@ -225,7 +230,8 @@ fn ten_a_minute() {
     let limits = "chat_messages_daily_limit = NULL";
     at("ten_a_minute", "2025-02-10 12:00:00", limits, |clock, database| {
         rate(database, 10, "1 minute");
-        let answers = all_consume(database, user(1), "chat");
+        let mut callers = sessions(database);
+        let answers = all_consume(&mut callers, user(1), "chat");
         assert_eq!(admitted(&answers), 10);
         assert_eq!(denials(&answers, "retry_after"), 6);
         assert_eq!(denials(&answers, "error_code"), "RATE_LIMITED");
@@ -236,10 +242,10 @@ fn ten_a_minute() {
         assert_eq!(denials(&answers, "exceeded"), expected);
 
         clock.set("2025-02-10 12:00:05.999");
-        let answers = all_consume(database, user(1), "chat");
+        let answers = all_consume(&mut callers, user(1), "chat");
         assert_eq!((admitted(&answers), denials(&answers, "retry_after")), (0, json!(1)));
         clock.set("2025-02-10 12:00:06");
-        assert_eq!(admitted(&all_consume(database, user(1), "chat")), 1);
+        assert_eq!(admitted(&all_consume(&mut callers, user(1), "chat")), 1);
         let mut total = 11;
         for second in 7..60 {
             clock.set(&format!("2025-02-10 12:00:{second:02}.999"));
@@ -248,7 +254,7 @@ fn ten_a_minute() {
         }
         assert_eq!(total, 19);
         clock.set("2025-02-10 12:01:00");
-        assert_eq!(admitted(&all_consume(database, user(1), "chat")), 1);
+        assert_eq!(admitted(&all_consume(&mut callers, user(1), "chat")), 1);
         // A unit that does not fit waits, one that never fits does not.
         let never = consume(database, "chat", 11);
         assert_eq!(never["error_code"], "LIMIT_EXCEEDED");
@@ -261,10 +267,11 @@ fn seven_a_minute_and_one_in_ten_seconds() {
     let limits = "chat_messages_daily_limit = NULL";
     at("seven_a_minute", "2025-02-10 12:00:00", limits, |_, database| {
         rate(database, 7, "1 minute");
-        let answers = all_consume(database, user(1), "chat");
+        let mut callers = sessions(database);
+        let answers = all_consume(&mut callers, user(1), "chat");
         assert_eq!((admitted(&answers), denials(&answers, "retry_after")), (7, json!(9)));
         database.execute("UPDATE usage_rules SET amount = 1, every = '10 seconds'");
-        let answers = all_consume(database, user(1), "chat");
+        let answers = all_consume(&mut callers, user(1), "chat");
         assert_eq!((admitted(&answers), denials(&answers, "retry_after")), (1, json!(10)));
     });
 }
