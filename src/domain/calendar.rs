@@ -383,9 +383,11 @@ mod tests {
     fn instants_around_a_jump_of_the_clock_are_in_one_period() {
         let hours = TimeDelta::hours;
         for (at, before, after) in [
-            // Midnight is skipped; it comes twice; a day is skipped; a day comes twice.
+            // Midnight is skipped; the hour before it comes twice; the hour around it does; a day is
+            // skipped; a day comes twice.
             ("2018-11-04T03:00:00Z", hours(-3), hours(-2)),
             ("2018-02-18T02:00:00Z", hours(-2), hours(-3)),
+            ("2018-02-18T02:30:00Z", hours(-2), hours(-3)),
             ("2011-12-30T10:00:00Z", hours(-10), hours(14)),
             ("1969-09-30T13:00:00Z", hours(11), hours(-12)),
         ] {

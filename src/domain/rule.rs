@@ -215,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn of_two_the_one_that_started_last_wins_even_if_it_was_created_first() {
+        let early = Rule { created_at: 9, ..rule(Level::User, Effect::Set, Some(1), 1) };
+        let late = Rule { created_at: 8, ..rule(Level::User, Effect::Set, Some(2), 2) };
+        assert_eq!(limit(&[early.clone(), late.clone()], 10), Some(2));
+        assert_eq!(limit(&[late, early], 10), Some(2));
+    }
+
+    #[test]
     fn of_two_that_start_together_the_one_created_last_wins_then_the_greater_id() {
         let set = |amount, created_at, id| Rule {
             created_at,
