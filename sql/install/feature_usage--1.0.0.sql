@@ -2451,7 +2451,8 @@ BEGIN
          WHERE CASE WHEN uc.period LIKE ''rate/%'' THEN coalesce(uc.tat, uc.updated_at) < $1
                     ELSE ' || ended[1] || ' END
            AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr,
-                                       jsonb_array_elements(fr.sources -> ''windows'') AS w (part)
+                                       jsonb_array_elements(CASE jsonb_typeof(fr.sources -> ''windows'')
+                                                            WHEN ''array'' THEN fr.sources -> ''windows'' ELSE ''[]'' END) AS w (part)
                             WHERE fr.user_id = uc.user_id AND fr.feature_type = uc.feature_type AND fr.status = ''reserved''
                               AND w.part ->> 1 = uc.period)
            FOR UPDATE SKIP LOCKED)' USING now() - p_older_than;

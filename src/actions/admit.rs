@@ -74,7 +74,7 @@ fn admit(
             return purpose.denied(Answer::of_unknown_feature(feature_type, &known)).into();
         };
         let Some(amount @ 0..) = amount else {
-            let span = current_span(&registry, registered, user_id, Unusable::IsRefused);
+            let span = current_span(&registry, registered, user_id, Unusable::IsIgnored);
             let answer = Answer::new(&registered.feature, &span, Err(Denial::InvalidAmount));
             return purpose.denied(answer).into();
         };
@@ -122,7 +122,7 @@ impl Call<'_> {
     pub fn replay(&self) -> Option<Outcome> {
         let mismatch = || {
             let (registry, registered) = (self.registry, self.registered);
-            let span = current_span(registry, registered, self.user_id, Unusable::IsRefused);
+            let span = current_span(registry, registered, self.user_id, Unusable::IsIgnored);
             self.purpose.denied(self.subject(span).denied(Denial::IdempotencyMismatch))
         };
         self.request.and_then(|request| request.replay(mismatch))

@@ -31,8 +31,9 @@ use crate::store::reservations::{Open, open_of};
 use crate::store::windows::{WindowKey, Windows};
 use crate::store::{registry, users, windows as rows};
 
-/// The most expired reservations that one call gives back.
-const MOST_EXPIRED: usize = 100;
+/// The most expired reservations that one call gives back. If a user ever has more, a call may be
+/// denied that the next one admits.
+const MOST_EXPIRED: usize = 10_000;
 
 /// What a call that begins again locks, besides what plan and rules say by then.
 #[derive(Default)]

@@ -10,6 +10,8 @@ use domain::period_kind::PeriodKind;
 use pgrx::Uuid;
 
 use super::terms::{Terms, Unusable};
+use crate::error::Report;
+use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::Counter;
 use crate::store::registry::{Registered, Registry};
@@ -157,6 +159,10 @@ pub fn count(registry: &Rc<Registry>, counted: &[Counted]) {
     let missing = current.iter().flat_map(|current| current.missing(registry, &existing)).collect();
     windows::insert_missing(registry, &missing);
     let rows = windows::lock(registry, &wanted);
+    // At REPEATABLE READ, a row that another call has inserted since the snapshot can't be locked.
+    if wanted.iter().any(|key| existing.contains_key(key) && !rows.contains_key(key)) {
+        CountingError::Contention.raise();
+    }
     let changes = current.iter().flat_map(|current| current.changes(&rows)).collect();
     windows::change(registry, &changes, false);
 }

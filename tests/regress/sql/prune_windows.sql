@@ -107,6 +107,16 @@ SELECT prune_feature_usage('0');
 SELECT period, used FROM usage_counters;
 DELETE FROM usage_counters;
 SELECT test.brief_rules(consume_feature(u(3), 'insights', 5)) -> 'caps';
+-- Sources that somebody has written by hand, in whatever form, stop nothing.
+SELECT reserve_feature(u(3), 'insights', 1) ->> 'allowed';
+CREATE FUNCTION prune_beside(form jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE feature_reservations SET sources = form;
+    INSERT INTO usage_counters (user_id, feature_type, period, used) VALUES (u(3), 'insights', '2020-01-01T00', 1);
+    RETURN prune_feature_usage() -> 'windows';
+END $$;
+SELECT form, prune_beside(form::jsonb) FROM unnest(ARRAY['{"windows": 5}', '{"windows": {}}', '{"windows": null}', '[]']) AS form;
+DELETE FROM usage_counters;
 -- For the owner and the server; there are no windows to name if there were none.
 SELECT prune_feature_usage();
 \c :home

@@ -201,5 +201,10 @@ SELECT consume_feature(u(1), 'insights', 3) ->> 'consumed', increment_insights_c
 SELECT windows(1), insights(1);
 UPDATE usage_rules SET ends_at = NULL;
 SELECT test.brief_rules(consume_feature(u(1), 'insights', 9)) -> 'exceeded';
+-- However many reservations have expired, a call gives back all of them, as a check supposes.
+INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount) VALUES ('user', u(9), 'voice_seconds', 'set', 150);
+SELECT count(reserve_feature(u(9), 'voice_seconds', 1, '1 hour')) FROM generate_series(1, 150);
+UPDATE feature_reservations SET expires_at = now() - interval '1 minute' WHERE user_id = u(9);
+SELECT check_feature_limit(u(9), 'voice_seconds', 120) ->> 'allowed', consume_feature(u(9), 'voice_seconds', 120) ->> 'allowed';
 \c :home
 DROP DATABASE feature_usage_rule_windows;
