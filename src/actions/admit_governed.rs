@@ -20,7 +20,7 @@ use super::admit::{ATTEMPTS, Call};
 use super::expire::{self, Locked};
 use super::replay::Outcome;
 use super::terms::{Terms, Unusable};
-use super::windows;
+use super::windows::{self, Sums};
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
@@ -119,7 +119,7 @@ fn attempt(call: &Call, wanted: Option<&Wanted>) -> Result<Outcome, Again> {
         return Err(Again::Windows);
     }
     let mut locked = Locked { counters, windows, ..Locked::default() };
-    let open = open_reservations(call, &locked);
+    let open = open_reservations(call, &terms, &locked);
     require_locked(call, &open, &mut locked, wanted)?;
     expire::give_back(call.registry, call.user_id, &open, &mut locked, MOST_EXPIRED);
 
@@ -210,18 +210,24 @@ fn lock_windows(call: &Call, counter: &Counter, wanted: &Wanted) -> Windows {
     let mut keys = windows::keys(call.user_id, call.registered, &places);
     let used = |key: &WindowKey| begun.get(&key.period).copied().unwrap_or(0);
     let missing = keys.iter().map(|key| (key.clone(), used(key))).collect();
-    rows::insert_missing(call.registry, &missing);
+    let has_open = windows::has_open(call.registry, call.registered, call.user_id);
+    rows::insert_missing(call.registry, &missing, has_open);
     keys.extend(wanted.windows.iter().cloned());
     rows::lock(call.registry, &keys)
 }
 
 /// The open reservations of the user and the feature, if one may be counted in a locked row.
-fn open_reservations(call: &Call, locked: &Locked) -> Vec<Open> {
+fn open_reservations(call: &Call, terms: &Terms, locked: &Locked) -> Vec<Open> {
     if !locked.has_reservations() {
         return Vec::new();
     }
     let mut open = open_of(call.registry, call.user_id, Snapshot::Latest);
     open.retain(|open| open.feature_type == call.registered.feature.feature_type);
+    let (registry, registered) = (call.registry, call.registered);
+    let sums = Sums::read(registry, registered, call.user_id, &terms.calendar, Snapshot::Latest);
+    for open in &mut open {
+        sums.extend(&open.period, &mut open.counted_in);
+    }
     open
 }
 

@@ -7,10 +7,12 @@ use domain::period::Period;
 use domain::reservation::Held;
 use pgrx::Uuid;
 
+use super::terms::{Unusable, current_calendar};
+use super::windows::Sums;
 use crate::pg::argument::Argument;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter};
-use crate::store::registry::Registry;
+use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::Open;
 use crate::store::windows::{Change, WindowKey, Windows};
 use crate::store::{registry, reservations, windows};
@@ -139,8 +141,8 @@ fn of_counter(
         let names = [Argument::Uuid(user_id), Argument::Text(key), Argument::Text(feature_type)];
         return reservations::mark_expired_of(registry, names, None, limit).number;
     };
-    if registry.find(feature_type).is_some_and(|registered| registered.is_governed) {
-        return of_governed(registry, counter, limit);
+    if let Some(registered) = registry.find(feature_type).filter(|found| found.is_governed) {
+        return of_governed(registry, registered, counter, limit);
     }
     let Some(row) = counter.lock_if_free() else {
         if counter.count(Snapshot::Latest).is_some() {
@@ -157,7 +159,7 @@ fn of_counter(
 
 /// The same for a feature whose reservations may be counted in windows as well. Whatever another
 /// transaction has locked is left to it: waiting for it here could deadlock.
-fn of_governed(registry: &Registry, counter: Counter, limit: i32) -> i32 {
+fn of_governed(registry: &Registry, registered: &Registered, counter: Counter, limit: i32) -> i32 {
     let row = counter.lock_if_free();
     if row.is_none() && counter.count(Snapshot::Latest).is_some() {
         return 0;
@@ -165,6 +167,11 @@ fn of_governed(registry: &Registry, counter: Counter, limit: i32) -> i32 {
     let user_id = counter.user_id;
     let mut open = reservations::open_of(registry, user_id, Snapshot::Latest);
     open.retain(|open| counter.is_of(&open.feature_type, &open.period));
+    let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
+    let sums = Sums::read(registry, registered, user_id, &calendar, Snapshot::Latest);
+    for open in &mut open {
+        sums.extend(&open.period, &mut open.counted_in);
+    }
     let wanted: BTreeSet<WindowKey> =
         open.iter().filter(|open| open.is_past).flat_map(Open::windows).collect();
     let existing = snapshot::latest(|| windows::read(registry, &wanted));

@@ -9,6 +9,8 @@ use domain::reservation::{Reservation, Settlement};
 use domain::settlement::{Request, Settled, Subject};
 use pgrx::Uuid;
 
+use super::terms::{Unusable, current_calendar};
+use super::windows::Sums;
 use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
 use crate::store::registry::Registry;
@@ -20,7 +22,8 @@ use crate::store::{registry, reservations};
 pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> Settled {
     let registry = registry::current();
     registry.tables.lock_first();
-    let locked = Locked::find(&registry, reservation_id, user_id);
+    let mut locked = Locked::find(&registry, reservation_id, user_id);
+    count_in_sums(&registry, &mut locked);
     let subject = Subject {
         reservation_id: reservation_id.to_string(),
         feature_type: locked.feature_type.clone(),
@@ -54,6 +57,17 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
     }
 }
 
+/// Adds the windows that have begun with what the reservation had counted.
+fn count_in_sums(registry: &Registry, locked: &mut Locked) {
+    let governed = registry.find(&locked.feature_type).filter(|found| found.is_governed);
+    let Some(registered) = governed else { return };
+    let user_id = locked.user_id();
+    let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
+    let sums = Sums::read(registry, registered, user_id, &calendar, Snapshot::Latest);
+    let period = locked.period.clone();
+    sums.extend(&period, locked.counted_in());
+}
+
 /// Changes the windows in which a reservation is counted: those of then, even if they are over. A
 /// window that has been deleted counts again what is added.
 fn settle_windows(registry: &Registry, keys: &BTreeSet<WindowKey>, delta: i64) {
@@ -61,7 +75,8 @@ fn settle_windows(registry: &Registry, keys: &BTreeSet<WindowKey>, delta: i64) {
         return;
     }
     if delta > 0 {
-        windows::insert_missing(registry, &keys.iter().map(|key| (key.clone(), 0)).collect());
+        let missing = keys.iter().map(|key| (key.clone(), 0)).collect();
+        windows::insert_missing(registry, &missing, false);
     }
     let locked = windows::lock(registry, keys).into_keys();
     let changes = locked.map(|key| (key, Change::Add(delta))).collect();

@@ -7,7 +7,7 @@ use domain::cap::{Capped, Place};
 use pgrx::Uuid;
 
 use super::terms::Terms;
-use super::windows;
+use super::windows::{self, Sums};
 use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
 use crate::store::entitlement;
@@ -37,10 +37,19 @@ pub fn read(
     let mut rows = windows::read(&counter, registered, &terms.calendar, places);
     let has_reservations = row.as_ref().is_some_and(|row| row.has_reservations)
         || rows.values().any(|window| window.has_reservations);
-    let open = match has_reservations {
+    let mut open = match has_reservations {
         true => open_of(registry, user_id, Snapshot::Caller),
         false => Vec::new(),
     };
+    open.retain(|open| open.feature_type == registered.feature.feature_type);
+    if !open.is_empty() {
+        let calendar = &terms.calendar;
+        let mut sums = Sums::read(registry, registered, user_id, calendar, Snapshot::Caller);
+        places.iter().for_each(|place| sums.add(place));
+        for open in &mut open {
+            sums.extend(&open.period, &mut open.counted_in);
+        }
+    }
     for (key, window) in &mut rows {
         let past = open.iter().filter(|open| open.is_past && open.is_in_window(key));
         let past: i64 = past.map(|open| open.amount).sum();

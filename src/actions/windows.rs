@@ -15,6 +15,7 @@ use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::Counter;
 use crate::store::registry::{Registered, Registry};
+use crate::store::reservations::{CountedIn, open_of};
 use crate::store::windows::{self, Change, Window, WindowKey, Windows};
 
 /// The row that counts a cap, if it is not the feature's own counter.
@@ -78,9 +79,6 @@ pub fn beginnings(
     snapshot: Snapshot,
 ) -> BTreeMap<String, i64> {
     let own = counter.feature().period;
-    let is_sum = |span: &Span| {
-        matches!(span.period.kind(), PeriodKind::Total | PeriodKind::Month | PeriodKind::Year)
-    };
     let mut begun = BTreeMap::new();
     let mut counts: Option<Vec<(Span, i64)>> = None;
     for place in places {
@@ -103,6 +101,68 @@ pub fn beginnings(
         begun.insert(key, sum);
     }
     begun
+}
+
+/// The windows that begin with what was counted before, as far as they have rows: a reservation that
+/// was made before such a row is counted there as well, if its period lies inside.
+pub struct Sums {
+    own: PeriodKind,
+    calendar: Calendar,
+    /// Each with when its row was made.
+    windows: Vec<(String, Span, i64)>,
+}
+
+impl Sums {
+    pub fn read(
+        registry: &Registry,
+        registered: &Registered,
+        user_id: Uuid,
+        calendar: &Calendar,
+        snapshot: Snapshot,
+    ) -> Self {
+        let feature_type = &registered.feature.feature_type;
+        let window = |(key, made_at): (WindowKey, i64)| {
+            let kinds = [PeriodKind::Total, PeriodKind::Month, PeriodKind::Year];
+            let period =
+                kinds.into_iter().find_map(|kind| Period::parse(kind, &key.period).ok())?;
+            Some((key.period, calendar.span(period), made_at))
+        };
+        let windows = windows::sums(registry, user_id, feature_type, snapshot).into_iter();
+        Self {
+            own: registered.feature.period,
+            calendar: calendar.clone(),
+            windows: windows.filter_map(window).collect(),
+        }
+    }
+
+    /// Adds a window, unless it has a row.
+    pub fn add(&mut self, place: &Place) {
+        if let (At::Window(span), Some(key)) = (place.at, place.key())
+            && is_sum(&span)
+            && self.windows.iter().all(|(existing, ..)| *existing != key)
+        {
+            self.windows.push((key, span, i64::MAX));
+        }
+    }
+
+    /// Adds those to the windows in which a reservation of a period is counted.
+    pub fn extend(&self, period: &str, counted_in: &mut CountedIn) {
+        let Ok(period) = Period::parse(self.own, period) else { return };
+        let span = self.calendar.span(period);
+        for (key, window, made_at) in &self.windows {
+            if *made_at > counted_in.since
+                && is_inside(&span, window)
+                && !counted_in.windows.contains(key)
+            {
+                counted_in.windows.push(key.clone());
+            }
+        }
+    }
+}
+
+/// Whether a new window begins with what was counted before.
+fn is_sum(span: &Span) -> bool {
+    matches!(span.period.kind(), PeriodKind::Total | PeriodKind::Month | PeriodKind::Year)
 }
 
 fn is_inside(span: &Span, window: &Span) -> bool {
@@ -129,10 +189,19 @@ pub fn read(
         for (period, used) in beginnings(counter, calendar, &missing, Snapshot::Caller) {
             let (user_id, feature_type) = (counter.user_id, feature_type.clone());
             let key = WindowKey { user_id, feature_type, period };
-            rows.insert(key, Window { used, ..Window::default() });
+            // What it would begin with may be reserved.
+            rows.insert(key, Window { used, has_reservations: used > 0, ..Window::default() });
         }
     }
     rows
+}
+
+/// Whether a user has open reservations of a feature, which new windows begin with.
+pub fn has_open(registry: &Registry, registered: &Registered, user_id: Uuid) -> bool {
+    let feature_type = &registered.feature.feature_type;
+    open_of(registry, user_id, Snapshot::Latest)
+        .iter()
+        .any(|open| open.feature_type == *feature_type)
 }
 
 /// An amount of a feature that has been counted in a period.
@@ -156,8 +225,14 @@ pub fn count(registry: &Rc<Registry>, counted: &[Counted]) {
         return;
     }
     let existing = snapshot::latest(|| windows::read(registry, &wanted));
-    let missing = current.iter().flat_map(|current| current.missing(registry, &existing)).collect();
-    windows::insert_missing(registry, &missing);
+    let missing: BTreeMap<WindowKey, i64> =
+        current.iter().flat_map(|current| current.missing(registry, &existing)).collect();
+    let has_reservations = !missing.is_empty()
+        && current.iter().any(|current| {
+            let Counted { user_id, registered, .. } = current.counted;
+            has_open(registry, registered, *user_id)
+        });
+    windows::insert_missing(registry, &missing, has_reservations);
     let rows = windows::lock(registry, &wanted);
     // At REPEATABLE READ, a row that another call has inserted since the snapshot can't be locked.
     if wanted.iter().any(|key| existing.contains_key(key) && !rows.contains_key(key)) {

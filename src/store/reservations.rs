@@ -82,7 +82,7 @@ pub struct Locked {
     pub period: String,
     pub reservation: Reservation,
     counter_id: RowId,
-    windows: Vec<String>,
+    counted_in: CountedIn,
 }
 
 impl Locked {
@@ -126,13 +126,22 @@ impl Locked {
                 actual: row.get(7),
             },
             counter_id: RowId::read(row, 8),
-            windows: windows(row, 9),
+            counted_in: CountedIn { windows: windows(row, 9), since: row.instant(10)? },
         })
+    }
+
+    /// The user whose usage includes it.
+    pub fn user_id(&self) -> pgrx::Uuid {
+        self.user_id
+    }
+
+    pub fn counted_in(&mut self) -> &mut CountedIn {
+        &mut self.counted_in
     }
 
     /// The windows in which it is counted besides its period.
     pub fn windows(&self) -> BTreeSet<WindowKey> {
-        window_keys(self.user_id, &self.feature_type, &self.windows)
+        window_keys(self.user_id, &self.feature_type, &self.counted_in.windows)
     }
 
     /// The counter of the reservation's own period, even after midnight.
@@ -181,18 +190,26 @@ pub struct Open {
     pub amount: i64,
     pub is_past: bool,
     counter_id: RowId,
-    windows: Vec<String>,
+    pub counted_in: CountedIn,
+}
+
+/// In which windows a reservation is counted besides its period.
+pub struct CountedIn {
+    /// Their period keys.
+    pub windows: Vec<String>,
+    /// When the reservation was made, in microseconds from 2000.
+    pub since: i64,
 }
 
 impl Open {
     /// The windows in which it is counted besides its period.
     pub fn windows(&self) -> BTreeSet<WindowKey> {
-        window_keys(self.user_id, &self.feature_type, &self.windows)
+        window_keys(self.user_id, &self.feature_type, &self.counted_in.windows)
     }
 
     /// Whether it is counted in a window.
     pub fn is_in_window(&self, key: &WindowKey) -> bool {
-        self.feature_type == key.feature_type && self.windows.contains(&key.period)
+        self.feature_type == key.feature_type && self.counted_in.windows.contains(&key.period)
     }
 
     /// Whether this row counts it, and not one that replaced a deleted row.
@@ -224,7 +241,7 @@ pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> 
                 amount: row.get::<i32>(2)?.into(),
                 is_past: row.instant(3)? <= now,
                 counter_id: RowId::read(row, 4),
-                windows: windows(row, 6),
+                counted_in: CountedIn { windows: windows(row, 6), since: row.instant(7)? },
             })
         })
     });

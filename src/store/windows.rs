@@ -95,12 +95,36 @@ fn window(row: &Row) -> Window {
     }
 }
 
-/// Inserts rows unless they exist, with what is used of each. Call it before any row is locked.
-pub fn insert_missing(registry: &Registry, rows: &BTreeMap<WindowKey, i64>) {
+/// Inserts rows unless they exist, with what is used of each, and whether reservations may hold a part
+/// of it. Call it before any row is locked.
+pub fn insert_missing(
+    registry: &Registry,
+    rows: &BTreeMap<WindowKey, i64>,
+    has_reservations: bool,
+) {
     for (key, used) in rows {
-        let arguments = key.argument_and(Argument::Bigint(*used));
+        let [user_id, feature_type, period, used] = key.argument_and(Argument::Bigint(*used));
+        let arguments = [user_id, feature_type, period, used, Argument::Boolean(has_reservations)];
         registry.on_tables(|| registry.statements.windows.insert.write(&arguments));
     }
+}
+
+/// The months, years and the total of a user and a feature, each with the instant at which its row was
+/// made, in microseconds from 2000.
+pub fn sums(
+    registry: &Registry,
+    user_id: Uuid,
+    feature_type: &str,
+    snapshot: Snapshot,
+) -> Vec<(WindowKey, i64)> {
+    let arguments = [Argument::Uuid(user_id), Argument::Text(feature_type)];
+    let read = |row: &Row| {
+        let (feature_type, period) = (feature_type.to_owned(), row.get(0)?);
+        Some((WindowKey { user_id, feature_type, period }, row.instant(1)?))
+    };
+    let sums = &registry.statements.windows.sums;
+    let rows = registry.on_tables(|| sums.rows(&arguments, snapshot, read));
+    rows.into_iter().flatten().collect()
 }
 
 /// Changes locked rows. What is subtracted never makes a count negative.

@@ -26,7 +26,7 @@ pub struct ReservationStatements {
     /// The same for a commit, with the amount that was used, `$5`.
     pub commit: Rc<Statement>,
     /// The open reservations of user `$1`: feature, period, amount, expiry, id of the counter's row,
-    /// id and sources.
+    /// id, sources and when it was made.
     pub open: Rc<Statement>,
     /// The counters of the `$1` reservations that expire first.
     pub past_of_any: Rc<Statement>,
@@ -53,7 +53,7 @@ impl ReservationStatements {
             format!(
                 "SELECT fr.user_id, fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text,
                         fr.amount, fr.status::pg_catalog.text, fr.expires_at, fr.late, fr.actual,
-                        fr.counter_id, fr.sources
+                        fr.counter_id, fr.sources, fr.created_at
                    FROM {reservations} AS fr
                   WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 {and} FOR UPDATE"
             )
@@ -68,7 +68,7 @@ impl ReservationStatements {
         };
         let open = format!(
             "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount,
-                    fr.expires_at, fr.counter_id, fr.reservation_id, fr.sources
+                    fr.expires_at, fr.counter_id, fr.reservation_id, fr.sources, fr.created_at
                FROM {reservations} AS fr WHERE {OPEN}"
         );
         let past_of_any = format!(

@@ -12,7 +12,11 @@ pub struct WindowStatements {
     pub lock: Rc<Statement>,
     /// The same, but nothing if another transaction has locked it.
     pub lock_if_free: Rc<Statement>,
-    /// Inserts the row with `$4` used, unless it exists.
+    /// The months, years and the total of user `$1` and feature `$2`: period key, and when the row was
+    /// made.
+    pub sums: Rc<Statement>,
+    /// Inserts the row with `$4` used, unless it exists, and notes whether it may hold reservations,
+    /// `$5`.
     pub insert: Rc<Statement>,
     /// Adds `$4`, which may be negative, and notes whether it is for a reservation, `$5`.
     pub add: Rc<Statement>,
@@ -35,9 +39,19 @@ impl WindowStatements {
                FROM {schema}.usage_counters AS uc WHERE {row}"
         );
         let lock = format!("{read} FOR NO KEY UPDATE");
+        let sums = format!(
+            "SELECT uc.period::pg_catalog.text, uc.created_at FROM {schema}.usage_counters AS uc
+              WHERE uc.pool_id OPERATOR(pg_catalog.=) {pool}
+                AND uc.user_id OPERATOR(pg_catalog.=) $1
+                AND uc.feature_type OPERATOR(pg_catalog.=) $2
+                AND (uc.period OPERATOR(pg_catalog.=) 'total'
+                     OR uc.period OPERATOR(pg_catalog.~~) '____'
+                     OR uc.period OPERATOR(pg_catalog.~~) '____-__')"
+        );
         let insert = format!(
-            "INSERT INTO {schema}.usage_counters (pool_id, user_id, feature_type, period, used)
-             VALUES ({pool}, $1, $2, $3, $4)
+            "INSERT INTO {schema}.usage_counters 
+                    (pool_id, user_id, feature_type, period, used, has_reservations)
+             VALUES ({pool}, $1, $2, $3, $4, $5)
                  ON CONFLICT (pool_id, user_id, feature_type, period) DO NOTHING"
         );
         // Somebody may have lowered the count by hand.
@@ -55,6 +69,7 @@ impl WindowStatements {
             lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),
             read: Statement::kept(read),
+            sums: Statement::kept(sums),
             insert: Statement::kept(insert),
             add: Statement::kept(add),
             fill: Statement::kept(fill),

@@ -73,18 +73,35 @@ impl Model {
     /// What a window counts; one that does not exist yet begins with what is counted, if the counter
     /// lies within it.
     fn window(&self, key: Key, per: usize) -> i64 {
-        let begins = if FEATURES[key.1].1 == "year" { self.count(key) } else { 0 };
+        let begins = if Self::is_sum(key.1, per) { self.count(key) } else { 0 };
         self.windows.get(&(key, per)).copied().unwrap_or(begins)
+    }
+
+    /// Whether a window begins with what is counted.
+    fn is_sum(feature: usize, per: usize) -> bool {
+        FEATURES[feature].1 == "year" && PERS[per] == "total"
     }
 
     /// Creates the windows of all caps.
     fn open_windows(&mut self, key: Key) {
         for (per, _) in self.caps(key) {
-            if !Self::is_own(key.1, per) {
-                let used = self.window(key, per);
-                self.windows.insert((key, per), used);
+            if Self::is_own(key.1, per) || self.windows.contains_key(&(key, per)) {
+                continue;
+            }
+            self.windows.insert((key, per), self.window(key, per));
+            if Self::is_sum(key.1, per) {
+                // What is reserved is a part of what the window begins with.
+                for reservation in self.reservations.values_mut().filter(|r| r.key == key) {
+                    reservation.windows.push(per);
+                }
             }
         }
+    }
+
+    /// What expired reservations hold of a window.
+    fn past_of_window(&self, key: Key, per: usize) -> i64 {
+        let begins = Self::is_sum(key.1, per) && !self.windows.contains_key(&(key, per));
+        self.held(key, true, if begins { None } else { Some(per) })
     }
 
     /// The answer without expired reservations.
@@ -102,7 +119,7 @@ impl Model {
         let usage = self.count(key) - self.held(key, true, None);
         let used = |per: usize| match Self::is_own(key.1, per) {
             true => usage,
-            false => self.window(key, per) - self.held(key, true, Some(per)),
+            false => self.window(key, per) - self.past_of_window(key, per),
         };
         let entry = |per: usize, limit: i64, used: i64| json!({"per": PERS[per], "scope": "user", "limit": limit, "used": used});
         let mut exceeded: Vec<Value> = Vec::new();

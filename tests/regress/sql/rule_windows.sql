@@ -206,5 +206,21 @@ INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount) VALU
 SELECT count(reserve_feature(u(9), 'voice_seconds', 1, '1 hour')) FROM generate_series(1, 150);
 UPDATE feature_reservations SET expires_at = now() - interval '1 minute' WHERE user_id = u(9);
 SELECT check_feature_limit(u(9), 'voice_seconds', 120) ->> 'allowed', consume_feature(u(9), 'voice_seconds', 120) ->> 'allowed';
+-- A total, a month and a year begin with what is reserved, and get it back when it ends: expired,
+-- released, or committed with another amount. What has expired before is not in them.
+DELETE FROM usage_rules;
+CREATE FUNCTION reserved(n integer, amount integer, ttl interval DEFAULT '1 hour') RETURNS uuid LANGUAGE sql AS $$
+    SELECT (reserve_feature(u(n), 'image_generation', amount, ttl) ->> 'reservation_id')::uuid
+$$;
+UPDATE plan_limits SET image_generation_daily_limit = 100;
+SELECT reserved(11, 5) AS expired, reserved(12, 5) AS released, reserved(13, 5) AS committed, reserved(14, 5) AS late \gset
+UPDATE feature_reservations SET expires_at = now() - interval '1 minute' WHERE user_id IN (u(11), u(14));
+INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per) VALUES ('all', 'image_generation', 'cap', 5, 'total');
+SELECT n, check_feature_limit(u(n), 'image_generation') ->> 'allowed' AS checked, consume_feature(u(n), 'image_generation') ->> 'allowed' AS consumed, windows(n)
+  FROM generate_series(11, 14) AS n;
+SELECT release_reservation(:'released') ->> 'released', windows(12);
+SELECT commit_reservation(:'committed', 2) ->> 'actual', windows(13);
+SELECT commit_reservation(:'late', 3) ->> 'late', windows(14);
+SELECT n, consume_feature(u(n), 'image_generation', 2) ->> 'allowed', windows(n) FROM generate_series(11, 14) AS n;
 \c :home
 DROP DATABASE feature_usage_rule_windows;
