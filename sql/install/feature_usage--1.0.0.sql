@@ -493,7 +493,9 @@ VALUES
     ('usage_counters', 7, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether anything was ever reserved in the window; false saves looking for reservations.'),
     ('usage_counters', 8, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
-     'When the last count arrived.');
+     'When the last count arrived.'),
+    ('usage_counters', 9, 'created_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()', '{timestamp with time zone}',
+     'When the row was made. A month, a year and the total begin with what was counted before, including reservations.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
 VALUES ('usage_counters', 'usage_counters_not_negative', 'used >= 0');

@@ -239,6 +239,7 @@ export type Database = {
       };
       "usage_counters": {
         Row: {
+          "created_at": string;
           "feature_type": string;
           "has_reservations": boolean;
           "period": string;
@@ -250,6 +251,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "created_at"?: string;
           "feature_type": string;
           "has_reservations"?: boolean;
           "period": string;
@@ -260,6 +262,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "created_at"?: string;
           "feature_type"?: string;
           "has_reservations"?: boolean;
           "period"?: string;
