@@ -41,7 +41,7 @@ fn at_repeatable_read_the_limit_of_a_rule_is_reached_exactly_by_retries() {
     let database = CLUSTER.database("rules_repeatable_read");
     let isolation = "repeatable read";
     let contest = Contest { isolation, with_rules: true, ..contest(&database, FUNCTIONS) };
-    let tally = require_exact(&Contest { rounds: repetitions(24), most: 20, ..contest });
+    let tally = require_exact(&Contest { rounds: repetitions(40), most: 20, ..contest });
     assert!(tally.retried > 0, "no call had to be retried");
 }
 
