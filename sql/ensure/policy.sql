@@ -10,17 +10,25 @@ COMMENT ON FUNCTION feature_usage_internal.knows_caller() IS
 'Returns whether Supabase''s auth.uid() says who is signed in. Without it, signed-in users see no rows.';
 
 CREATE FUNCTION feature_usage_internal.missing_policies()
-RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text, description text)
+RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text,
+               description text, is_outdated boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description
+    -- A policy that reads a table which has been replaced would go on reading it.
+    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description, p.oid IS NOT NULL
       FROM feature_usage_internal.policies AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
+      LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = w.name
      WHERE (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
        AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
-       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = r.relation AND p.polname = w.name)
+       AND (p.oid IS NULL
+            -- One that its owner has rewritten stays.
+            OR w.condition LIKE '%pl.is_active%' AND pg_get_expr(p.polqual, p.polrelid) LIKE '%pl.is_active%'
+               AND EXISTS (SELECT FROM pg_depend AS d
+                        WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
+                          AND d.refobjid NOT IN (SELECT o.relation FROM feature_usage_internal.relations() AS o)))
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.missing_policies() IS
-'Returns the policies that are missing and can be created.';
+'Returns the policies that are missing and can be created, and those that read a table which has been replaced.';
 
 CREATE FUNCTION feature_usage_internal.unprotected_tables() RETURNS TABLE (relation regclass, lock_order smallint)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
@@ -45,6 +53,9 @@ BEGIN
     END LOOP;
     -- A policy that exists is left as its owner has it.
     FOR missing IN SELECT * FROM feature_usage_internal.missing_policies() ORDER BY lock_order, name LOOP
+        IF missing.is_outdated THEN
+            EXECUTE format('DROP POLICY %I ON %s', missing.name, missing.relation);
+        END IF;
         EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s USING (%s)',
                        missing.name, missing.relation, missing.command, missing.role_name, missing.condition);
         EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', missing.name, missing.relation, missing.description);

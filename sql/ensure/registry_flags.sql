@@ -21,6 +21,8 @@ BEGIN
                                 (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
     END IF;
     IF NOT governed THEN
+        -- The first rules of several features, in any order, wait for one another here.
+        PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
         UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = NEW.feature_type AND NOT f.is_governed;
         -- Another transaction may have set it while this one waited for the row.
         IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
@@ -48,6 +50,7 @@ BEGIN
     END IF;
     -- The flag of any feature counts for all, also for one that is being added.
     IF NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
         UPDATE @extschema@.usage_features AS f SET reads_calendars = true WHERE NOT f.reads_calendars;
         IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE f.reads_calendars) THEN
             RAISE EXCEPTION 'the registry could not be told of time zones and anchors'

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::calendar::{Calendar, Span, Zone};
 use domain::cap::Place;
 use domain::decision::{Clock, Entitlement};
-use domain::rule::InForce;
+use domain::rule::{Cap, InForce, Per};
 use pgrx::Uuid;
 
 use crate::error::Report;
@@ -63,12 +63,13 @@ impl Terms {
         // After the rules, since those that are over are not read.
         let clock =
             Clock { transaction: clock::now_in_seconds(), wall: clock::wall_in_microseconds() };
-        Self {
-            calendar: calendar_of(zone.as_deref(), anchor, unusable),
-            in_force: InForce::of(&rules, clock.wall),
-            entitlement,
-            clock,
-        }
+        let in_force = InForce::of(&rules, clock.wall);
+        let is_anchored = |cap: &Cap| matches!(cap.per, Per::Window(kind) if kind.is_anchored());
+        let has_anchor =
+            registered.feature.period.is_anchored() || in_force.caps.iter().any(is_anchored);
+        let anchor = anchor.filter(|_| has_anchor);
+        let calendar = calendar_of(zone.as_deref(), anchor, unusable);
+        Self { entitlement, calendar, in_force, clock }
     }
 
     /// The current period of a feature.
@@ -114,7 +115,9 @@ pub fn read_calendar(
     unusable: Unusable,
 ) -> Calendar {
     let plan = with_calendar(registry, registered, user_id);
-    calendar_of(plan.zone.as_deref(), plan.anchor, unusable)
+    // Only billing periods have an anchor; another kind needs none that is usable.
+    let has_anchor = registry.features.iter().any(|found| found.feature.period.is_anchored());
+    calendar_of(plan.zone.as_deref(), plan.anchor.filter(|_| has_anchor), unusable)
 }
 
 /// The calendar of a zone and an anchor in microseconds from 2000.

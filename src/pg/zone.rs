@@ -1,53 +1,54 @@
 //! Time zones, by Postgres' own data.
 
-use std::panic::AssertUnwindSafe;
+use std::ffi::CString;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use domain::calendar::Zone;
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
-use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, direct_function_call_as_datum};
+use pgrx::pg_sys;
 
 use super::clock;
 
-/// A time zone that Postgres knows.
-pub struct Named(String);
+/// A time zone that Postgres knows by its full name. Abbreviations such as `EST` or `CEST` are none:
+/// which zone one means depends on a setting of the session.
+pub struct Named(*mut pg_sys::pg_tz);
 
 impl Named {
     /// The time zone of this name; `None` if Postgres does not know it, or if it is not one of the
     /// Earth: Postgres takes `A+167` for a zone that is a week away from UTC.
     pub fn find(name: &str) -> Option<Self> {
-        let zone = Self(name.to_owned());
-        let offset = |instant| zone.local(instant).signed_duration_since(instant.naive_utc());
-        PgTryBuilder::new(AssertUnwindSafe(|| {
-            let (now, half_a_year) = (clock::now(), TimeDelta::days(182));
-            [now, now + half_a_year].into_iter().all(|at| offset(at).abs() < TimeDelta::days(1))
-        }))
-        .catch_when(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, |_| false)
-        .execute()
-        .then_some(zone)
-    }
-
-    /// Converts a timestamp, in microseconds from 2000.
-    fn convert(
-        &self,
-        function: unsafe fn(FunctionCallInfo) -> Datum,
-        since_2000: i64,
-    ) -> DateTime<Utc> {
-        let arguments = [self.0.as_str().into_datum(), Some(Datum::from(since_2000))];
-        // SAFETY: both functions take a zone's name and a timestamp, and return a timestamp.
-        let converted = unsafe { direct_function_call_as_datum(function, &arguments) };
-        let since_2000 = converted.expect("the function is strict").value() as i64;
-        clock::from_2000(since_2000).unwrap_or_default()
+        let name = CString::new(name).ok()?;
+        // SAFETY: the name ends with a NUL. Postgres keeps what it has loaded as long as the backend
+        // lives, and returns NULL for a name that it does not know.
+        let zone = unsafe { pg_sys::pg_tzset(name.as_ptr()) };
+        let zone = Self((!zone.is_null()).then_some(zone)?);
+        let (now, half_a_year) = (clock::now(), TimeDelta::days(182));
+        let is_near = |at: DateTime<Utc>| {
+            zone.local(at).signed_duration_since(at.naive_utc()).abs() < TimeDelta::days(1)
+        };
+        (is_near(now) && is_near(now + half_a_year)).then_some(zone)
     }
 }
 
 impl Zone for Named {
     fn local(&self, instant: DateTime<Utc>) -> NaiveDateTime {
-        self.convert(pg_sys::timestamptz_zone, clock::since_2000(instant)).naive_utc()
+        let seconds: pg_sys::pg_time_t = instant.timestamp();
+        // SAFETY: the zone is loaded. The result is a static variable, or NULL for a year that does
+        // not fit into an integer, which no instant of ours has.
+        let east = unsafe { pg_sys::pg_localtime(&raw const seconds, self.0).as_ref() };
+        let east = east.map_or(0, |local| i64::from(local.tm_gmtoff));
+        instant.naive_utc() + TimeDelta::seconds(east)
     }
 
     fn midnight(&self, day: NaiveDate) -> DateTime<Utc> {
-        let local = day.and_time(NaiveTime::MIN).and_utc();
-        self.convert(pg_sys::timestamp_zone, clock::since_2000(local))
+        let mut local = pg_sys::pg_tm {
+            tm_year: day.year(),
+            tm_mon: day.month() as i32,
+            tm_mday: day.day() as i32,
+            ..pg_sys::pg_tm::default()
+        };
+        // SAFETY: the zone is loaded, and the date is one of the calendar. This is what Postgres makes
+        // of a local time, even if a clock skips or repeats it.
+        let west = unsafe { pg_sys::DetermineTimeZoneOffset(&raw mut local, self.0) };
+        (day.and_time(NaiveTime::MIN) + TimeDelta::seconds(west.into())).and_utc()
     }
 }

@@ -208,3 +208,58 @@ fn compare(database: &Database, told: &[Told]) {
         assert_eq!(number(&mut client, &window), expected, "{name} in total");
     }
 }
+
+#[test]
+fn a_change_of_plan_and_rules_is_never_seen_by_half() {
+    let cluster = Cluster::create("it_rules_and_plans");
+    let database = cluster.database("halves");
+    let me = user(1);
+    // Either plan denies with its own rule, and would admit with the other's.
+    database.execute(&format!(
+        "INSERT INTO plan_limits (plan_id, chat_messages_daily_limit) VALUES ('none', 0), ('many', 1000000);
+         INSERT INTO user_plans (user_id, plan_id) VALUES ('{me}', 'none');
+         INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount, starts_at)
+         VALUES ('user', '{me}', 'chat', 'set', 0, '-infinity'), ('user', '{me}', 'chat', 'add', 1, '-infinity');
+         SELECT increment_chat_messages('{me}', 1, 'current')"
+    ));
+    let (none, many) = (
+        format!(
+            "BEGIN; UPDATE user_plans SET plan_id = 'none' WHERE user_id = '{me}';
+             UPDATE usage_rules SET ends_at = starts_at WHERE effect = 'set'; COMMIT"
+        ),
+        format!(
+            "BEGIN; UPDATE user_plans SET plan_id = 'many' WHERE user_id = '{me}';
+             UPDATE usage_rules SET ends_at = NULL WHERE effect = 'set'; COMMIT"
+        ),
+    );
+    let is_over = AtomicBool::new(false);
+    let mut callers = Caller::many(&database, 6, FUNCTIONS);
+    thread::scope(|scope| {
+        let is_over = Over(&is_over);
+        let changing = scope.spawn(|| {
+            let mut client = database.connect();
+            let mut changes = 0;
+            while !is_over.0.load(Ordering::Relaxed) {
+                client
+                    .batch_execute(if changes % 2 == 0 { &many } else { &none })
+                    .expect("a change");
+                changes += 1;
+            }
+            changes
+        });
+        together(&mut callers, |session, caller| {
+            for call in 0..repetitions(1_500) {
+                let answer = match (session + call) % 3 {
+                    0 => caller.check(me, "chat", 1),
+                    1 => caller.reserve(me, "chat", 1, "1 hour", None),
+                    _ => caller.consume(me, "chat", 1, None),
+                };
+                let answer = answer.expect("an answer");
+                assert_eq!(answer["error_code"], "LIMIT_EXCEEDED", "{answer}");
+            }
+        });
+        drop(is_over);
+        let changes: u32 = changing.join().expect("a session that works");
+        assert!(changes > 100, "only {changes} changes");
+    });
+}

@@ -118,5 +118,12 @@ SET ROLE app_owner;
 SELECT prune_feature_usage();
 RESET ROLE;
 SELECT right(user_id::text, 1), period FROM usage_counters ORDER BY user_id, period COLLATE "C";
+-- With a view in place of plan_limits, the setup makes the policy read the view.
+SET ROLE app_owner;
+ALTER TABLE plan_limits RENAME TO old_limits;
+CREATE VIEW plan_limits WITH (security_invoker = on) AS SELECT * FROM old_limits;
+SELECT feature_usage_setup();
+SELECT qual LIKE '%FROM plan_limits pl%' AS reads_the_view FROM pg_policies WHERE policyname = 'usage_rules_readable_rows';
+RESET ROLE;
 \c :home
 DROP DATABASE feature_usage_usage_rules;
