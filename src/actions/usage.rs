@@ -45,7 +45,9 @@ pub fn read(
     if !open.is_empty() {
         let calendar = &terms.calendar;
         let mut sums = Sums::read(registry, registered, user_id, calendar, Snapshot::Caller);
-        places.iter().for_each(|place| sums.add(place));
+        for place in places {
+            sums.add(place);
+        }
         for open in &mut open {
             sums.extend(&open.period, &mut open.counted_in);
         }

@@ -35,7 +35,7 @@ impl Zone for Named {
         // SAFETY: the zone is loaded. The result is a static variable, or NULL for a year that does
         // not fit into an integer, which no instant of ours has.
         let east = unsafe { pg_sys::pg_localtime(&raw const seconds, self.0).as_ref() };
-        let east = east.map_or(0, |local| i64::from(local.tm_gmtoff));
+        let east = east.map_or(0, |local| local.tm_gmtoff);
         instant.naive_utc() + TimeDelta::seconds(east)
     }
 
