@@ -1882,7 +1882,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_registry_writers() IS
-'Gives the functions that write the registry to its owner, if a superuser has installed or restored it for another role.';
+'Makes the owner of the registry own the functions that write it, if a superuser has installed or restored it for another role.';
 
 CREATE FUNCTION feature_usage_internal.ensure_registry_flags() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$

@@ -5,14 +5,14 @@
 //! that. The windows of caps follow, which are hardly ever locked by others then. If one is, or does
 //! not exist yet, the call frees all of its locks, which are in a subtransaction, and begins again:
 //! it inserts what is missing, waits for the locks, and reads plan and rules once more. Waiting for a
-//! row with later ones in hand could deadlock.
+//! row while holding later ones could deadlock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::answer::Answer;
 use domain::calendar::{Calendar, Span};
-use domain::cap::{Capped, Place};
-use domain::decision::{Standing, decide};
+use domain::cap::Place;
+use domain::decision::decide;
 use domain::denial::Denial;
 use domain::period::Period;
 
@@ -31,8 +31,8 @@ use crate::store::reservations::{Open, open_of};
 use crate::store::windows::{WindowKey, Windows};
 use crate::store::{registry, users, windows as rows};
 
-/// The most expired reservations that one call gives back. If a user ever has more, a call may be
-/// denied that the next one admits.
+/// The maximum number of expired reservations that one call gives back. If a user has more, a call may
+/// be denied that the next one admits.
 const MOST_EXPIRED: usize = 10_000;
 
 /// What a call that begins again locks, besides what plan and rules say by then.
@@ -126,7 +126,7 @@ fn attempt(call: &Call, wanted: Option<&Wanted>) -> Result<Outcome, Again> {
     let row = &locked.counters[&span.period].1;
     let (user_id, registered) = (call.user_id, call.registered);
     let capped = windows::capped(user_id, registered, &places, (row.count, &span), &locked.windows);
-    let decision = decide(&standing(&terms, &capped, row.count, &span), call.amount.into());
+    let decision = decide(&terms.standing(&capped, row.count, span.reset_at), call.amount.into());
     let is_admitted = decision.is_ok();
     if is_admitted {
         subject.counter.require_room(row.count, call.amount);
@@ -152,29 +152,13 @@ fn terms(call: &Call) -> Terms {
 
 /// A denial that does not depend on what is used.
 fn certain_denial(call: &Call, terms: &Terms, span: &Span) -> Option<Outcome> {
-    let denial = decide(&standing(terms, &[], 0, span), 0).err()?;
+    let denial = decide(&terms.standing(&[], 0, span.reset_at), 0).err()?;
     if matches!(denial, Denial::LimitExceeded { .. } | Denial::Short(_)) {
         return None;
     }
     let answer = Answer::new(&call.registered.feature, span, Err(denial));
     let answer = answer.with_rules(&terms.in_force, &[], call.amount.into(), terms.clock.wall);
     Some(call.purpose.denied(answer).into())
-}
-
-fn standing<'a>(
-    terms: &'a Terms,
-    caps: &'a [Capped],
-    current_usage: i64,
-    span: &Span,
-) -> Standing<'a> {
-    Standing {
-        entitlement: &terms.entitlement,
-        in_force: &terms.in_force,
-        caps,
-        current_usage,
-        reset_at: span.reset_at,
-        clock: terms.clock,
-    }
 }
 
 /// Locks the counters of the current period and of others, in the order of their keys. `None` if the
@@ -225,9 +209,7 @@ fn open_reservations(call: &Call, terms: &Terms, locked: &Locked) -> Vec<Open> {
     open.retain(|open| open.feature_type == call.registered.feature.feature_type);
     let (registry, registered) = (call.registry, call.registered);
     let sums = Sums::read(registry, registered, call.user_id, &terms.calendar, Snapshot::Latest);
-    for open in &mut open {
-        sums.extend(&open.period, &mut open.counted_in);
-    }
+    sums.extend_all(&mut open);
     open
 }
 

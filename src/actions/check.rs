@@ -92,14 +92,8 @@ fn of_governed(
     let (user_id, span) = (subject.counter.user_id, &subject.span);
     let places = if is_current { terms.places(registered) } else { Vec::new() };
     let usage = usage::read(registry, registered, user_id, terms, span, &places);
-    let standing = Standing {
-        entitlement: &terms.entitlement,
-        in_force: &terms.in_force,
-        caps: &usage.caps,
-        current_usage: usage.current_usage,
-        reset_at: span.reset_at.filter(|_| is_current),
-        clock: terms.clock,
-    };
+    let reset_at = span.reset_at.filter(|_| is_current);
+    let standing = terms.standing(&usage.caps, usage.current_usage, reset_at);
     let amount = i64::from(subject.amount);
     let decision = decide(&standing, amount);
     Answer::new(&registered.feature, span, decision).with_reserved(usage.reserved).with_rules(

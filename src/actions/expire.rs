@@ -169,9 +169,7 @@ fn of_governed(registry: &Registry, registered: &Registered, counter: Counter, l
     open.retain(|open| counter.is_of(&open.feature_type, &open.period));
     let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
     let sums = Sums::read(registry, registered, user_id, &calendar, Snapshot::Latest);
-    for open in &mut open {
-        sums.extend(&open.period, &mut open.counted_in);
-    }
+    sums.extend_all(&mut open);
     let wanted: BTreeSet<WindowKey> =
         open.iter().filter(|open| open.is_past).flat_map(Open::windows).collect();
     let existing = snapshot::latest(|| windows::read(registry, &wanted));

@@ -23,7 +23,6 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
     let registry = registry::current();
     registry.tables.lock_first();
     let mut locked = Locked::find(&registry, reservation_id, user_id);
-    count_in_sums(&registry, &mut locked);
     let subject = Subject {
         reservation_id: reservation_id.to_string(),
         feature_type: locked.feature_type.clone(),
@@ -51,7 +50,11 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
             } else if returned > 0 {
                 counter().subtract(returned);
             }
-            settle_windows(&registry, &locked.windows(), change.delta.into());
+            if change.delta != 0 {
+                // After the counter is locked, which new windows begin with.
+                count_in_sums(&registry, &mut locked);
+                settle_windows(&registry, &locked.windows(), change.delta.into());
+            }
             Settled::done(request, subject, change.status, change.actual, change.late)
         }
     }
@@ -68,12 +71,9 @@ fn count_in_sums(registry: &Registry, locked: &mut Locked) {
     sums.extend(&period, locked.counted_in());
 }
 
-/// Changes the windows in which a reservation is counted: those of then, even if they are over. A
-/// window that has been deleted counts again what is added.
+/// Changes the windows in which a reservation is counted, even if they are over. What is added to a
+/// deleted window inserts it again.
 fn settle_windows(registry: &Registry, keys: &BTreeSet<WindowKey>, delta: i64) {
-    if delta == 0 || keys.is_empty() {
-        return;
-    }
     if delta > 0 {
         let missing = keys.iter().map(|key| (key.clone(), 0)).collect();
         windows::insert_missing(registry, &missing, false);

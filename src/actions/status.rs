@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use domain::decision::{Standing, decide};
+use domain::decision::decide;
 use domain::status::{FeatureStatus, Status};
 use pgrx::Uuid;
 
@@ -43,13 +43,6 @@ fn of_feature(
 ) -> FeatureStatus {
     let (span, places) = (terms.span(registered), terms.places(registered));
     let usage = usage::read(registry, registered, user_id, terms, &span, &places);
-    let standing = Standing {
-        entitlement: &terms.entitlement,
-        in_force: &terms.in_force,
-        caps: &usage.caps,
-        current_usage: usage.current_usage,
-        reset_at: span.reset_at,
-        clock: terms.clock,
-    };
+    let standing = terms.standing(&usage.caps, usage.current_usage, span.reset_at);
     FeatureStatus::new(&span, &standing, decide(&standing, 0), usage.reserved)
 }

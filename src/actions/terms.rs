@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use domain::calendar::{Calendar, Span, Zone};
-use domain::cap::Place;
-use domain::decision::{Clock, Entitlement};
+use domain::cap::{Capped, Place};
+use domain::decision::{Clock, Entitlement, Standing};
 use domain::rule::{Cap, InForce, Per};
 use pgrx::Uuid;
 
@@ -70,6 +70,23 @@ impl Terms {
         let anchor = anchor.filter(|_| has_anchor);
         let calendar = calendar_of(zone.as_deref(), anchor, unusable);
         Self { entitlement, calendar, in_force, clock }
+    }
+
+    /// What decides a call, given what is used and when a fresh allowance begins.
+    pub fn standing<'a>(
+        &'a self,
+        caps: &'a [Capped],
+        current_usage: i64,
+        reset_at: Option<DateTime<Utc>>,
+    ) -> Standing<'a> {
+        Standing {
+            entitlement: &self.entitlement,
+            in_force: &self.in_force,
+            caps,
+            current_usage,
+            reset_at,
+            clock: self.clock,
+        }
     }
 
     /// The current period of a feature.

@@ -48,9 +48,7 @@ pub fn read(
         for place in places {
             sums.add(place);
         }
-        for open in &mut open {
-            sums.extend(&open.period, &mut open.counted_in);
-        }
+        sums.extend_all(&mut open);
     }
     for (key, window) in &mut rows {
         let past = open.iter().filter(|open| open.is_past && open.is_in_window(key));

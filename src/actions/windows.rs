@@ -15,7 +15,7 @@ use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::Counter;
 use crate::store::registry::{Registered, Registry};
-use crate::store::reservations::{CountedIn, open_of};
+use crate::store::reservations::{CountedIn, Open, open_of};
 use crate::store::windows::{self, Change, Window, WindowKey, Windows};
 
 /// The row that counts a cap, if it is not the feature's own counter.
@@ -142,6 +142,13 @@ impl Sums {
             && self.windows.iter().all(|(existing, ..)| *existing != key)
         {
             self.windows.push((key, span, i64::MAX));
+        }
+    }
+
+    /// Adds those to the windows in which open reservations are counted.
+    pub fn extend_all(&self, open: &mut [Open]) {
+        for open in open {
+            self.extend(&open.period, &mut open.counted_in);
         }
     }
 

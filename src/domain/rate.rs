@@ -16,7 +16,7 @@ pub struct Rate {
 /// Why units can't be taken now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// They can be taken in so many microseconds.
+    /// They can be taken after this many microseconds.
     Wait(i64),
     /// They are more than the bucket holds.
     Never,

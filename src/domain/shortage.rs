@@ -149,7 +149,7 @@ impl Shortage {
     }
 }
 
-/// Whole seconds, rounded up, and at least one: nobody is told to try again at once.
+/// Whole seconds, rounded up, at least one: no client should try again at once.
 fn in_seconds(microseconds: i64) -> i64 {
     let seconds = microseconds.div_euclid(1_000_000);
     (seconds + i64::from(microseconds.rem_euclid(1_000_000) > 0)).max(1)

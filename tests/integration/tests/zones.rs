@@ -20,7 +20,7 @@ static SESSION: LazyLock<Mutex<Client>> = LazyLock::new(|| {
 
 static SEED: LazyLock<u64> = LazyLock::new(seed);
 
-/// Of so many cases, one is also checked by its period key.
+/// One in this many cases is also checked by its period key.
 const KEYS: i32 = 60;
 
 /// Begins the session's random numbers again from the seed.
