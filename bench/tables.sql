@@ -57,3 +57,13 @@ CREATE PROCEDURE forget_later_calls() LANGUAGE sql AS $$
     DELETE FROM feature_reservations AS fr
      WHERE NOT EXISTS (SELECT FROM earlier_reservations AS er WHERE er.reservation_id = fr.reservation_id);
 $$;
+
+-- Lets the features that have rules read them, or not. Nothing but a benchmark clears this flag.
+CREATE PROCEDURE use_rules(p_are_used boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass('usage_rules') IS NOT NULL THEN
+        UPDATE usage_features AS uf SET is_governed = p_are_used
+         WHERE uf.is_governed <> p_are_used AND EXISTS (SELECT FROM usage_rules AS ur WHERE ur.feature_type = uf.feature_type);
+    END IF;
+END
+$$;

@@ -88,7 +88,8 @@ fn measure(db: &mut Client, contender: &Contender) -> Result<f64, Box<dyn Error>
 
 /// Builds the rows of arguments, and removes what the previous contender has left.
 fn prepare_calls(db: &mut Client, contender: &Contender) -> Result<(), postgres::Error> {
-    db.batch_execute("CALL forget_later_calls()")?;
+    let has_rules = contender.has_rules;
+    db.batch_execute(&format!("CALL forget_later_calls(); CALL use_rules({has_rules})"))?;
     for (calls, users) in [("calls", "users"), ("warm_up_calls", "warm_up_users")] {
         let arguments = contender.arguments.replace("{users}", users);
         db.batch_execute(&format!(

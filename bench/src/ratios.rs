@@ -44,6 +44,7 @@ pub const RATIOS: &[Ratio] = &[
     target(&[&RESERVE, &COMMIT], &[&CONSUME], 2.5),
     information(&[&RESERVE, &COMMIT], &[&HAND_CHECK, &HAND_UPSERT]),
     target(&[&SUMMARY], &[&HAND_SUMMARY], 0.8),
+    information(&[&RULED_SUMMARY], &[&SUMMARY]),
 ];
 
 impl Ratio {
