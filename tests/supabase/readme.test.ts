@@ -92,7 +92,8 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
     }
     const { status, body } = await server.call();
     assert.equal(status, 429);
-    assert.match(body, /^\{"error":"LIMIT_EXCEEDED","reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/);
+    assert.match(body, /^\{"error_code":"LIMIT_EXCEEDED","limit":3,"reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/);
+    assert.equal(server.retryAfter, null);
     assert.deepEqual([server.made, await imagesCounted(userId)], [3, 3]);
   });
 
@@ -109,12 +110,13 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
     assert.equal((await server.call()).status, 200);
     assert.equal(server.retryAfter, null);
     const limited = await server.call();
-    assert.deepEqual([limited.status, JSON.parse(limited.body).error], [429, "RATE_LIMITED"]);
-    // Only what is slow is long enough to say more.
-    if (running(SLOW).includes(code)) assert.match(server.retryAfter ?? "", /^3[56]\d\d$/);
+    const { error_code, retry_after } = JSON.parse(limited.body);
+    assert.deepEqual([limited.status, error_code], [429, "RATE_LIMITED"]);
+    assert.match(server.retryAfter ?? "", /^3[56]\d\d$/);
+    assert.equal(String(retry_after), server.retryAfter);
     await addRule({ ...rule, effect: "deny" });
     const blocked = await server.call();
-    assert.deepEqual([blocked.status, JSON.parse(blocked.body).error], [403, "DENIED"]);
+    assert.deepEqual([blocked.status, JSON.parse(blocked.body).error_code], [403, "DENIED"]);
     assert.deepEqual([server.made, server.retryAfter], [1, null]);
   });
 
