@@ -7,7 +7,7 @@ use pgrx::{IntoDatum, Uuid};
 use super::clock;
 use super::jsonb::Document;
 
-/// An argument of a prepared statement; `None` is NULL.
+/// An argument of a prepared statement.
 #[derive(Clone, Copy)]
 pub enum Argument<'a> {
     Uuid(Uuid),
@@ -21,6 +21,10 @@ pub enum Argument<'a> {
     Uuids(&'a [Uuid]),
     Texts(&'a [String]),
     Bigints(&'a [i64]),
+    /// NULLs.
+    NoText,
+    NoInstant,
+    NoBigint,
 }
 
 impl Argument<'_> {
@@ -28,10 +32,10 @@ impl Argument<'_> {
         match self {
             Self::Uuid(_) => pg_sys::UUIDOID,
             Self::Oid(_) => pg_sys::OIDOID,
-            Self::Text(_) => pg_sys::TEXTOID,
+            Self::Text(_) | Self::NoText => pg_sys::TEXTOID,
             Self::Integer(_) => pg_sys::INT4OID,
-            Self::Bigint(_) => pg_sys::INT8OID,
-            Self::Instant(_) => pg_sys::TIMESTAMPTZOID,
+            Self::Bigint(_) | Self::NoBigint => pg_sys::INT8OID,
+            Self::Instant(_) | Self::NoInstant => pg_sys::TIMESTAMPTZOID,
             Self::Boolean(_) => pg_sys::BOOLOID,
             Self::Jsonb(_) => pg_sys::JSONBOID,
             Self::Uuids(_) => pg_sys::UUIDARRAYOID,
@@ -40,8 +44,9 @@ impl Argument<'_> {
         }
     }
 
-    pub fn datum(&self) -> Datum {
-        let datum = match *self {
+    /// Its value; `None` is NULL.
+    pub fn datum(&self) -> Option<Datum> {
+        match *self {
             Self::Uuid(uuid) => uuid.into_datum(),
             Self::Oid(oid) => oid.into_datum(),
             Self::Text(text) => text.into_datum(),
@@ -53,7 +58,7 @@ impl Argument<'_> {
             Self::Uuids(uuids) => uuids.to_vec().into_datum(),
             Self::Texts(texts) => texts.to_vec().into_datum(),
             Self::Bigints(integers) => integers.to_vec().into_datum(),
-        };
-        datum.expect("no argument is NULL")
+            Self::NoText | Self::NoInstant | Self::NoBigint => None,
+        }
     }
 }

@@ -180,9 +180,10 @@ unsafe fn parameters(arguments: &[Argument]) -> pg_sys::ParamListInfo {
     unsafe {
         let list = pg_sys::makeParamList(arguments.len() as i32);
         for (index, argument) in arguments.iter().enumerate() {
+            let datum = argument.datum();
             *(*list).params.as_mut_ptr().add(index) = pg_sys::ParamExternData {
-                value: argument.datum(),
-                isnull: false,
+                value: datum.unwrap_or(pg_sys::Datum::from(0)),
+                isnull: datum.is_none(),
                 pflags: pg_sys::PARAM_FLAG_CONST as u16,
                 ptype: argument.type_oid(),
             };

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// The most tables that can be watched.
-pub const MAX_TABLES: usize = 12;
+pub const MAX_TABLES: usize = 20;
 
 thread_local! {
     static IS_REGISTERED: Cell<bool> = const { Cell::new(false) };

@@ -13,7 +13,9 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 use pgrx::{IntoDatum, JsonB, datum::Datum, direct_function_call_as_datum};
-use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct};
+use serde::ser::{
+    self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple,
+};
 
 /// A result that SQL receives as jsonb.
 pub struct Jsonb<T>(pub T);
@@ -97,7 +99,7 @@ impl<'a> ser::Serializer for Writer<'a> {
     type SerializeSeq = Inside<'a, JsonbValue>;
     type SerializeMap = Inside<'a, JsonbPair>;
     type SerializeStruct = Inside<'a, JsonbPair>;
-    type SerializeTuple = Impossible<JsonbValue, Unsupported>;
+    type SerializeTuple = Inside<'a, JsonbValue>;
     type SerializeTupleStruct = Impossible<JsonbValue, Unsupported>;
     type SerializeTupleVariant = Impossible<JsonbValue, Unsupported>;
     type SerializeStructVariant = Impossible<JsonbValue, Unsupported>;
@@ -167,6 +169,10 @@ impl<'a> ser::Serializer for Writer<'a> {
         Ok(Inside { writer: self, values: Vec::with_capacity(length.unwrap_or(0)) })
     }
 
+    fn serialize_tuple(self, length: usize) -> Result<Inside<'a, JsonbValue>, Unsupported> {
+        self.serialize_seq(Some(length))
+    }
+
     // Types that no result contains.
     unsupported! {
         serialize_i8(i8); serialize_i16(i16); serialize_u8(u8);
@@ -189,10 +195,6 @@ impl<'a> ser::Serializer for Writer<'a> {
         _: &'static str,
         _: &T,
     ) -> Written {
-        Err(Unsupported)
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Unsupported> {
         Err(Unsupported)
     }
 
@@ -317,7 +319,20 @@ impl SerializeSeq for Inside<'_, JsonbValue> {
     }
 }
 
-/// The error for a type that no result contains, such as a tuple.
+impl SerializeTuple for Inside<'_, JsonbValue> {
+    type Ok = JsonbValue;
+    type Error = Unsupported;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsupported> {
+        SerializeSeq::serialize_element(self, value)
+    }
+
+    fn end(self) -> Written {
+        SerializeSeq::end(self)
+    }
+}
+
+/// The error for a type that no result contains, such as a variant.
 #[derive(Debug)]
 struct Unsupported;
 
