@@ -12,7 +12,8 @@ DECLARE
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
                                     'feature_reservations', 'feature_idempotency_keys',
-                                    'usage_counters', 'usage_rules', 'usage_features'];
+                                    'usage_counters', 'usage_rules', 'usage_grants', 'usage_alerts',
+                                    'usage_features'];
     is_restore boolean;
     part record;
 BEGIN
@@ -61,6 +62,13 @@ BEGIN
                   FROM pg_class AS c
                  WHERE c.relnamespace = '@extschema@'::regnamespace
                    AND c.relname = ANY (tables)
+                 UNION ALL
+                -- The sequences of identity columns, if they are new.
+                SELECT 'SEQUENCE ' || c.oid::regclass, true
+                  FROM pg_class AS c
+                  JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                  JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'feature_usage'
+                 WHERE c.relkind = 'S'
                  UNION ALL
                 SELECT 'FUNCTION ' || p.oid::regprocedure,
                        EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')

@@ -23,12 +23,14 @@ BEGIN
               FROM pg_catalog.pg_proc AS p
               JOIN (VALUES
                     ('add_feature', 'text, text, text, text'),
+                    ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint'),
                     ('check_feature_limit', 'uuid, text, integer, text'),
                     ('commit_reservation', 'uuid, integer, uuid'),
                     ('consume_feature', 'uuid, text, integer, text'),
                     ('expire_reservations', 'integer'),
                     ('feature_usage_setup', ''),
                     ('get_user_limits', 'uuid'),
+                    ('grant_usage', 'uuid, text, bigint, text, timestamp with time zone, timestamp with time zone, integer, text'),
                     ('increment_chat_messages', 'uuid, integer, text'),
                     ('increment_feature_usage', 'uuid, text, integer, text'),
                     ('increment_images_generated', 'uuid, integer, text'),
@@ -43,7 +45,8 @@ BEGIN
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
                     ('usage_features_changed', ''),
                     ('usage_period', 'uuid, text, timestamp with time zone'),
-                    ('usage_status', 'uuid, text')
+                    ('usage_status', 'uuid, text'),
+                    ('void_grant', 'text, text, text, uuid')
                    ) AS ours (name, arguments)
                 ON p.proname OPERATOR(pg_catalog.=) ours.name
                AND pg_catalog.oidvectortypes(p.proargtypes) OPERATOR(pg_catalog.=) ours.arguments

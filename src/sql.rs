@@ -56,9 +56,19 @@ extension_sql_file!(
     requires = ["tables_usage_counters"]
 );
 extension_sql_file!(
+    "../sql/tables/usage_grants.sql",
+    name = "tables_usage_grants",
+    requires = ["tables_usage_rules"]
+);
+extension_sql_file!(
+    "../sql/tables/usage_alerts.sql",
+    name = "tables_usage_alerts",
+    requires = ["tables_usage_grants"]
+);
+extension_sql_file!(
     "../sql/tables/usage_features.sql",
     name = "tables_usage_features",
-    requires = ["tables_usage_rules"]
+    requires = ["tables_usage_alerts"]
 );
 extension_sql_file!(
     "../sql/ensure/wanted.sql",
@@ -124,10 +134,11 @@ extension_sql_file!(
     requires = ["ensure_reservation_flags"]
 );
 extension_sql_file!(
-    "../sql/ensure/locks.sql",
-    name = "ensure_locks",
+    "../sql/ensure/terms.sql",
+    name = "ensure_terms",
     requires = ["ensure_registry_flags"]
 );
+extension_sql_file!("../sql/ensure/locks.sql", name = "ensure_locks", requires = ["ensure_terms"]);
 extension_sql_file!(
     "../sql/ensure/take_over.sql",
     name = "ensure_take_over",
@@ -184,6 +195,9 @@ extension_sql_file!(
         api::usage_features_changed::usage_features_changed,
         api::usage_period::usage_period,
         api::usage_status::usage_status,
+        api::grant_usage::grant_usage,
+        api::void_grant::void_grant,
+        api::carry_over_usage::carry_over_usage,
         "functions_grants",
     ]
 );

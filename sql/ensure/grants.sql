@@ -60,6 +60,29 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_grants() IS
 'Gives the roles of the API exactly the privileges on the tables that they should have.';
 
+CREATE FUNCTION feature_usage_internal.revoke_sequences() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    granted record;
+BEGIN
+    -- Whoever inserts a row needs no right on the sequence of an identity column; Supabase's default
+    -- privileges let the roles of its API set it.
+    FOR granted IN
+        SELECT DISTINCT s.oid::regclass AS sequence, CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee
+          FROM feature_usage_internal.relations() AS r
+          JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relation AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+          JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S' AND pg_has_role(s.relowner, 'USAGE')
+         CROSS JOIN LATERAL aclexplode(s.relacl) AS acl
+         WHERE r.is_table AND acl.grantee <> s.relowner
+           AND (acl.grantee = 0 OR pg_get_userbyid(acl.grantee) IN ('anon', 'authenticated', 'service_role'))
+    LOOP
+        EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM %s', granted.sequence, granted.grantee);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.revoke_sequences() IS
+'Revokes what PUBLIC and the roles of the API have on the sequences of identity columns.';
+
 CREATE FUNCTION feature_usage_internal.ensure_function_grants(p_function regprocedure, p_roles text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE

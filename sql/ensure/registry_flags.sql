@@ -4,7 +4,7 @@
 CREATE FUNCTION feature_usage_internal.govern_feature() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    governed boolean;
+    named record;
 BEGIN
     -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
     LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
@@ -13,30 +13,37 @@ BEGIN
         RAISE EXCEPTION 'usage_features does not belong to %', current_user
             USING ERRCODE = 'insufficient_privilege', HINT = 'As a superuser, run SELECT @extschema@.feature_usage_setup();';
     END IF;
-    SELECT f.is_governed INTO governed FROM @extschema@.usage_features AS f WHERE f.feature_type = NEW.feature_type;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'unknown feature type "%"', left(NEW.feature_type, 64)
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('The feature types are %s. Register others with add_feature().',
-                                (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
-    END IF;
-    IF NOT governed THEN
-        -- The first rules of several features, in any order, wait for one another here.
-        PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
-        UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = NEW.feature_type AND NOT f.is_governed;
-        -- Another transaction may have set it while this one waited for the row.
-        IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
-                                      WHERE f.feature_type = NEW.feature_type AND f.is_governed) THEN
-            RAISE EXCEPTION 'feature % could not be marked as governed', NEW.feature_type
-                USING ERRCODE = 'object_not_in_prerequisite_state',
-                      HINT = 'usage_features must belong to the owner of the extension, and no trigger may suppress its updates.';
+    -- A cost names two features: the one that costs, and its currency.
+    FOR named IN
+        SELECT w.feature_type, f.is_governed
+          FROM unnest(ARRAY[NEW.feature_type, to_jsonb(NEW) ->> 'paid_in']) AS w (feature_type)
+          LEFT JOIN @extschema@.usage_features AS f USING (feature_type)
+         WHERE w.feature_type IS NOT NULL ORDER BY w.feature_type COLLATE "C"
+    LOOP
+        IF named.is_governed IS NULL THEN
+            RAISE EXCEPTION 'unknown feature type "%"', left(named.feature_type, 64)
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = format('The feature types are %s. Register others with add_feature().',
+                                    (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
         END IF;
-    END IF;
+        IF NOT named.is_governed THEN
+            -- The first rules of several features, in any order, wait for one another here.
+            PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
+            UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = named.feature_type AND NOT f.is_governed;
+            -- Another transaction may have set it while this one waited for the row.
+            IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
+                                          WHERE f.feature_type = named.feature_type AND f.is_governed) THEN
+                RAISE EXCEPTION 'feature % could not be marked as governed', named.feature_type
+                    USING ERRCODE = 'object_not_in_prerequisite_state',
+                          HINT = 'usage_features must belong to the owner of the extension, and no trigger may suppress its updates.';
+            END IF;
+        END IF;
+    END LOOP;
     RETURN NULL;
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.govern_feature() IS
-'Trigger function of usage_rules: refuses unknown features, and sets is_governed of the one it names. Runs as the owner of the extension, since only the owner writes the registry; it does nothing else.';
+'Trigger function of usage_rules and usage_grants: refuses unknown features, and sets is_governed of those it names. Runs as the owner of the extension, since only the owner writes the registry; it does nothing else.';
 
 CREATE FUNCTION feature_usage_internal.read_calendars() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
@@ -89,10 +96,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     plans record;
     has_calendars boolean;
+    governed text[];
 BEGIN
-    IF EXISTS (SELECT FROM @extschema@.usage_features AS f JOIN @extschema@.usage_rules AS ur USING (feature_type) WHERE NOT f.is_governed) THEN
-        UPDATE @extschema@.usage_features AS f SET is_governed = true
-         WHERE NOT f.is_governed AND EXISTS (SELECT FROM @extschema@.usage_rules AS ur WHERE ur.feature_type = f.feature_type);
+    governed := ARRAY(SELECT ur.feature_type FROM @extschema@.usage_rules AS ur UNION SELECT ur.paid_in FROM @extschema@.usage_rules AS ur
+                       UNION SELECT ug.feature_type FROM @extschema@.usage_grants AS ug);
+    IF EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE NOT f.is_governed AND f.feature_type = ANY (governed)) THEN
+        UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE NOT f.is_governed AND f.feature_type = ANY (governed);
     END IF;
     FOR plans IN
         SELECT r.relation FROM feature_usage_internal.relations() AS r
@@ -108,7 +117,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_registry_flags() IS
-'Sets the flags of the registry for rules, time zones and anchors that came without their triggers, as in a restore.';
+'Sets the flags of the registry for rules, grants, time zones and anchors that came without their triggers, as in a restore.';
 
 CREATE FUNCTION feature_usage_internal.warn_of_writable_calendars() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$

@@ -53,5 +53,15 @@ COMMENT ON FUNCTION @extschema@.usage_status(uuid, text) IS
 'Returns what a page shows of a user: plan, limits in force, usage, what remains, and caps. '
 'p_feature_type NULL is every feature. Result: {"user_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for a NULL user, 22023 for an unknown feature type or time zone.';
 
+COMMENT ON FUNCTION @extschema@.grant_usage(uuid, text, bigint, text, timestamptz, timestamptz, integer, text) IS
+'Grants units of a feature beside the allowance, such as a paid credit pack; once per source. '
+'The units are used once the allowance is used up: those with the lower p_priority (0 to 32767) first, then those that expire first. p_source_ref (1 to 255 bytes) is what they are granted for, such as a payment: calling it again with the same terms returns the grant with "replayed": true, with other terms "granted": false and GRANT_MISMATCH. p_effective_at NULL is now, p_expires_at NULL is never. Result: {"granted", "grant_id", "feature_type", "amount", "used", "effective_at", "expires_at", "source_ref"}. Errors: 22004 for a NULL, 22023 for an unknown feature type, an amount below 1, an unusable source, priority or instant, 23503 for an unknown user.';
+COMMENT ON FUNCTION @extschema@.void_grant(text, text, text, uuid) IS
+'Ends the grants of a source, such as a refunded payment; what is used of them stays used. '
+'p_feature_type NULL is every feature: then grants lists them. p_reason is for the ledger. If p_user_id is given, the grants must be that user''s. Result: {"voided", "source_ref", "amount", "used", "forfeited"}; again, with "replayed": true; UNKNOWN_GRANT if there is none. Errors: 22004 for a NULL source, 22023 for an unknown feature type.';
+COMMENT ON FUNCTION @extschema@.carry_over_usage(uuid, text, text, bigint, timestamptz, bigint) IS
+'Grants what is left of the allowance of a period that is over, at most p_max units, once. '
+'For the webhook of a renewal. p_period is the period key; p_expires_at NULL is the end of the current period; p_allowance NULL is the limit in force now. Open reservations count as used. Result: {"carried", "grant_id"?}; again, the same with "replayed": true. Errors: 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a period that is not over, a total, an unlimited allowance, a negative amount, or an expiry that is not in the future.';
+
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger function of usage_features: makes every session read the registry again.';

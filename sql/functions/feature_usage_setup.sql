@@ -39,6 +39,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_increments();
     PERFORM feature_usage_internal.ensure_schema_usage();
     PERFORM feature_usage_internal.ensure_grants();
+    PERFORM feature_usage_internal.revoke_sequences();
     PERFORM feature_usage_internal.ensure_policies();
     PERFORM feature_usage_internal.warn_of_overloads();
     PERFORM feature_usage_internal.warn_of_writable_calendars();

@@ -23,4 +23,7 @@ VALUES
     ('expire_reservations', 'service_role'),
     ('record_usage', 'service_role'),
     ('prune_feature_usage', 'service_role'),
-    ('set_user_plan', 'service_role');
+    ('set_user_plan', 'service_role'),
+    ('grant_usage', 'service_role'),
+    ('void_grant', 'service_role'),
+    ('carry_over_usage', 'service_role');

@@ -89,21 +89,33 @@ BEGIN
             SELECT fu.user_id, fu.period FROM ' || '@extschema@.feature_usage' || ' AS fu
              WHERE ' || ended[2] || '
                AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
-                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = ''reserved'')
+                                WHERE fr.user_id = fu.user_id AND fr.status = ''reserved''
+                                  AND (fr.period = fu.period OR fr.sources -> ''paid'' ->> ''period'' = fu.period))
                FOR UPDATE SKIP LOCKED)';
         GET DIAGNOSTICS periods = ROW_COUNT;
     END IF;
-    -- What an open reservation is counted in stays, so that it can be given back.
+    -- What grants and overage covered of a period goes with its count; what an open reservation is
+    -- counted in stays, so that it can be given back.
     EXECUTE 'DELETE FROM ' || '@extschema@.usage_counters' || ' WHERE (pool_id, user_id, feature_type, period) IN (
         SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM ' || '@extschema@.usage_counters' || ' AS uc
          WHERE CASE WHEN uc.period LIKE ''rate/%'' THEN coalesce(uc.tat, uc.updated_at) < $1
+                    WHEN EXISTS (SELECT FROM ' || '@extschema@.usage_features' || ' AS uf
+                                   JOIN unnest($2, $3) AS k (kind, shape) ON k.kind = uf.period
+                                  WHERE uf.feature_type = uc.feature_type AND uc.period LIKE k.shape)
+                    THEN $4 AND (' || ended[2] || ')
+                         AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_usage' || ' AS fu
+                                          WHERE fu.user_id = uc.user_id AND fu.period = uc.period)
                     ELSE ' || ended[1] || ' END
-           AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr,
-                                       jsonb_array_elements(CASE jsonb_typeof(fr.sources -> ''windows'')
-                                                            WHEN ''array'' THEN fr.sources -> ''windows'' ELSE ''[]'' END) AS w (part)
-                            WHERE fr.user_id = uc.user_id AND fr.feature_type = uc.feature_type AND fr.status = ''reserved''
+           AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
+                            CROSS JOIN LATERAL (VALUES (fr.feature_type, fr.sources -> ''windows''),
+                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''windows'')) AS c (feature_type, windows)
+                            CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(c.windows) WHEN ''array'' THEN c.windows ELSE ''[]'' END) AS w (part)
+                            WHERE fr.user_id = uc.user_id AND c.feature_type = uc.feature_type AND fr.status = ''reserved''
                               AND w.part ->> 1 = uc.period)
-           FOR UPDATE SKIP LOCKED)' USING now() - p_older_than;
+           FOR UPDATE SKIP LOCKED)'
+    USING now() - p_older_than, '{hour,day,week,month,year,total,billing_week,billing_month,billing_year}'::text[],
+          '{____-__-__T__,____-__-__,____-W__,____-__,____,total,____-__-__/P1W,____-__-__/P1M,____-__-__/P1Y}'::text[],
+          p_periods_older_than IS NOT NULL;
     GET DIAGNOSTICS windows = ROW_COUNT;
     -- These rows have no foreign key, so that no update waits for the user's row.
     FOR users IN

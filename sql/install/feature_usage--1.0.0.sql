@@ -23,12 +23,14 @@ BEGIN
               FROM pg_catalog.pg_proc AS p
               JOIN (VALUES
                     ('add_feature', 'text, text, text, text'),
+                    ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint'),
                     ('check_feature_limit', 'uuid, text, integer, text'),
                     ('commit_reservation', 'uuid, integer, uuid'),
                     ('consume_feature', 'uuid, text, integer, text'),
                     ('expire_reservations', 'integer'),
                     ('feature_usage_setup', ''),
                     ('get_user_limits', 'uuid'),
+                    ('grant_usage', 'uuid, text, bigint, text, timestamp with time zone, timestamp with time zone, integer, text'),
                     ('increment_chat_messages', 'uuid, integer, text'),
                     ('increment_feature_usage', 'uuid, text, integer, text'),
                     ('increment_images_generated', 'uuid, integer, text'),
@@ -43,7 +45,8 @@ BEGIN
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
                     ('usage_features_changed', ''),
                     ('usage_period', 'uuid, text, timestamp with time zone'),
-                    ('usage_status', 'uuid, text')
+                    ('usage_status', 'uuid, text'),
+                    ('void_grant', 'text, text, text, uuid')
                    ) AS ours (name, arguments)
                 ON p.proname OPERATOR(pg_catalog.=) ours.name
                AND pg_catalog.oidvectortypes(p.proargtypes) OPERATOR(pg_catalog.=) ours.arguments
@@ -417,7 +420,7 @@ VALUES
     ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When its status last changed.'),
     ('feature_reservations', 13, 'sources', 'jsonb', '{jsonb}',
-     'In which windows of caps its amount is counted besides the period: {"windows": [[kind, key], ...]}. NULL is none.');
+     'What covers its amount besides the allowance, and in which windows of caps it is counted: {"grants": [[grant_id, units], ...], "paid": {"in", "period", "units", "cost", "grants"?, "overage"?, "windows"?}, "overage", "windows": [[kind, key], ...]}, each if there is any. NULL is none.');
 
 -- Only open reservations are ever searched for, and they are few. One index: if two knew what is
 -- open, the planner might choose the wrong one while the table has no statistics.
@@ -467,14 +470,14 @@ VALUES ('feature_idempotency_keys', 'feature_idempotency_keys_service_role', 'AL
 INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
 VALUES ('feature_idempotency_keys', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}');
 
--- usage_counters: what the caps of rules count, one row per user, feature and window or rate.
+-- usage_counters: what feature_usage has no columns for, one row per user, feature and window or rate.
 
 -- No foreign key: prune_feature_usage() deletes the rows of users that are gone.
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, fill_factor, description)
 VALUES ('usage_counters', 6, '{pool_id,user_id,feature_type,period}', false, false,
         -- As in feature_usage, so that updates are HOT.
         50,
-        'What the caps of rules have counted: one row per user, feature and window, or rate.');
+        'What the caps of rules have counted, and how much grants and overage covered: one row per user, feature and window, rate or period.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
 VALUES
@@ -485,20 +488,24 @@ VALUES
     ('usage_counters', 3, 'feature_type', 'text NOT NULL', '{text}',
      'The feature.'),
     ('usage_counters', 4, 'period', 'text NOT NULL', '{text}',
-     'The period key of the window, or rate/ and the seconds of a rate.'),
+     'The period key of the window, rate/ and the seconds of a rate, or the period key of the feature itself.'),
     ('usage_counters', 5, 'used', 'bigint NOT NULL DEFAULT 0', '{bigint}',
-     'How much was used in the window. 0 for a rate.'),
-    ('usage_counters', 6, 'tat', 'timestamptz', '{timestamp with time zone}',
+     'How much was used in the window. 0 for a rate, and for a period of the feature itself, which feature_usage counts.'),
+    ('usage_counters', 6, 'drawn', 'bigint NOT NULL DEFAULT 0', '{bigint}',
+     'How much of the count of the period grants or a currency covered.'),
+    ('usage_counters', 7, 'overage', 'bigint NOT NULL DEFAULT 0', '{bigint}',
+     'How much of the count of the period is beyond everything else, as a rule allows it: billable.'),
+    ('usage_counters', 8, 'tat', 'timestamptz', '{timestamp with time zone}',
      'When the bucket of a rate is full again (the theoretical arrival time of GCRA).'),
-    ('usage_counters', 7, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
+    ('usage_counters', 9, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether anything was ever reserved in the window; false saves looking for reservations.'),
-    ('usage_counters', 8, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+    ('usage_counters', 10, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the last count arrived.'),
-    ('usage_counters', 9, 'created_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()', '{timestamp with time zone}',
+    ('usage_counters', 11, 'created_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()', '{timestamp with time zone}',
      'When the row was made. A month, a year and the total begin with what was counted before, including reservations.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
-VALUES ('usage_counters', 'usage_counters_not_negative', 'used >= 0');
+VALUES ('usage_counters', 'usage_counters_not_negative', 'used >= 0 AND drawn >= 0 AND overage >= 0');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
@@ -519,7 +526,7 @@ VALUES
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
 VALUES ('usage_rules', 7, '{rule_id}', false, true,
-        'Rules: overrides, additions, blocks and caps, for everybody, for a plan or for one user.');
+        'Rules: overrides, additions, blocks, caps, overage, warnings and prices, for everybody, for a plan or for one user.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
 VALUES
@@ -534,24 +541,26 @@ VALUES
     ('usage_rules', 5, 'feature_type', 'text NOT NULL', '{text}',
      'The feature, which must be registered.'),
     ('usage_rules', 6, 'effect', 'text NOT NULL', '{text}',
-     'set replaces the limit of the plan, add adds to the limit, deny blocks the feature, cap limits the units per window or rate.'),
+     'set replaces the limit of the plan, add adds to the limit, deny blocks the feature, cap limits the units per window or rate, overage allows use beyond everything else, warn and low write alerts, cost has the feature paid in another one.'),
     ('usage_rules', 7, 'amount', 'bigint', '{bigint}',
-     'How much. NULL is unlimited for set, lifts a less specific cap for cap, and is required for deny.'),
+     'How much: units, of warn a percentage of the limit, of cost units of the currency per unit. NULL is unlimited for set, any for overage, lifts a less specific cap for cap, and is required for deny.'),
     ('usage_rules', 8, 'per', 'text NOT NULL DEFAULT ''period''', '{text}',
      'What a cap is counted per: period is the feature''s own, rate a bucket that refills evenly, the others are windows of the calendar.'),
     ('usage_rules', 9, 'every', 'interval', '{interval}',
      'In which time the bucket of a rate refills: 1 second to 31 days, in whole seconds.'),
-    ('usage_rules', 10, 'starts_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+    ('usage_rules', 10, 'paid_in', 'text', '{text}',
+     'The currency of a cost: another feature, which has no cost itself.'),
+    ('usage_rules', 11, 'starts_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
      'When the rule begins to apply.'),
-    ('usage_rules', 11, 'ends_at', 'timestamptz', '{timestamp with time zone}',
+    ('usage_rules', 12, 'ends_at', 'timestamptz', '{timestamp with time zone}',
      'When it applies no more. NULL means never. To end a rule, set this to now(): the row stays as its history.'),
-    ('usage_rules', 12, 'reason', 'text', '{text}',
+    ('usage_rules', 13, 'reason', 'text', '{text}',
      'Why, for operators. Signed-in users cannot read it.'),
-    ('usage_rules', 13, 'actor', 'text', '{text}',
+    ('usage_rules', 14, 'actor', 'text', '{text}',
      'Who made the rule, for operators. Signed-in users cannot read it.'),
-    ('usage_rules', 14, 'source_ref', 'text', '{text}',
+    ('usage_rules', 15, 'source_ref', 'text', '{text}',
      'What it was made for, such as a payment: one rule per reference, feature and effect.'),
-    ('usage_rules', 15, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+    ('usage_rules', 16, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
      'When the rule was made.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
@@ -562,8 +571,8 @@ VALUES
      '(applies_to = ''plan'') = (plan_id IS NOT NULL)'),
     ('usage_rules', 'usage_rules_user_id_if_and_only_if_applies_to_user',
      '(applies_to = ''user'') = (user_id IS NOT NULL)'),
-    ('usage_rules', 'usage_rules_effect_is_set_add_deny_or_cap',
-     'effect IN (''set'', ''add'', ''deny'', ''cap'')'),
+    ('usage_rules', 'usage_rules_effect_is_one_of_the_documented_ones',
+     'effect IN (''set'', ''add'', ''deny'', ''cap'', ''overage'', ''warn'', ''low'', ''cost'')'),
     ('usage_rules', 'usage_rules_per_is_period_rate_or_a_kind_of_period',
      'per IN (''period'', ''hour'', ''day'', ''week'', ''month'', ''year'', ''total'', ''billing_week'', ''billing_month'', ''billing_year'', ''rate'')'),
     ('usage_rules', 'usage_rules_per_is_for_cap_only',
@@ -576,8 +585,16 @@ VALUES
      'per <> ''rate'' OR amount IS NULL OR amount <= 1000 * extract(epoch FROM every)'),
     ('usage_rules', 'usage_rules_amount_is_not_negative',
      'amount >= 0'),
-    ('usage_rules', 'usage_rules_add_has_an_amount',
-     'effect <> ''add'' OR amount IS NOT NULL'),
+    ('usage_rules', 'usage_rules_amount_is_required_for_add_warn_low_and_cost',
+     'effect NOT IN (''add'', ''warn'', ''low'', ''cost'') OR amount IS NOT NULL'),
+    ('usage_rules', 'usage_rules_amount_of_cost_and_low_is_at_least_1',
+     'effect NOT IN (''cost'', ''low'') OR amount >= 1'),
+    ('usage_rules', 'usage_rules_amount_of_warn_is_1_to_1000_percent',
+     'effect <> ''warn'' OR amount >= 1 AND amount <= 1000'),
+    ('usage_rules', 'usage_rules_paid_in_if_and_only_if_cost',
+     '(effect = ''cost'') = (paid_in IS NOT NULL)'),
+    ('usage_rules', 'usage_rules_paid_in_is_another_feature',
+     'paid_in <> feature_type'),
     ('usage_rules', 'usage_rules_deny_has_no_amount',
      'effect <> ''deny'' OR amount IS NULL'),
     ('usage_rules', 'usage_rules_starts_at_is_not_infinity',
@@ -595,6 +612,10 @@ INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, fu
 VALUES ('usage_rules', 'usage_rules_govern', 'INSERT OR UPDATE', 'ROW', 'feature_usage_internal.govern_feature',
         'Checks the feature, and makes its calls read the rules.');
 
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES ('usage_rules', 'usage_rules_refuse_chains', 'INSERT OR UPDATE', 'ROW', '(NEW.effect = ''cost'')',
+        'feature_usage_internal.refuse_chained_costs', 'Refuses a currency that has a cost itself.');
+
 -- One policy for all: several permissive ones would be evaluated one after the other.
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
@@ -609,12 +630,145 @@ VALUES
     ('usage_rules', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}', '{}'),
     -- Neither reason nor actor, which are for operators.
     ('usage_rules', 'authenticated', '{}',
-     '{rule_id,applies_to,plan_id,user_id,feature_type,effect,amount,per,every,starts_at,ends_at,source_ref,created_at}');
+     '{rule_id,applies_to,plan_id,user_id,feature_type,effect,amount,per,every,paid_in,starts_at,ends_at,source_ref,created_at}');
+
+-- usage_grants: stocks of units beside the allowance, such as a credit pack that was paid.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, fill_factor, description)
+VALUES ('usage_grants', 8, '{grant_id}', false, true,
+        -- As in feature_usage, so that updates are HOT.
+        50,
+        'Grants: units of a feature that a user has beside the allowance, until they are used up or expire.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_grants', 1, 'grant_id', 'uuid NOT NULL DEFAULT gen_random_uuid()', '{uuid}',
+     'Identifies the grant.'),
+    ('usage_grants', 2, 'user_id', 'uuid', '{uuid}',
+     'The user who has it.'),
+    ('usage_grants', 3, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature, which must be registered.'),
+    ('usage_grants', 4, 'amount', 'bigint NOT NULL', '{bigint}',
+     'How many units were granted.'),
+    ('usage_grants', 5, 'used', 'bigint NOT NULL DEFAULT 0', '{bigint}',
+     'How many of them are used, open reservations included.'),
+    ('usage_grants', 6, 'priority', 'integer NOT NULL DEFAULT 100', '{integer}',
+     'Grants with a lower priority are used first.'),
+    ('usage_grants', 7, 'effective_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+     'From when on it can be used.'),
+    ('usage_grants', 8, 'expires_at', 'timestamptz', '{timestamp with time zone}',
+     'When it can be used no more. NULL means never.'),
+    ('usage_grants', 9, 'source_ref', 'text NOT NULL', '{text}',
+     'What it was granted for, such as a payment: one grant per reference and feature.'),
+    ('usage_grants', 10, 'reason', 'text', '{text}',
+     'Why, for operators. Signed-in users cannot read it.'),
+    ('usage_grants', 11, 'actor', 'text', '{text}',
+     'Who granted it, for operators. Signed-in users cannot read it.'),
+    ('usage_grants', 12, 'voided_at', 'timestamptz', '{timestamp with time zone}',
+     'When it was voided, such as after a refund. NULL means it was not.'),
+    ('usage_grants', 13, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+     'When it was granted.');
+
+INSERT INTO feature_usage_internal.checks (table_name, name, condition)
+VALUES
+    ('usage_grants', 'usage_grants_belongs_to_a_user', 'user_id IS NOT NULL'),
+    ('usage_grants', 'usage_grants_amount_is_at_least_1', 'amount > 0'),
+    ('usage_grants', 'usage_grants_used_is_not_negative_nor_over_the_amount', 'used >= 0 AND used <= amount'),
+    ('usage_grants', 'usage_grants_priority_is_0_to_32767', 'priority >= 0 AND priority <= 32767'),
+    ('usage_grants', 'usage_grants_source_ref_is_not_empty', 'source_ref <> '''''),
+    ('usage_grants', 'usage_grants_effective_at_is_of_the_years_1_to_9999',
+     'effective_at >= ''0001-01-02 00:00:00+00'' AND effective_at < ''9999-12-31 00:00:00+00'''),
+    ('usage_grants', 'usage_grants_expires_at_is_after_effective_at_and_before_10000',
+     'expires_at > effective_at AND expires_at < ''9999-12-31 00:00:00+00''');
+
+-- Without used, so that drawing from a grant is a HOT update.
+INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
+VALUES
+    ('usage_grants', 'usage_grants_by_user', '(user_id, feature_type)', false),
+    ('usage_grants', 'usage_grants_once_per_source', '(source_ref, feature_type)', true);
+
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES
+    ('usage_grants', 'usage_grants_govern', 'INSERT', 'ROW', NULL, 'feature_usage_internal.govern_feature',
+     'Checks the feature, and makes its calls read the grants.'),
+    ('usage_grants', 'usage_grants_keep_terms', 'UPDATE', 'ROW',
+     '(OLD.grant_id IS DISTINCT FROM NEW.grant_id OR OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.feature_type IS DISTINCT FROM NEW.feature_type OR OLD.amount IS DISTINCT FROM NEW.amount OR OLD.priority IS DISTINCT FROM NEW.priority OR OLD.effective_at IS DISTINCT FROM NEW.effective_at OR OLD.expires_at IS DISTINCT FROM NEW.expires_at OR OLD.source_ref IS DISTINCT FROM NEW.source_ref OR OLD.created_at IS DISTINCT FROM NEW.created_at)',
+     'feature_usage_internal.keep_terms',
+     'Refuses to change the terms of a grant, which may have been paid.');
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('usage_grants', 'usage_grants_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('usage_grants', 'usage_grants_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges, select_columns)
+VALUES
+    ('usage_grants', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}', '{}'),
+    -- Neither reason nor actor, which are for operators.
+    ('usage_grants', 'authenticated', '{}',
+     '{grant_id,user_id,feature_type,amount,used,priority,effective_at,expires_at,source_ref,voided_at,created_at}');
+
+-- usage_alerts: what a count told when it crossed a threshold, once.
+--
+-- The row is exactly once; whoever delivers it, such as a Database Webhook, sets handled_at.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('usage_alerts', 9, '{alert_id}', false, true,
+        'Alerts: a percentage of a limit that was reached, or an amount below which what is left fell.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_alerts', 1, 'alert_id', 'bigint NOT NULL GENERATED BY DEFAULT AS IDENTITY', '{bigint}',
+     'Identifies the alert.'),
+    ('usage_alerts', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The user whose count it is about.'),
+    ('usage_alerts', 3, 'feature_type', 'text NOT NULL', '{text}',
+     'The feature.'),
+    ('usage_alerts', 4, 'period', 'text NOT NULL', '{text}',
+     'The period key of the count. Empty for low, which is about what is left in all.'),
+    ('usage_alerts', 5, 'kind', 'text NOT NULL', '{text}',
+     'warn: the count reached a percentage of the limit. low: less than an amount is left.'),
+    ('usage_alerts', 6, 'threshold', 'bigint NOT NULL', '{bigint}',
+     'The percentage, or the amount.'),
+    ('usage_alerts', 7, 'basis', 'bigint NOT NULL DEFAULT 0', '{bigint}',
+     'The limit of a warning: after an upgrade, the same percentage is news again. 0 for low.'),
+    ('usage_alerts', 8, 'basis_grant', 'uuid NOT NULL DEFAULT ''00000000-0000-0000-0000-000000000000''', '{uuid}',
+     'The newest grant of the user when little was left: once until another comes. Zero if there was none, and for warnings.'),
+    ('usage_alerts', 9, 'usage', 'bigint NOT NULL', '{bigint}',
+     'The count that crossed the threshold.'),
+    ('usage_alerts', 10, 'limit_value', 'bigint', '{bigint}',
+     'The limit in force. NULL is unlimited.'),
+    ('usage_alerts', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+     'When the count was made.'),
+    ('usage_alerts', 12, 'handled_at', 'timestamptz', '{timestamp with time zone}',
+     'When it was delivered, by whoever delivers alerts. NULL means not yet.');
+
+INSERT INTO feature_usage_internal.checks (table_name, name, condition)
+VALUES ('usage_alerts', 'usage_alerts_kind_is_warn_or_low', 'kind IN (''warn'', ''low'')');
+
+INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
+VALUES
+    ('usage_alerts', 'usage_alerts_once', '(user_id, feature_type, period, kind, threshold, basis, basis_grant)', true),
+    ('usage_alerts', 'usage_alerts_unhandled', '(alert_id) WHERE handled_at IS NULL', false);
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('usage_alerts', 'usage_alerts_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('usage_alerts', 'usage_alerts_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('usage_alerts', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('usage_alerts', 'authenticated', '{SELECT}');
 
 -- usage_features: the registry. Which features there are, where each is counted and what limits it.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
-VALUES ('usage_features', 8, '{feature_type}', false, false,
+VALUES ('usage_features', 12, '{feature_type}', false, false,
         'The registry of features. add_feature() writes the rows of user-defined features.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
@@ -631,7 +785,7 @@ VALUES
     ('usage_features', 5, 'is_builtin', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether the feature comes with the extension.'),
     ('usage_features', 6, 'is_governed', 'boolean NOT NULL DEFAULT false', '{boolean}',
-     'Whether a rule has ever named the feature: calls then read its rules. Set by a trigger, never cleared.'),
+     'Whether a rule or a grant has ever named the feature: calls then read both. Set by triggers, never cleared.'),
     ('usage_features', 7, 'reads_calendars', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether a user or a plan has ever had a time zone or an anchor: calls then read it first. Set by a trigger, never cleared.');
 
@@ -1589,6 +1743,29 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_grants() IS
 'Gives the roles of the API exactly the privileges on the tables that they should have.';
 
+CREATE FUNCTION feature_usage_internal.revoke_sequences() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    granted record;
+BEGIN
+    -- Whoever inserts a row needs no right on the sequence of an identity column; Supabase's default
+    -- privileges let the roles of its API set it.
+    FOR granted IN
+        SELECT DISTINCT s.oid::regclass AS sequence, CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee
+          FROM feature_usage_internal.relations() AS r
+          JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relation AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+          JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S' AND pg_has_role(s.relowner, 'USAGE')
+         CROSS JOIN LATERAL aclexplode(s.relacl) AS acl
+         WHERE r.is_table AND acl.grantee <> s.relowner
+           AND (acl.grantee = 0 OR pg_get_userbyid(acl.grantee) IN ('anon', 'authenticated', 'service_role'))
+    LOOP
+        EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM %s', granted.sequence, granted.grantee);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.revoke_sequences() IS
+'Revokes what PUBLIC and the roles of the API have on the sequences of identity columns.';
+
 CREATE FUNCTION feature_usage_internal.ensure_function_grants(p_function regprocedure, p_roles text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -1804,7 +1981,7 @@ COMMENT ON FUNCTION feature_usage_internal.ensure_reservation_flags() IS
 CREATE FUNCTION feature_usage_internal.govern_feature() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    governed boolean;
+    named record;
 BEGIN
     -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
     LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
@@ -1813,30 +1990,37 @@ BEGIN
         RAISE EXCEPTION 'usage_features does not belong to %', current_user
             USING ERRCODE = 'insufficient_privilege', HINT = 'As a superuser, run SELECT @extschema@.feature_usage_setup();';
     END IF;
-    SELECT f.is_governed INTO governed FROM @extschema@.usage_features AS f WHERE f.feature_type = NEW.feature_type;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'unknown feature type "%"', left(NEW.feature_type, 64)
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('The feature types are %s. Register others with add_feature().',
-                                (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
-    END IF;
-    IF NOT governed THEN
-        -- The first rules of several features, in any order, wait for one another here.
-        PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
-        UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = NEW.feature_type AND NOT f.is_governed;
-        -- Another transaction may have set it while this one waited for the row.
-        IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
-                                      WHERE f.feature_type = NEW.feature_type AND f.is_governed) THEN
-            RAISE EXCEPTION 'feature % could not be marked as governed', NEW.feature_type
-                USING ERRCODE = 'object_not_in_prerequisite_state',
-                      HINT = 'usage_features must belong to the owner of the extension, and no trigger may suppress its updates.';
+    -- A cost names two features: the one that costs, and its currency.
+    FOR named IN
+        SELECT w.feature_type, f.is_governed
+          FROM unnest(ARRAY[NEW.feature_type, to_jsonb(NEW) ->> 'paid_in']) AS w (feature_type)
+          LEFT JOIN @extschema@.usage_features AS f USING (feature_type)
+         WHERE w.feature_type IS NOT NULL ORDER BY w.feature_type COLLATE "C"
+    LOOP
+        IF named.is_governed IS NULL THEN
+            RAISE EXCEPTION 'unknown feature type "%"', left(named.feature_type, 64)
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = format('The feature types are %s. Register others with add_feature().',
+                                    (SELECT string_agg(f.feature_type, ', ' ORDER BY f.feature_type COLLATE "C") FROM @extschema@.usage_features AS f));
         END IF;
-    END IF;
+        IF NOT named.is_governed THEN
+            -- The first rules of several features, in any order, wait for one another here.
+            PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
+            UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = named.feature_type AND NOT f.is_governed;
+            -- Another transaction may have set it while this one waited for the row.
+            IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
+                                          WHERE f.feature_type = named.feature_type AND f.is_governed) THEN
+                RAISE EXCEPTION 'feature % could not be marked as governed', named.feature_type
+                    USING ERRCODE = 'object_not_in_prerequisite_state',
+                          HINT = 'usage_features must belong to the owner of the extension, and no trigger may suppress its updates.';
+            END IF;
+        END IF;
+    END LOOP;
     RETURN NULL;
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.govern_feature() IS
-'Trigger function of usage_rules: refuses unknown features, and sets is_governed of the one it names. Runs as the owner of the extension, since only the owner writes the registry; it does nothing else.';
+'Trigger function of usage_rules and usage_grants: refuses unknown features, and sets is_governed of those it names. Runs as the owner of the extension, since only the owner writes the registry; it does nothing else.';
 
 CREATE FUNCTION feature_usage_internal.read_calendars() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
@@ -1889,10 +2073,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     plans record;
     has_calendars boolean;
+    governed text[];
 BEGIN
-    IF EXISTS (SELECT FROM @extschema@.usage_features AS f JOIN @extschema@.usage_rules AS ur USING (feature_type) WHERE NOT f.is_governed) THEN
-        UPDATE @extschema@.usage_features AS f SET is_governed = true
-         WHERE NOT f.is_governed AND EXISTS (SELECT FROM @extschema@.usage_rules AS ur WHERE ur.feature_type = f.feature_type);
+    governed := ARRAY(SELECT ur.feature_type FROM @extschema@.usage_rules AS ur UNION SELECT ur.paid_in FROM @extschema@.usage_rules AS ur
+                       UNION SELECT ug.feature_type FROM @extschema@.usage_grants AS ug);
+    IF EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE NOT f.is_governed AND f.feature_type = ANY (governed)) THEN
+        UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE NOT f.is_governed AND f.feature_type = ANY (governed);
     END IF;
     FOR plans IN
         SELECT r.relation FROM feature_usage_internal.relations() AS r
@@ -1908,7 +2094,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_registry_flags() IS
-'Sets the flags of the registry for rules, time zones and anchors that came without their triggers, as in a restore.';
+'Sets the flags of the registry for rules, grants, time zones and anchors that came without their triggers, as in a restore.';
 
 CREATE FUNCTION feature_usage_internal.warn_of_writable_calendars() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -1940,6 +2126,39 @@ END
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.warn_of_writable_calendars() IS
 'Warns of time zones and anchors of billing periods that signed-in users may change.';
+
+-- What rows may not say, or may not be changed to: refused by triggers, since a CHECK sees one row only.
+
+CREATE FUNCTION feature_usage_internal.refuse_chained_costs() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    other record;
+BEGIN
+    -- A unit of a currency that cost another currency would have to be drawn through both.
+    SELECT ur.feature_type, ur.paid_in INTO other FROM @extschema@.usage_rules AS ur
+     WHERE ur.effect = 'cost' AND (ur.feature_type = NEW.paid_in OR ur.paid_in = NEW.feature_type)
+       AND (ur.ends_at IS NULL OR ur.ends_at > now()) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% can''t cost %: % costs %', NEW.feature_type, NEW.paid_in, other.feature_type, other.paid_in
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'A currency has no cost itself. End the other rule first, or have both paid in one currency.';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.refuse_chained_costs() IS
+'Trigger function of usage_rules: refuses a cost that is paid in a feature with a cost.';
+
+CREATE FUNCTION feature_usage_internal.keep_terms() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RAISE EXCEPTION 'the terms of grant % can''t be changed', OLD.grant_id
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              HINT = 'Void it with void_grant(), and grant the difference with grant_usage().';
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.keep_terms() IS
+'Trigger function of usage_grants: refuses to change anything but what is used, whether it is voided, and the notes of operators.';
 
 -- Locks: taken before anything is changed, in the order in which everybody locks the tables.
 
@@ -2170,6 +2389,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_increments();
     PERFORM feature_usage_internal.ensure_schema_usage();
     PERFORM feature_usage_internal.ensure_grants();
+    PERFORM feature_usage_internal.revoke_sequences();
     PERFORM feature_usage_internal.ensure_policies();
     PERFORM feature_usage_internal.warn_of_overloads();
     PERFORM feature_usage_internal.warn_of_writable_calendars();
@@ -2457,21 +2677,33 @@ BEGIN
             SELECT fu.user_id, fu.period FROM ' || '@extschema@.feature_usage' || ' AS fu
              WHERE ' || ended[2] || '
                AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
-                                WHERE fr.user_id = fu.user_id AND fr.period = fu.period AND fr.status = ''reserved'')
+                                WHERE fr.user_id = fu.user_id AND fr.status = ''reserved''
+                                  AND (fr.period = fu.period OR fr.sources -> ''paid'' ->> ''period'' = fu.period))
                FOR UPDATE SKIP LOCKED)';
         GET DIAGNOSTICS periods = ROW_COUNT;
     END IF;
-    -- What an open reservation is counted in stays, so that it can be given back.
+    -- What grants and overage covered of a period goes with its count; what an open reservation is
+    -- counted in stays, so that it can be given back.
     EXECUTE 'DELETE FROM ' || '@extschema@.usage_counters' || ' WHERE (pool_id, user_id, feature_type, period) IN (
         SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM ' || '@extschema@.usage_counters' || ' AS uc
          WHERE CASE WHEN uc.period LIKE ''rate/%'' THEN coalesce(uc.tat, uc.updated_at) < $1
+                    WHEN EXISTS (SELECT FROM ' || '@extschema@.usage_features' || ' AS uf
+                                   JOIN unnest($2, $3) AS k (kind, shape) ON k.kind = uf.period
+                                  WHERE uf.feature_type = uc.feature_type AND uc.period LIKE k.shape)
+                    THEN $4 AND (' || ended[2] || ')
+                         AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_usage' || ' AS fu
+                                          WHERE fu.user_id = uc.user_id AND fu.period = uc.period)
                     ELSE ' || ended[1] || ' END
-           AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr,
-                                       jsonb_array_elements(CASE jsonb_typeof(fr.sources -> ''windows'')
-                                                            WHEN ''array'' THEN fr.sources -> ''windows'' ELSE ''[]'' END) AS w (part)
-                            WHERE fr.user_id = uc.user_id AND fr.feature_type = uc.feature_type AND fr.status = ''reserved''
+           AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
+                            CROSS JOIN LATERAL (VALUES (fr.feature_type, fr.sources -> ''windows''),
+                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''windows'')) AS c (feature_type, windows)
+                            CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(c.windows) WHEN ''array'' THEN c.windows ELSE ''[]'' END) AS w (part)
+                            WHERE fr.user_id = uc.user_id AND c.feature_type = uc.feature_type AND fr.status = ''reserved''
                               AND w.part ->> 1 = uc.period)
-           FOR UPDATE SKIP LOCKED)' USING now() - p_older_than;
+           FOR UPDATE SKIP LOCKED)'
+    USING now() - p_older_than, '{hour,day,week,month,year,total,billing_week,billing_month,billing_year}'::text[],
+          '{____-__-__T__,____-__-__,____-W__,____-__,____,total,____-__-__/P1W,____-__-__/P1M,____-__-__/P1Y}'::text[],
+          p_periods_older_than IS NOT NULL;
     GET DIAGNOSTICS windows = ROW_COUNT;
     -- These rows have no foreign key, so that no update waits for the user's row.
     FOR users IN
@@ -2592,7 +2824,22 @@ VALUES
     ('expire_reservations', 'service_role'),
     ('record_usage', 'service_role'),
     ('prune_feature_usage', 'service_role'),
-    ('set_user_plan', 'service_role');
+    ('set_user_plan', 'service_role'),
+    ('grant_usage', 'service_role'),
+    ('void_grant', 'service_role'),
+    ('carry_over_usage', 'service_role');
+
+CREATE  FUNCTION "carry_over_usage"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_period" TEXT, /* Option < & str > */
+	"p_max" bigint, /* Option < i64 > */
+	"p_expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"p_allowance" bigint DEFAULT NULL /* Option < i64 > */
+) RETURNS jsonb /* Jsonb < Carried > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'carry_over_usage_wrapper';
 
 CREATE  FUNCTION "check_feature_limit"(
 	"p_user_id" uuid, /* Option < Uuid > */
@@ -2636,6 +2883,20 @@ CREATE  FUNCTION "get_user_limits"(
 STABLE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'get_user_limits_wrapper';
+
+CREATE  FUNCTION "grant_usage"(
+	"p_user_id" uuid, /* Option < Uuid > */
+	"p_feature_type" TEXT, /* Option < & str > */
+	"p_amount" bigint, /* Option < i64 > */
+	"p_source_ref" TEXT, /* Option < & str > */
+	"p_expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"p_effective_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"p_priority" INT DEFAULT 100, /* Option < i32 > */
+	"p_reason" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS jsonb /* Jsonb < Granted > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'grant_usage_wrapper';
 
 CREATE  FUNCTION "increment_chat_messages"(
 	"p_user_id" uuid, /* Option < Uuid > */
@@ -2735,6 +2996,16 @@ STABLE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'usage_status_wrapper';
 
+CREATE  FUNCTION "void_grant"(
+	"p_source_ref" TEXT, /* Option < & str > */
+	"p_feature_type" TEXT DEFAULT NULL, /* Option < & str > */
+	"p_reason" TEXT DEFAULT NULL, /* Option < & str > */
+	"p_user_id" uuid DEFAULT NULL /* Option < Uuid > */
+) RETURNS jsonb /* Jsonb < Voided > */
+VOLATILE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'void_grant_wrapper';
+
 CREATE FUNCTION "usage_features_changed"()
 	RETURNS TRIGGER
 	LANGUAGE c
@@ -2795,6 +3066,16 @@ COMMENT ON FUNCTION @extschema@.usage_status(uuid, text) IS
 'Returns what a page shows of a user: plan, limits in force, usage, what remains, and caps. '
 'p_feature_type NULL is every feature. Result: {"user_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for a NULL user, 22023 for an unknown feature type or time zone.';
 
+COMMENT ON FUNCTION @extschema@.grant_usage(uuid, text, bigint, text, timestamptz, timestamptz, integer, text) IS
+'Grants units of a feature beside the allowance, such as a paid credit pack; once per source. '
+'The units are used once the allowance is used up: those with the lower p_priority (0 to 32767) first, then those that expire first. p_source_ref (1 to 255 bytes) is what they are granted for, such as a payment: calling it again with the same terms returns the grant with "replayed": true, with other terms "granted": false and GRANT_MISMATCH. p_effective_at NULL is now, p_expires_at NULL is never. Result: {"granted", "grant_id", "feature_type", "amount", "used", "effective_at", "expires_at", "source_ref"}. Errors: 22004 for a NULL, 22023 for an unknown feature type, an amount below 1, an unusable source, priority or instant, 23503 for an unknown user.';
+COMMENT ON FUNCTION @extschema@.void_grant(text, text, text, uuid) IS
+'Ends the grants of a source, such as a refunded payment; what is used of them stays used. '
+'p_feature_type NULL is every feature: then grants lists them. p_reason is for the ledger. If p_user_id is given, the grants must be that user''s. Result: {"voided", "source_ref", "amount", "used", "forfeited"}; again, with "replayed": true; UNKNOWN_GRANT if there is none. Errors: 22004 for a NULL source, 22023 for an unknown feature type.';
+COMMENT ON FUNCTION @extschema@.carry_over_usage(uuid, text, text, bigint, timestamptz, bigint) IS
+'Grants what is left of the allowance of a period that is over, at most p_max units, once. '
+'For the webhook of a renewal. p_period is the period key; p_expires_at NULL is the end of the current period; p_allowance NULL is the limit in force now. Open reservations count as used. Result: {"carried", "grant_id"?}; again, the same with "replayed": true. Errors: 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a period that is not over, a total, an unlimited allowance, a negative amount, or an expiry that is not in the future.';
+
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger function of usage_features: makes every session read the registry again.';
 
@@ -2812,7 +3093,8 @@ DECLARE
                               FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'feature_usage');
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
                                     'feature_reservations', 'feature_idempotency_keys',
-                                    'usage_counters', 'usage_rules', 'usage_features'];
+                                    'usage_counters', 'usage_rules', 'usage_grants', 'usage_alerts',
+                                    'usage_features'];
     is_restore boolean;
     part record;
 BEGIN
@@ -2861,6 +3143,13 @@ BEGIN
                   FROM pg_class AS c
                  WHERE c.relnamespace = '@extschema@'::regnamespace
                    AND c.relname = ANY (tables)
+                 UNION ALL
+                -- The sequences of identity columns, if they are new.
+                SELECT 'SEQUENCE ' || c.oid::regclass, true
+                  FROM pg_class AS c
+                  JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                  JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'feature_usage'
+                 WHERE c.relkind = 'S'
                  UNION ALL
                 SELECT 'FUNCTION ' || p.oid::regprocedure,
                        EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')

@@ -34,7 +34,7 @@ VALUES
     ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When its status last changed.'),
     ('feature_reservations', 13, 'sources', 'jsonb', '{jsonb}',
-     'In which windows of caps its amount is counted besides the period: {"windows": [[kind, key], ...]}. NULL is none.');
+     'What covers its amount besides the allowance, and in which windows of caps it is counted: {"grants": [[grant_id, units], ...], "paid": {"in", "period", "units", "cost", "grants"?, "overage"?, "windows"?}, "overage", "windows": [[kind, key], ...]}, each if there is any. NULL is none.');
 
 -- Only open reservations are ever searched for, and they are few. One index: if two knew what is
 -- open, the planner might choose the wrong one while the table has no statistics.

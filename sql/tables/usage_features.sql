@@ -1,7 +1,7 @@
 -- usage_features: the registry. Which features there are, where each is counted and what limits it.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
-VALUES ('usage_features', 8, '{feature_type}', false, false,
+VALUES ('usage_features', 12, '{feature_type}', false, false,
         'The registry of features. add_feature() writes the rows of user-defined features.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
@@ -18,7 +18,7 @@ VALUES
     ('usage_features', 5, 'is_builtin', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether the feature comes with the extension.'),
     ('usage_features', 6, 'is_governed', 'boolean NOT NULL DEFAULT false', '{boolean}',
-     'Whether a rule has ever named the feature: calls then read its rules. Set by a trigger, never cleared.'),
+     'Whether a rule or a grant has ever named the feature: calls then read both. Set by triggers, never cleared.'),
     ('usage_features', 7, 'reads_calendars', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether a user or a plan has ever had a time zone or an anchor: calls then read it first. Set by a trigger, never cleared.');
 

@@ -5,7 +5,7 @@
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
 VALUES ('usage_rules', 7, '{rule_id}', false, true,
-        'Rules: overrides, additions, blocks and caps, for everybody, for a plan or for one user.');
+        'Rules: overrides, additions, blocks, caps, overage, warnings and prices, for everybody, for a plan or for one user.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
 VALUES
@@ -20,24 +20,26 @@ VALUES
     ('usage_rules', 5, 'feature_type', 'text NOT NULL', '{text}',
      'The feature, which must be registered.'),
     ('usage_rules', 6, 'effect', 'text NOT NULL', '{text}',
-     'set replaces the limit of the plan, add adds to the limit, deny blocks the feature, cap limits the units per window or rate.'),
+     'set replaces the limit of the plan, add adds to the limit, deny blocks the feature, cap limits the units per window or rate, overage allows use beyond everything else, warn and low write alerts, cost has the feature paid in another one.'),
     ('usage_rules', 7, 'amount', 'bigint', '{bigint}',
-     'How much. NULL is unlimited for set, lifts a less specific cap for cap, and is required for deny.'),
+     'How much: units, of warn a percentage of the limit, of cost units of the currency per unit. NULL is unlimited for set, any for overage, lifts a less specific cap for cap, and is required for deny.'),
     ('usage_rules', 8, 'per', 'text NOT NULL DEFAULT ''period''', '{text}',
      'What a cap is counted per: period is the feature''s own, rate a bucket that refills evenly, the others are windows of the calendar.'),
     ('usage_rules', 9, 'every', 'interval', '{interval}',
      'In which time the bucket of a rate refills: 1 second to 31 days, in whole seconds.'),
-    ('usage_rules', 10, 'starts_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+    ('usage_rules', 10, 'paid_in', 'text', '{text}',
+     'The currency of a cost: another feature, which has no cost itself.'),
+    ('usage_rules', 11, 'starts_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
      'When the rule begins to apply.'),
-    ('usage_rules', 11, 'ends_at', 'timestamptz', '{timestamp with time zone}',
+    ('usage_rules', 12, 'ends_at', 'timestamptz', '{timestamp with time zone}',
      'When it applies no more. NULL means never. To end a rule, set this to now(): the row stays as its history.'),
-    ('usage_rules', 12, 'reason', 'text', '{text}',
+    ('usage_rules', 13, 'reason', 'text', '{text}',
      'Why, for operators. Signed-in users cannot read it.'),
-    ('usage_rules', 13, 'actor', 'text', '{text}',
+    ('usage_rules', 14, 'actor', 'text', '{text}',
      'Who made the rule, for operators. Signed-in users cannot read it.'),
-    ('usage_rules', 14, 'source_ref', 'text', '{text}',
+    ('usage_rules', 15, 'source_ref', 'text', '{text}',
      'What it was made for, such as a payment: one rule per reference, feature and effect.'),
-    ('usage_rules', 15, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
+    ('usage_rules', 16, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
      'When the rule was made.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
@@ -48,8 +50,8 @@ VALUES
      '(applies_to = ''plan'') = (plan_id IS NOT NULL)'),
     ('usage_rules', 'usage_rules_user_id_if_and_only_if_applies_to_user',
      '(applies_to = ''user'') = (user_id IS NOT NULL)'),
-    ('usage_rules', 'usage_rules_effect_is_set_add_deny_or_cap',
-     'effect IN (''set'', ''add'', ''deny'', ''cap'')'),
+    ('usage_rules', 'usage_rules_effect_is_one_of_the_documented_ones',
+     'effect IN (''set'', ''add'', ''deny'', ''cap'', ''overage'', ''warn'', ''low'', ''cost'')'),
     ('usage_rules', 'usage_rules_per_is_period_rate_or_a_kind_of_period',
      'per IN (''period'', ''hour'', ''day'', ''week'', ''month'', ''year'', ''total'', ''billing_week'', ''billing_month'', ''billing_year'', ''rate'')'),
     ('usage_rules', 'usage_rules_per_is_for_cap_only',
@@ -62,8 +64,16 @@ VALUES
      'per <> ''rate'' OR amount IS NULL OR amount <= 1000 * extract(epoch FROM every)'),
     ('usage_rules', 'usage_rules_amount_is_not_negative',
      'amount >= 0'),
-    ('usage_rules', 'usage_rules_add_has_an_amount',
-     'effect <> ''add'' OR amount IS NOT NULL'),
+    ('usage_rules', 'usage_rules_amount_is_required_for_add_warn_low_and_cost',
+     'effect NOT IN (''add'', ''warn'', ''low'', ''cost'') OR amount IS NOT NULL'),
+    ('usage_rules', 'usage_rules_amount_of_cost_and_low_is_at_least_1',
+     'effect NOT IN (''cost'', ''low'') OR amount >= 1'),
+    ('usage_rules', 'usage_rules_amount_of_warn_is_1_to_1000_percent',
+     'effect <> ''warn'' OR amount >= 1 AND amount <= 1000'),
+    ('usage_rules', 'usage_rules_paid_in_if_and_only_if_cost',
+     '(effect = ''cost'') = (paid_in IS NOT NULL)'),
+    ('usage_rules', 'usage_rules_paid_in_is_another_feature',
+     'paid_in <> feature_type'),
     ('usage_rules', 'usage_rules_deny_has_no_amount',
      'effect <> ''deny'' OR amount IS NULL'),
     ('usage_rules', 'usage_rules_starts_at_is_not_infinity',
@@ -81,6 +91,10 @@ INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, fu
 VALUES ('usage_rules', 'usage_rules_govern', 'INSERT OR UPDATE', 'ROW', 'feature_usage_internal.govern_feature',
         'Checks the feature, and makes its calls read the rules.');
 
+INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
+VALUES ('usage_rules', 'usage_rules_refuse_chains', 'INSERT OR UPDATE', 'ROW', '(NEW.effect = ''cost'')',
+        'feature_usage_internal.refuse_chained_costs', 'Refuses a currency that has a cost itself.');
+
 -- One policy for all: several permissive ones would be evaluated one after the other.
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
@@ -95,4 +109,4 @@ VALUES
     ('usage_rules', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}', '{}'),
     -- Neither reason nor actor, which are for operators.
     ('usage_rules', 'authenticated', '{}',
-     '{rule_id,applies_to,plan_id,user_id,feature_type,effect,amount,per,every,starts_at,ends_at,source_ref,created_at}');
+     '{rule_id,applies_to,plan_id,user_id,feature_type,effect,amount,per,every,paid_in,starts_at,ends_at,source_ref,created_at}');

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use domain::answer::Answer;
 use domain::calendar::Span;
 use domain::denial::Denial;
+use domain::sources::Stored;
 use domain::timestamp::iso8601;
 use pgrx::Uuid;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use super::terms::{Unusable, current_span};
 use super::{admit_governed, admit_plain};
 use crate::error::Report;
 use crate::error::counting::CountingError;
-use crate::store::counter::Counted;
+use crate::store::counter::{Counted, Counter};
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::reservations;
 
@@ -132,36 +133,36 @@ impl Call<'_> {
         Subject::new(self.registry, self.registered, self.user_id, span, self.amount)
     }
 
-    /// Writes the decision: the idempotency key, the counter, the reservation with the windows in
-    /// which it is counted. Returns the answer, or `None` with nothing written if another call has
-    /// used the idempotency key meanwhile.
+    /// Writes the decision: the idempotency key, the counts, the reservation with its sources.
+    /// Returns the answer, or `None` with nothing written if another call has used the idempotency
+    /// key meanwhile.
     pub fn write(
         &self,
-        subject: &Subject,
+        counter: &Counter,
         row: &Counted,
         counted: Answer,
-        windows: &[(&str, String)],
+        sources: Option<&Stored>,
+        count: impl FnOnce(),
     ) -> Option<Answer> {
-        let amount = self.amount;
         let stored = |answer: &Answer| self.request.is_none_or(|request| request.store(answer));
         match self.purpose {
             Purpose::Consume => {
-                let answer = counted.with_consumed(amount);
+                let answer = counted.with_consumed(self.amount);
                 if !stored(&answer) {
                     return None;
                 }
-                subject.counter.add(amount);
+                count();
                 Some(answer)
             }
             Purpose::Reserve { ttl } => {
                 let new = reservations::New::of_user(self.user_id, ttl);
-                let answer =
-                    counted.with_reservation(new.id.to_string(), iso8601(new.expires_at), amount);
+                let (id, expires_at) = (new.id.to_string(), iso8601(new.expires_at));
+                let answer = counted.with_reservation(id, expires_at, self.amount);
                 if !stored(&answer) {
                     return None;
                 }
-                subject.counter.add_reserved(amount);
-                new.insert(&subject.counter, row, amount, windows);
+                count();
+                new.insert(counter, row, self.amount, sources);
                 Some(answer)
             }
         }

@@ -3,7 +3,7 @@
 
 use domain::answer::Answer;
 use domain::calendar::Calendar;
-use domain::decision::{Allowance, Clock, Standing, decide};
+use domain::decision::{Allowance, Clock, Standing, Usage, decide};
 use domain::denial::Denial;
 use domain::rule::InForce;
 
@@ -44,10 +44,14 @@ pub fn admit(call: &Call) -> Option<Outcome> {
         let Ok(allowance) = decision else {
             return Some(call.purpose.denied(answer(&subject, decision, live)).into());
         };
-        subject.counter.require_room(row.count, subject.amount);
-        let allowance = allowance.counted(subject.amount.into());
-        let counted = answer(&subject, Ok(allowance), live);
-        if let Some(answer) = call.write(&subject, &row, counted, &[]) {
+        let amount = i64::from(subject.amount);
+        subject.counter.require_room(row.count, amount);
+        let counted = answer(&subject, Ok(allowance.counted()), live);
+        let count = || match call.purpose.is_reserve() {
+            true => subject.counter.add_reserved(amount),
+            false => subject.counter.add(amount),
+        };
+        if let Some(answer) = call.write(&subject.counter, &row, counted, None, count) {
             return Some(answer.into());
         }
     }
@@ -65,7 +69,10 @@ fn decide_on(subject: &Subject, current_usage: i64) -> Result<Allowance, Denial>
         entitlement: &entitlement,
         in_force: &InForce::default(),
         caps: &[],
-        current_usage,
+        usage: Usage::of_allowance(current_usage),
+        carried: 0,
+        grants: &[],
+        currency: None,
         reset_at: None,
         clock: Clock { transaction: clock::now_in_seconds(), wall: 0 },
     };

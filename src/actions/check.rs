@@ -4,18 +4,19 @@ use std::rc::Rc;
 
 use domain::answer::Answer;
 use domain::calendar::Calendar;
-use domain::decision::{Clock, Standing, decide};
+use domain::decision::{Clock, Standing, Usage, decide};
 use domain::denial::Denial;
-use domain::period::{NotAPeriod, Requested};
+use domain::period::{NotAPeriod, Period, Requested};
 use domain::rule::InForce;
 use pgrx::Uuid;
 
+use super::account::Account;
 use super::subject::Subject;
-use super::terms::{Terms, Unusable};
+use super::terms::Unusable;
 use super::usage;
 use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
-use crate::store::registry::{Registered, Registry};
+use crate::store::registry::Registry;
 use crate::store::{entitlement, registry, reservations};
 
 /// Whether a user may use an amount of a feature in a period, by default the current one.
@@ -31,10 +32,10 @@ pub fn check(
     };
     let feature = &registered.feature;
     let is_plain = !registered.is_governed && !registered.reads_calendar;
-    let terms =
-        (!is_plain).then(|| Terms::read(&registry, registered, user_id, Unusable::IsRefused));
+    let account =
+        (!is_plain).then(|| Account::read(&registry, registered, user_id, Unusable::IsRefused));
     let utc = Calendar::default();
-    let calendar = terms.as_ref().map_or(&utc, |terms| &terms.calendar);
+    let calendar = account.as_ref().map_or(&utc, |account| &account.terms.calendar);
     let current = calendar.period_at(feature.period, clock::now());
     let period = match Requested::parse_optional(feature.period, text) {
         Ok(Requested::Current) => Ok(current),
@@ -45,12 +46,9 @@ pub fn check(
     let denial = match (amount, period) {
         (Some(amount @ 0..), Ok(period)) => {
             let span = calendar.span(period);
-            let subject = Subject::new(&registry, registered, user_id, span, amount);
-            return match &terms {
-                None => of_plain(&subject),
-                Some(terms) => {
-                    of_governed(&registry, registered, &subject, terms, period == current)
-                }
+            return match account {
+                None => of_plain(&Subject::new(&registry, registered, user_id, span, amount)),
+                Some(account) => of_governed(&registry, account, period, amount),
             };
         }
         (Some(0..), Err(problem)) => {
@@ -73,7 +71,10 @@ fn of_plain(subject: &Subject) -> Answer {
         entitlement: &entitlement,
         in_force: &InForce::default(),
         caps: &[],
-        current_usage,
+        usage: Usage::of_allowance(current_usage),
+        carried: 0,
+        grants: &[],
+        currency: None,
         reset_at: None,
         clock: Clock { transaction: clock::now_in_seconds(), wall: 0 },
     };
@@ -81,25 +82,9 @@ fn of_plain(subject: &Subject) -> Answer {
     Answer::new(counter.feature(), &subject.span, decision).with_reserved(reserved)
 }
 
-/// Only the current period has caps, and a reset that is worth waiting for.
-fn of_governed(
-    registry: &Rc<Registry>,
-    registered: &Rc<Registered>,
-    subject: &Subject,
-    terms: &Terms,
-    is_current: bool,
-) -> Answer {
-    let (user_id, span) = (subject.counter.user_id, &subject.span);
-    let places = if is_current { terms.places(registered) } else { Vec::new() };
-    let usage = usage::read(registry, registered, user_id, terms, span, &places);
-    let reset_at = span.reset_at.filter(|_| is_current);
-    let standing = terms.standing(&usage.caps, usage.current_usage, reset_at);
-    let amount = i64::from(subject.amount);
-    let decision = decide(&standing, amount);
-    Answer::new(&registered.feature, span, decision).with_reserved(usage.reserved).with_rules(
-        &terms.in_force,
-        &usage.caps,
-        amount,
-        terms.clock.wall,
-    )
+fn of_governed(registry: &Rc<Registry>, account: Account, period: Period, amount: i32) -> Answer {
+    let mut account = account.in_period(period);
+    usage::read(registry, &mut account);
+    let decision = account.decide(amount.into());
+    account.answer(decision, false)
 }

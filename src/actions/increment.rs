@@ -1,18 +1,23 @@
 //! The increment: counts usage that has happened, without checking the limit.
 
+use domain::calendar::Calendar;
 use domain::period::{NotAPeriod, Requested};
 use pgrx::Uuid;
 
+use super::admit::ATTEMPTS;
+use super::charge::{self, Counted};
+use super::lock::Target;
 use super::terms::{Unusable, current_calendar};
-use super::windows::{self, Counted};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
+use crate::error::counting::CountingError;
 use crate::pg::clock;
 use crate::store::counter::Counter;
 use crate::store::{registry, users};
 
-/// Adds a non-negative amount to a user's counter in a period, and to the windows and rates of caps
-/// if the period is the current one.
+/// Adds a non-negative amount to a user's counter in a period. Of a feature with rules or grants, it is
+/// drawn from its sources, and added to the windows and rates of caps if the period is the current
+/// one.
 pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     let registry = registry::current();
     let Some(registered) = registry.find(feature_type) else {
@@ -29,7 +34,7 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     let needs_calendar = requested == Requested::Current || feature.period.is_anchored();
     let calendar = match needs_calendar {
         true => current_calendar(&registry, registered, user_id, Unusable::IsIgnored),
-        false => domain::calendar::Calendar::default(),
+        false => Calendar::default(),
     };
     let period = match requested {
         Requested::Current => calendar.period_at(feature.period, clock::now()),
@@ -39,17 +44,30 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     if amount == 0 {
         return;
     }
-    if registered.is_governed {
-        users::lock(&registry, &[user_id]);
-    }
-    Counter::new(&registry, registered, user_id, period).increment(amount);
-    // The first rule may have been committed while this waited for the row.
-    if registered.is_governed || !registry::still_has(&registry, registered) {
+    if !registered.is_governed {
+        Counter::new(&registry, registered, user_id, period).increment(amount);
+        // The first rule may have been committed while this waited for the row.
+        if registry::still_has(&registry, registered) {
+            return;
+        }
         let registry = registry::current();
-        let now_governed = registry.find(feature_type).filter(|registered| registered.is_governed);
-        if let Some(registered) = now_governed {
+        let governed = registry.find(feature_type).filter(|registered| registered.is_governed);
+        if let Some(registered) = governed {
             let amount = i64::from(amount);
-            windows::count(&registry, &[Counted { user_id, registered, period, amount }]);
+            charge::counted(&registry, &[Counted { user_id, registered, period, amount }]);
+        }
+        return;
+    }
+    users::lock(&registry, &[user_id]);
+    for _ in 0..ATTEMPTS {
+        let registry = registry::current();
+        let Some(registered) = registry.find(feature_type) else { break };
+        let (period, unusable) = (Some(period), Unusable::IsIgnored);
+        let target =
+            Target { registry: &registry, registered, user_id, period, unusable, settled: None };
+        if charge::count(&target, amount.into()).is_some() {
+            return;
         }
     }
+    CountingError::Contention.raise();
 }

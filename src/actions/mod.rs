@@ -3,12 +3,18 @@
 //! Every admission works in one way: lock, read, decide, write. The decision itself is in the
 //! domain.
 
+mod account;
 pub mod admit;
 mod admit_governed;
 mod admit_plain;
+pub mod carry;
+mod charge;
 pub mod check;
+mod counts;
 pub mod expire;
+pub mod grant;
 pub mod increment;
+mod lock;
 pub mod period;
 pub mod record;
 pub mod replay;

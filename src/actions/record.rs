@@ -14,8 +14,8 @@ use domain::period::{NotAPeriod, Period, Requested};
 use pgrx::Uuid;
 use serde_json::{Value, json};
 
+use super::charge::{self, Counted};
 use super::terms::{Unusable, current_calendar};
-use super::windows::{self, Counted};
 use crate::error::Report;
 use crate::error::batch::BatchError;
 use crate::error::counting::CountingError;
@@ -80,16 +80,20 @@ pub fn record(text: &str) -> i32 {
     let (known, keyed) = fold_keys(known.collect());
     users::lock(&registry, &users_of(&known));
     let counted = known.iter().filter(|known| known.event.amount > 0);
-    let rows = counted.map(Known::row).collect();
+    let mut rows: BTreeSet<RowKey> = counted.map(Known::row).collect();
+    let currencies = rows_of_currencies(&registry, &known);
+    let has_currencies = !currencies.is_empty();
+    rows.extend(currencies);
     batch::insert_missing(&registry, &rows);
-    let fresh = if keyed.is_empty() {
-        known
-    } else {
+    if has_currencies || !keyed.is_empty() {
         batch::lock(&registry, &rows);
-        store_keys(&registry, known, &keyed)
+    }
+    let fresh = match keyed.is_empty() {
+        true => known,
+        false => store_keys(&registry, known, &keyed),
     };
     count(&registry, &fresh);
-    count_windows(&registry, &fresh);
+    draw(&registry, &fresh);
     fresh.len() as i32
 }
 
@@ -222,13 +226,29 @@ fn count(registry: &Rc<Registry>, events: &[Known]) {
     }
 }
 
-/// Counts what the batch has counted in current periods in the windows and rates of caps as well.
-fn count_windows(registry: &Rc<Registry>, events: &[Known]) {
+/// The rows in which currencies count what events with rules are paid with.
+fn rows_of_currencies(registry: &Rc<Registry>, events: &[Known]) -> BTreeSet<RowKey> {
+    let paid = amounts_of(events).into_keys().filter_map(|(user_id, feature, period)| {
+        let registered = &registry.features[feature];
+        let counted = Counted { user_id, registered, period, amount: 0 };
+        registered.is_governed.then(|| counted.account(registry).currency)?
+    });
+    paid.map(|currency| (currency.user_id, currency.span.period.to_string())).collect()
+}
+
+fn amounts_of(events: &[Known]) -> BTreeMap<(Uuid, usize, Period), i64> {
     let mut amounts: BTreeMap<(Uuid, usize, Period), i64> = BTreeMap::new();
     for known in events.iter().filter(|known| known.event.amount > 0) {
         let amount = amounts.entry((known.user_id, known.feature, known.period)).or_default();
         *amount += i64::from(known.event.amount);
     }
+    amounts
+}
+
+/// Draws what the batch has counted of features with rules and grants from their sources, and counts
+/// what is of current periods in the windows and rates of caps.
+fn draw(registry: &Rc<Registry>, events: &[Known]) {
+    let amounts = amounts_of(events);
     // The first rule may have been committed while this waited for the rows.
     let features = || registry.features.iter();
     let is_unchanged = features().all(|registered| registry::still_has(registry, registered));
@@ -241,7 +261,9 @@ fn count_windows(registry: &Rc<Registry>, events: &[Known]) {
             Some(Counted { user_id, registered, period, amount })
         })
         .collect();
-    windows::count(&now, &counted);
+    if !counted.is_empty() {
+        charge::counted(&now, &counted);
+    }
 }
 
 /// Refuses a sum that no counter of its type can hold, before it becomes an argument.

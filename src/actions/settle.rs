@@ -1,22 +1,27 @@
 //! Settling a reservation: commit after success, release after failure.
 //!
-//! The reservation is locked first, its counter second. Expiry locks the counter first, but skips
-//! locked reservations, so the two never deadlock.
+//! The reservation is locked first, what it is counted in second. Expiry locks the counter first, but
+//! skips locked reservations, so the two never deadlock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use domain::reservation::{Reservation, Settlement};
+use domain::reservation::{Change, Reservation, Settlement};
 use domain::settlement::{Request, Settled, Subject};
 use pgrx::Uuid;
 
+use super::charge;
+use super::counts::{Counts, Keys};
+use super::lock::{self, Again, Target};
 use super::terms::{Unusable, current_calendar};
 use super::windows::Sums;
+use crate::error::Report;
+use crate::error::counting::CountingError;
 use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
-use crate::store::registry::Registry;
-use crate::store::reservations::Locked;
-use crate::store::windows::{self, Change, WindowKey};
-use crate::store::{registry, reservations};
+use crate::store::registry::{Registered, Registry};
+use crate::store::reservations::{Locked, open_of};
+use crate::store::{registry, reservations, windows};
 
 /// Settles a reservation. With a user, only a reservation of that user is found.
 pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> Settled {
@@ -25,8 +30,8 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
     let mut locked = Locked::find(&registry, reservation_id, user_id);
     let subject = Subject {
         reservation_id: reservation_id.to_string(),
-        feature_type: locked.feature_type.clone(),
-        period: locked.period.clone(),
+        feature_type: locked.holding.own.feature_type.clone(),
+        period: locked.holding.own.period.clone(),
         amount: locked.reservation.amount,
     };
     let settlement = match request {
@@ -38,56 +43,132 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
         Settlement::Finalized => Settled::finalized(request, subject, status),
         Settlement::Repeat => Settled::done(request, subject, status, actual, is_past),
         Settlement::Change(change) => {
-            let counter = || locked.counter(&registry);
-            let returned = match change.delta {
-                ..=-1 => returnable(&counter(), &locked, (-change.delta).into()),
-                _ => 0,
-            };
-            // Before the counter, so that a user-defined trigger on it finds nothing to give back.
-            locked.settle(&registry, &change);
-            if change.delta > 0 {
-                counter().increment(change.delta);
-            } else if returned > 0 {
-                counter().subtract(returned);
-            }
-            if change.delta != 0 {
-                // After the counter is locked, which new windows begin with.
-                count_in_sums(&registry, &mut locked);
-                settle_windows(&registry, &locked.windows(), change.delta.into());
-            }
+            change_counts(&registry, &mut locked, &change);
             Settled::done(request, subject, change.status, change.actual, change.late)
         }
     }
 }
 
-/// Adds the windows that have begun with what the reservation had counted.
-fn count_in_sums(registry: &Registry, locked: &mut Locked) {
-    let governed = registry.find(&locked.feature_type).filter(|found| found.is_governed);
-    let Some(registered) = governed else { return };
-    let user_id = locked.user_id();
-    let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
-    let sums = Sums::read(registry, registered, user_id, &calendar, Snapshot::Latest);
-    let period = locked.period.clone();
-    sums.extend(&period, locked.counted_in());
+fn change_counts(registry: &Rc<Registry>, locked: &mut Locked, change: &Change) {
+    let delta = i64::from(change.delta);
+    let governed = registry.find(&locked.holding.own.feature_type).cloned();
+    let is_in_other_rows = locked.holding.stored().is_some();
+    let governed = governed.filter(|registered| registered.is_governed || is_in_other_rows);
+    match governed {
+        _ if delta == 0 => locked.settle(registry, change),
+        None => change_plain(registry, locked, change),
+        Some(registered) if delta < 0 => give_back(registry, &registered, locked, change),
+        Some(registered) => count_more(registry, &registered, locked, change),
+    }
 }
 
-/// Changes the windows in which a reservation is counted, even if they are over. What is added to a
-/// deleted window inserts it again.
-fn settle_windows(registry: &Registry, keys: &BTreeSet<WindowKey>, delta: i64) {
-    if delta > 0 {
-        let missing = keys.iter().map(|key| (key.clone(), 0)).collect();
-        windows::insert_missing(registry, &missing, false);
+fn change_plain(registry: &Rc<Registry>, locked: &Locked, change: &Change) {
+    let counter = locked.counter(registry);
+    let returned = match change.delta {
+        ..=-1 => returnable(&counter, locked, (-change.delta).into()),
+        _ => 0,
+    };
+    // Before the counter, so that a user-defined trigger on it finds nothing to give back.
+    locked.settle(registry, change);
+    if change.delta > 0 {
+        counter.increment(change.delta);
+    } else if returned > 0 {
+        counter.subtract(returned);
     }
-    let locked = windows::lock(registry, keys).into_keys();
-    let changes = locked.map(|key| (key, Change::Add(delta))).collect();
-    windows::change(registry, &changes, false);
 }
 
 /// Locks the counter, and returns how much of an amount that the reservation held it can give back:
 /// nothing if its row does not count the reservation.
 fn returnable(counter: &Counter, locked: &Locked, amount: i64) -> i64 {
-    let row = counter.lock().filter(|row| locked.is_counted_in(row));
+    let own = &locked.holding.own;
+    let row = counter.lock().filter(|row| own.is_in_counter(&counter.name(), row));
     row.map_or(0, |row| {
         reservations::held(counter, &row, Snapshot::Latest).returnable(row.count, amount)
     })
+}
+
+/// Gives back what was reserved and not used, to the sources and in the windows that it came from, even
+/// if they are over.
+fn give_back(
+    registry: &Rc<Registry>,
+    registered: &Registered,
+    locked: &mut Locked,
+    change: &Change,
+) {
+    let user_id = locked.holding.user_id;
+    let mut counts = Counts::new(registry);
+    counts.lock_counters(&locked.holding.counters());
+    // After the counters are locked, which new windows begin with.
+    add_sums(registry, registered, locked);
+    counts.lock_windows(&locked.holding.windows());
+    let open = open_of(registry, user_id, Snapshot::Latest);
+    let back = locked.holding.give_back((-change.delta).into());
+    let grant_ids: BTreeSet<uuid::Uuid> =
+        back.split.grants().map(|(grant_id, _)| grant_id).collect();
+    if !grant_ids.is_empty() {
+        counts.lock_grants(&grant_ids);
+    }
+    counts.give_back(&open, &[back]);
+    // Before the counters, so that a user-defined trigger on them finds nothing to give back.
+    locked.settle(registry, change);
+    counts.write();
+}
+
+/// Adds the windows that have begun with what the reservation had counted.
+fn add_sums(registry: &Registry, registered: &Registered, locked: &mut Locked) {
+    let user_id = locked.holding.user_id;
+    let paid = locked.holding.paid.as_ref().and_then(|paid| registry.find(&paid.feature_type));
+    for registered in [Some(registered), paid.map(AsRef::as_ref)].into_iter().flatten() {
+        let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
+        let sums = Sums::of(registry, registered, user_id, &calendar, Snapshot::Latest);
+        sums.extend(&mut locked.holding, locked.since);
+    }
+}
+
+/// Counts what was used beyond what is held, drawn afresh from the sources of now. It is counted in the
+/// period and the windows of the reservation; what has been pruned of them is made again.
+fn count_more(
+    registry: &Rc<Registry>,
+    registered: &Rc<Registered>,
+    locked: &mut Locked,
+    change: &Change,
+) {
+    let amount = i64::from(change.delta);
+    let period = locked.period(registered);
+    let done = lock::attempts(Some(Keys::of(&locked.holding)), |wanted| {
+        add_sums(registry, registered, locked);
+        let stored = Keys::of(&locked.holding);
+        Counts::new(registry).insert_counters(&stored.counters);
+        let missing: BTreeMap<_, i64> = stored.windows.iter().map(|key| (key.clone(), 0)).collect();
+        windows::insert_missing(registry, &missing, false);
+        let target = Target {
+            registry,
+            registered,
+            user_id: locked.holding.user_id,
+            period: Some(period),
+            unusable: Unusable::IsIgnored,
+            settled: Some(locked),
+        };
+        let (mut account, mut counts, open) = charge::locked(&target, wanted, amount)?;
+        let unlocked = counts.unlocked(&stored);
+        if !unlocked.is_empty() {
+            return Err(Again::Expired(unlocked));
+        }
+        let split = charge::split(&mut account, &mut counts, &open, amount);
+        let mut drawn = account.holding(split, locked.holding.own.row_id);
+        drawn.own.windows.clone_from(&locked.holding.own.windows);
+        if let (Some(before), Some(now)) = (&locked.holding.paid, &mut drawn.paid)
+            && before.feature_type == now.feature_type
+        {
+            now.windows.clone_from(&before.windows);
+        }
+        account.tell(&drawn.split, &mut counts);
+        counts.take(&drawn, false);
+        locked.settle(registry, change);
+        counts.write();
+        Ok(())
+    });
+    if done.is_none() {
+        CountingError::Contention.raise();
+    }
 }

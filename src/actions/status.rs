@@ -2,15 +2,18 @@
 
 use std::rc::Rc;
 
-use domain::decision::decide;
-use domain::status::{FeatureStatus, Status};
+use domain::status::{FeatureStatus, GrantReport, Status};
+use domain::timestamp::iso8601_rounded_up;
 use pgrx::Uuid;
 
-use super::terms::{Terms, Unusable};
+use super::account::Account;
+use super::terms::Unusable;
 use super::usage;
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
-use crate::store::registry::{self, Registered, Registry};
+use crate::pg::clock;
+use crate::store::grants;
+use crate::store::registry::{self, Registry};
 
 /// The status of one feature, or of all.
 pub fn status(user_id: Uuid, feature_type: Option<&str>) -> Status {
@@ -27,22 +30,45 @@ pub fn status(user_id: Uuid, feature_type: Option<&str>) -> Status {
     };
     let mut status = Status::of_user(user_id.to_string());
     for registered in &features {
-        let terms = Terms::read(&registry, registered, user_id, Unusable::IsRefused);
-        status.plan_id = Some(terms.entitlement.subscription.plan_id().to_owned());
-        let of_feature = of_feature(&registry, registered, user_id, &terms);
+        let mut account = Account::read(&registry, registered, user_id, Unusable::IsRefused);
+        usage::read(&registry, &mut account);
+        let plan_id = account.terms.entitlement.subscription.plan_id();
+        status.plan_id = Some(plan_id.to_owned());
+        let of_feature = of_feature(&registry, &account);
         status.features.insert(registered.feature.feature_type.clone(), of_feature);
     }
     status
 }
 
-fn of_feature(
-    registry: &Rc<Registry>,
-    registered: &Rc<Registered>,
-    user_id: Uuid,
-    terms: &Terms,
-) -> FeatureStatus {
-    let (span, places) = (terms.span(registered), terms.places(registered));
-    let usage = usage::read(registry, registered, user_id, terms, &span, &places);
-    let standing = terms.standing(&usage.caps, usage.current_usage, span.reset_at);
-    FeatureStatus::new(&span, &standing, decide(&standing, 0), usage.reserved)
+fn of_feature(registry: &Registry, account: &Account) -> FeatureStatus {
+    let grants = grants_of(registry, account);
+    let decision = account.decide(0);
+    account.with_standing(|standing| {
+        FeatureStatus::new(&account.span, standing, decision, account.reserved, grants)
+    })
+}
+
+/// The active grants, in the order in which they burn down. What expired reservations hold of them is
+/// left, as it is in `remaining`.
+fn grants_of(registry: &Registry, account: &Account) -> Vec<GrantReport> {
+    if account.grants().is_empty() {
+        return Vec::new();
+    }
+    let feature_type = &account.registered.feature.feature_type;
+    let listed = grants::list(registry, account.user_id, feature_type);
+    let iso8601 = |since_2000| iso8601_rounded_up(clock::from_1970(since_2000));
+    let report = |(grant_id, left): &(uuid::Uuid, i64)| {
+        let listed = listed.iter().find(|listed| listed.grant_id == *grant_id)?;
+        Some(GrantReport {
+            used: listed.amount - left,
+            amount: listed.amount,
+            grant_id: grant_id.to_string(),
+            priority: listed.priority,
+            remaining: *left,
+            expires_at: listed.expires_at.map(iso8601),
+            source_ref: listed.source_ref.clone(),
+            effective_at: iso8601(listed.effective_at),
+        })
+    };
+    account.grants().iter().filter_map(report).collect()
 }

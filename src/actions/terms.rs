@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use domain::calendar::{Calendar, Span, Zone};
-use domain::cap::{Capped, Place};
-use domain::decision::{Clock, Entitlement, Standing};
+use domain::cap::Place;
+use domain::decision::{Clock, Entitlement};
+use domain::grant::Grant;
 use domain::rule::{Cap, InForce, Per};
 use pgrx::Uuid;
 
@@ -16,7 +17,7 @@ use crate::pg::snapshot;
 use crate::pg::zone::Named;
 use crate::store::entitlement::{UserPlan, with_calendar};
 use crate::store::registry::{Registered, Registry};
-use crate::store::rules;
+use crate::store::rules::{self, Governing};
 
 /// What happens if a user's time zone or anchor can't be used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,20 +32,12 @@ pub struct Terms {
     pub entitlement: Entitlement,
     pub calendar: Calendar,
     pub in_force: InForce,
+    /// The user's grants of which something is left, unless they have expired.
+    pub grants: Vec<Grant>,
     pub clock: Clock,
 }
 
 impl Terms {
-    /// Reads what is committed now.
-    pub fn latest(
-        registry: &Registry,
-        registered: &Registered,
-        user_id: Uuid,
-        unusable: Unusable,
-    ) -> Self {
-        snapshot::latest(|| Self::read(registry, registered, user_id, unusable))
-    }
-
     /// Reads the caller's snapshot. Plan and rules are of one snapshot, so that a change of both is
     /// never seen by half.
     pub fn read(
@@ -56,9 +49,9 @@ impl Terms {
         let UserPlan { entitlement, zone, anchor } = with_calendar(registry, registered, user_id);
         let plan_id = entitlement.subscription.plan_id();
         let feature_type = &registered.feature.feature_type;
-        let rules = match registered.is_governed {
+        let Governing { rules, grants } = match registered.is_governed {
             true => rules::read(registry, user_id, feature_type, plan_id),
-            false => Vec::new(),
+            false => Governing::default(),
         };
         // After the rules, since those that are over are not read.
         let clock =
@@ -69,24 +62,7 @@ impl Terms {
             registered.feature.period.is_anchored() || in_force.caps.iter().any(is_anchored);
         let anchor = anchor.filter(|_| has_anchor);
         let calendar = calendar_of(zone.as_deref(), anchor, unusable);
-        Self { entitlement, calendar, in_force, clock }
-    }
-
-    /// What decides a call, given what is used and when a fresh allowance begins.
-    pub fn standing<'a>(
-        &'a self,
-        caps: &'a [Capped],
-        current_usage: i64,
-        reset_at: Option<DateTime<Utc>>,
-    ) -> Standing<'a> {
-        Standing {
-            entitlement: &self.entitlement,
-            in_force: &self.in_force,
-            caps,
-            current_usage,
-            reset_at,
-            clock: self.clock,
-        }
+        Self { entitlement, calendar, in_force, grants, clock }
     }
 
     /// The current period of a feature.

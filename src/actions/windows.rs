@@ -9,14 +9,13 @@ use domain::period::Period;
 use domain::period_kind::PeriodKind;
 use pgrx::Uuid;
 
-use super::terms::{Terms, Unusable};
-use crate::error::Report;
-use crate::error::counting::CountingError;
-use crate::pg::snapshot::{self, Snapshot};
+use super::account::Account;
+use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
+use crate::store::holding::Holding;
 use crate::store::registry::{Registered, Registry};
-use crate::store::reservations::{CountedIn, Open, open_of};
-use crate::store::windows::{self, Change, Window, WindowKey, Windows};
+use crate::store::reservations::{Open, open_of};
+use crate::store::windows::{self, Window, WindowKey, Windows};
 
 /// The row that counts a cap, if it is not the feature's own counter.
 pub fn key(user_id: Uuid, registered: &Registered, place: &Place) -> Option<WindowKey> {
@@ -50,35 +49,17 @@ pub fn capped(
     places.iter().map(capped).collect()
 }
 
-/// What an amount changes of the rows of caps.
-pub fn changes(
-    user_id: Uuid,
-    registered: &Registered,
-    places: &[Place],
-    capped: &[Capped],
-    amount: i64,
-    now: i64,
-) -> BTreeMap<WindowKey, Change> {
-    let change = |(place, capped): (&Place, &Capped)| {
-        let change = match capped.counted(amount, now).state {
-            State::Window { .. } => Some(Change::Add(amount)),
-            State::Bucket { tat } => tat.map(Change::Fill),
-        };
-        key(user_id, registered, place).zip(change)
-    };
-    places.iter().zip(capped).filter_map(change).collect()
-}
-
 /// What new rows begin with. A total, a month and a year begin with what the feature's own periods
 /// inside them have counted, so that a cap added in the middle knows what was used before; every
 /// other window begins with 0.
 pub fn beginnings(
-    counter: &Counter,
-    calendar: &Calendar,
+    registry: &Rc<Registry>,
+    account: &Account,
     places: &[Place],
     snapshot: Snapshot,
 ) -> BTreeMap<String, i64> {
-    let own = counter.feature().period;
+    let Some(counter) = Counter::of(registry, &account.counter()) else { return BTreeMap::new() };
+    let (own, calendar) = (counter.feature().period, &account.terms.calendar);
     let mut begun = BTreeMap::new();
     let mut counts: Option<Vec<(Span, i64)>> = None;
     for place in places {
@@ -107,36 +88,50 @@ pub fn beginnings(
 /// was made before such a row is counted there as well, if its period lies inside.
 pub struct Sums {
     own: PeriodKind,
+    feature_type: String,
     calendar: Calendar,
     /// Each with when its row was made.
     windows: Vec<(String, Span, i64)>,
 }
 
 impl Sums {
-    pub fn read(
+    pub fn read(registry: &Registry, account: &Account, snapshot: Snapshot) -> Self {
+        let calendar = &account.terms.calendar;
+        let mut sums = Self::of(registry, &account.registered, account.user_id, calendar, snapshot);
+        for place in &account.places {
+            sums.add(place);
+        }
+        sums
+    }
+
+    pub fn of(
         registry: &Registry,
         registered: &Registered,
         user_id: Uuid,
         calendar: &Calendar,
         snapshot: Snapshot,
     ) -> Self {
-        let feature_type = &registered.feature.feature_type;
+        let (own, feature_type) = (registered.feature.period, &registered.feature.feature_type);
         let window = |(key, made_at): (WindowKey, i64)| {
             let kinds = [PeriodKind::Total, PeriodKind::Month, PeriodKind::Year];
-            let period =
-                kinds.into_iter().find_map(|kind| Period::parse(kind, &key.period).ok())?;
+            // A row of the feature's own kind is no window.
+            let period = kinds
+                .into_iter()
+                .filter(|kind| *kind != own)
+                .find_map(|kind| Period::parse(kind, &key.period).ok())?;
             Some((key.period, calendar.span(period), made_at))
         };
         let windows = windows::sums(registry, user_id, feature_type, snapshot).into_iter();
         Self {
-            own: registered.feature.period,
+            own,
+            feature_type: feature_type.clone(),
             calendar: calendar.clone(),
             windows: windows.filter_map(window).collect(),
         }
     }
 
     /// Adds a window, unless it has a row.
-    pub fn add(&mut self, place: &Place) {
+    fn add(&mut self, place: &Place) {
         if let (At::Window(span), Some(key)) = (place.at, place.key())
             && is_sum(&span)
             && self.windows.iter().all(|(existing, ..)| *existing != key)
@@ -148,20 +143,22 @@ impl Sums {
     /// Adds those to the windows in which open reservations are counted.
     pub fn extend_all(&self, open: &mut [Open]) {
         for open in open {
-            self.extend(&open.period, &mut open.counted_in);
+            self.extend(&mut open.holding, open.since);
         }
     }
 
-    /// Adds those to the windows in which a reservation of a period is counted.
-    pub fn extend(&self, period: &str, counted_in: &mut CountedIn) {
-        let Ok(period) = Period::parse(self.own, period) else { return };
-        let span = self.calendar.span(period);
-        for (key, window, made_at) in &self.windows {
-            if *made_at > counted_in.since
-                && is_inside(&span, window)
-                && !counted_in.windows.contains(key)
-            {
-                counted_in.windows.push(key.clone());
+    /// Adds those to the windows in which a reservation is counted that was made at this instant.
+    pub fn extend(&self, holding: &mut Holding, since: i64) {
+        let parts = [Some(&mut holding.own), holding.paid.as_mut()];
+        for at in parts.into_iter().flatten().filter(|at| at.feature_type == self.feature_type) {
+            let Ok(period) = Period::parse(self.own, &at.period) else { continue };
+            let span = self.calendar.span(period);
+            for (key, window, made_at) in &self.windows {
+                let is_new = !at.windows.iter().any(|(_, existing)| existing == key);
+                if *made_at > since && is_inside(&span, window) && is_new {
+                    let kind = window.period.kind().name().to_owned();
+                    at.windows.push((kind, key.clone()));
+                }
             }
         }
     }
@@ -178,116 +175,27 @@ fn is_inside(span: &Span, window: &Span) -> bool {
     begins && ends
 }
 
-/// The rows of caps in the caller's snapshot, and what those that do not exist yet would begin with.
-pub fn read(
-    counter: &Counter,
-    registered: &Registered,
-    calendar: &Calendar,
-    places: &[Place],
-) -> Windows {
-    let keys = keys(counter.user_id, registered, places);
-    let mut rows = windows::read(&counter.registry, &keys);
-    let missing = |place: &&Place| {
-        key(counter.user_id, registered, place).is_some_and(|key| !rows.contains_key(&key))
+/// What the windows of an account that have no rows yet would begin with.
+pub fn unbegun(
+    registry: &Rc<Registry>,
+    account: &Account,
+    existing: &Windows,
+) -> Vec<(WindowKey, Window)> {
+    let key = |place: &Place| key(account.user_id, &account.registered, place);
+    let is_missing = |place: &&Place| key(place).is_some_and(|key| !existing.contains_key(&key));
+    let missing: Vec<Place> = account.places.iter().filter(is_missing).copied().collect();
+    let begun = beginnings(registry, account, &missing, Snapshot::Caller);
+    let window = |place: &Place| {
+        let key = key(place)?;
+        let used = begun.get(&key.period).copied().unwrap_or(0);
+        // What it would begin with may be reserved.
+        Some((key, Window { used, has_reservations: used > 0, ..Window::default() }))
     };
-    let missing: Vec<Place> = places.iter().filter(missing).copied().collect();
-    if !missing.is_empty() {
-        let feature_type = &registered.feature.feature_type;
-        for (period, used) in beginnings(counter, calendar, &missing, Snapshot::Caller) {
-            let (user_id, feature_type) = (counter.user_id, feature_type.clone());
-            let key = WindowKey { user_id, feature_type, period };
-            // What it would begin with may be reserved.
-            rows.insert(key, Window { used, has_reservations: used > 0, ..Window::default() });
-        }
-    }
-    rows
+    missing.iter().filter_map(window).collect()
 }
 
 /// Whether a user has open reservations of a feature, which new windows begin with.
-pub fn has_open(registry: &Registry, registered: &Registered, user_id: Uuid) -> bool {
-    let feature_type = &registered.feature.feature_type;
-    open_of(registry, user_id, Snapshot::Latest)
-        .iter()
-        .any(|open| open.feature_type == *feature_type)
-}
-
-/// An amount of a feature that has been counted in a period.
-pub struct Counted<'a> {
-    pub user_id: Uuid,
-    pub registered: &'a Rc<Registered>,
-    pub period: Period,
-    pub amount: i64,
-}
-
-/// Counts amounts in the windows and rates of caps, as much as there is room for and beyond: those of
-/// current periods, once per user and feature. The feature's own counters, which are locked, count
-/// them already.
-///
-/// Rules are read after those locks, so a rule that was committed before holds.
-pub fn count(registry: &Rc<Registry>, counted: &[Counted]) {
-    let current: Vec<Current> =
-        counted.iter().filter_map(|counted| Current::of(registry, counted)).collect();
-    let wanted: BTreeSet<WindowKey> = current.iter().flat_map(Current::keys).collect();
-    if wanted.is_empty() {
-        return;
-    }
-    let existing = snapshot::latest(|| windows::read(registry, &wanted));
-    let missing: BTreeMap<WindowKey, i64> =
-        current.iter().flat_map(|current| current.missing(registry, &existing)).collect();
-    let has_reservations = !missing.is_empty()
-        && current.iter().any(|current| {
-            let Counted { user_id, registered, .. } = current.counted;
-            has_open(registry, registered, *user_id)
-        });
-    windows::insert_missing(registry, &missing, has_reservations);
-    let rows = windows::lock(registry, &wanted);
-    // At REPEATABLE READ, a row that another call has inserted since the snapshot can't be locked.
-    if wanted.iter().any(|key| existing.contains_key(key) && !rows.contains_key(key)) {
-        CountingError::Contention.raise();
-    }
-    let changes = current.iter().flat_map(|current| current.changes(&rows)).collect();
-    windows::change(registry, &changes, false);
-}
-
-/// An amount that was counted in the current period, and the caps that it counts for.
-struct Current<'a> {
-    counted: &'a Counted<'a>,
-    terms: Terms,
-    span: Span,
-    places: Vec<Place>,
-}
-
-impl<'a> Current<'a> {
-    fn of(registry: &Registry, counted: &'a Counted) -> Option<Self> {
-        let Counted { user_id, registered, period, .. } = counted;
-        let terms = Terms::latest(registry, registered, *user_id, Unusable::IsIgnored);
-        let (span, places) = (terms.span(registered), terms.places(registered));
-        (span.period == *period).then_some(Self { counted, terms, span, places })
-    }
-
-    fn keys(&self) -> BTreeSet<WindowKey> {
-        keys(self.counted.user_id, self.counted.registered, &self.places)
-    }
-
-    /// The rows that do not exist, with what they begin with: without the amount, which is added.
-    fn missing(&self, registry: &Rc<Registry>, existing: &Windows) -> BTreeMap<WindowKey, i64> {
-        let keys = self.keys().into_iter().filter(|key| !existing.contains_key(key));
-        let keys: Vec<WindowKey> = keys.collect();
-        if keys.is_empty() {
-            return BTreeMap::new();
-        }
-        let Counted { user_id, registered, period, amount } = self.counted;
-        let counter = Counter::new(registry, registered, *user_id, *period);
-        let begun = beginnings(&counter, &self.terms.calendar, &self.places, Snapshot::Latest);
-        let before =
-            |key: &WindowKey| begun.get(&key.period).map_or(0, |sum| (sum - amount).max(0));
-        keys.into_iter().map(|key| (key.clone(), before(&key))).collect()
-    }
-
-    fn changes(&self, rows: &Windows) -> BTreeMap<WindowKey, Change> {
-        let Counted { user_id, registered, amount, .. } = self.counted;
-        let capped = capped(*user_id, registered, &self.places, (0, &self.span), rows);
-        let now = self.terms.clock.wall;
-        changes(*user_id, registered, &self.places, &capped, *amount, now)
-    }
+pub fn has_open(registry: &Registry, account: &Account) -> bool {
+    let open = open_of(registry, account.user_id, Snapshot::Latest);
+    open.iter().any(|open| account.is_concerned_by(open))
 }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use crate::burn::Split;
 use crate::calendar::Span;
 use crate::cap::Capped;
-use crate::decision::Allowance;
+use crate::decision::{Allowance, Standing};
 use crate::denial::Denial;
 use crate::feature::{self, Feature};
-use crate::rule::InForce;
 use crate::shortage::Exceeded;
 use crate::timestamp::{iso8601, iso8601_rounded_up};
 
@@ -20,6 +20,9 @@ pub struct Answer {
     /// The caps in force, with what is used of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caps: Vec<CapReport>,
+    /// How much of the current usage grants or a currency covered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawn: Option<i64>,
     /// `Some(None)`, a JSON null, means unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Option<i64>>,
@@ -28,9 +31,14 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     allowed: bool,
+    /// How much of the current usage is beyond everything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overage: Option<i64>,
     /// Where the amount comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sources: Option<Sources>,
+    sources: Option<Covered>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<Warning>,
     /// How much a consume counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     consumed: Option<i32>,
@@ -65,12 +73,35 @@ pub struct Answer {
     trial_end_date: Option<String>,
 }
 
-/// Where an admitted amount comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Sources {
+/// Where an admitted amount comes from. The fields are in the order of jsonb.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Covered {
+    /// Units of the currency per unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<i64>,
     grants: i64,
     overage: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paid_in: Option<String>,
     allowance: i64,
+}
+
+/// A threshold of the limit that the usage has reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Warning {
+    per: &'static str,
+    /// A percentage.
+    threshold: i64,
+}
+
+/// How an answer tells what governed a call.
+#[derive(Clone, Copy)]
+pub struct Governed<'a> {
+    pub standing: &'a Standing<'a>,
+    /// What covers the amount, if it is allowed.
+    pub split: Option<&'a Split>,
+    /// Whether the amount is counted, or only asked for.
+    pub is_counted: bool,
 }
 
 /// A cap in an answer. The fields are in the order of jsonb.
@@ -122,20 +153,36 @@ impl Answer {
         }
     }
 
-    /// Adds what rules have to do with the answer, if any is active: where `amount` comes from, the
-    /// caps afterwards, and after a denial how long to wait.
-    pub fn with_rules(self, in_force: &InForce, caps: &[Capped], amount: i64, now: i64) -> Self {
-        if !in_force.is_governed {
+    /// Adds what rules and grants have to do with the answer, if any is active: where the amount
+    /// comes from, the caps afterwards, and after a denial how long to wait.
+    pub fn with_governed(self, governed: Governed) -> Self {
+        let Governed { standing, split, is_counted } = governed;
+        if !standing.is_governed() {
             return self;
         }
-        let counted = if self.allowed { amount } else { 0 };
-        let report = |capped: &Capped| CapReport::new(&capped.counted(counted, now), now);
-        let sources = Sources { grants: 0, overage: 0, allowance: amount };
+        let Standing { in_force, caps, usage, clock, .. } = *standing;
+        let amount = split.map_or(0, Split::total);
+        let report = |cap: &Capped| CapReport::new(&cap.counted(amount, clock.wall), clock.wall);
+        let usage = split.filter(|_| is_counted).map_or(usage, |split| usage.with(split));
+        let covered = |split: &Split| Covered {
+            cost: in_force.price.as_ref().map(|price| price.cost),
+            grants: split.own.granted(),
+            overage: split.own.overage,
+            paid_in: in_force.price.as_ref().map(|price| price.paid_in.clone()),
+            allowance: split.own.allowance,
+        };
+        let warning = in_force.warning(standing.limit(), usage.current);
+        // Answers that tell no usage tell nothing of it here either.
+        let tells_usage = self.current_usage.is_some();
         Self {
-            sources: self.allowed.then_some(sources),
+            sources: split.map(covered),
             retry_after: if self.allowed { None } else { Some(self.retry_after.flatten()) },
-            // Answers that tell no usage tell none of the caps.
-            caps: self.current_usage.map_or_else(Vec::new, |_| caps.iter().map(report).collect()),
+            caps: if tells_usage { caps.iter().map(report).collect() } else { Vec::new() },
+            drawn: tells_usage.then_some(usage.drawn),
+            overage: tells_usage.then_some(usage.overage),
+            warning: warning
+                .filter(|_| tells_usage)
+                .map(|threshold| Warning { per: "period", threshold }),
             ..self
         }
     }
@@ -165,11 +212,11 @@ impl Answer {
     }
 
     fn allowed(self, allowance: Allowance) -> Self {
-        let Allowance { limit, current_usage, remaining } = allowance;
+        let Allowance { limit, usage, remaining, .. } = allowance;
         Self {
             allowed: true,
             limit: Some(limit),
-            current_usage: Some(current_usage),
+            current_usage: Some(usage.current),
             remaining: Some(remaining),
             is_unlimited: Some(limit.is_none()),
             ..self
@@ -213,11 +260,17 @@ mod tests {
     use super::*;
     use crate::calendar::Calendar;
     use crate::cap::State;
+    use crate::decision::{Clock, Entitlement, Usage};
     use crate::period::Period;
     use crate::period_kind::PeriodKind;
-    use crate::rule::{Cap, Effect, Level, Per, Rule};
+    use crate::rule::{Cap, Effect, InForce, Level, Per, Rule};
     use crate::shortage::{Missing, Shortage};
     use serde_json::{Value, json};
+
+    fn allowance(limit: Option<i64>, current_usage: i64, remaining: Option<i64>) -> Allowance {
+        let split = Split::of_allowance(1);
+        Allowance { limit, usage: Usage::of_allowance(current_usage), remaining, split }
+    }
 
     fn about_images(decision: Result<Allowance, Denial>) -> Value {
         let feature = Feature {
@@ -240,7 +293,7 @@ mod tests {
 
     #[test]
     fn allowed() {
-        let allowance = Allowance { limit: Some(3), current_usage: 1, remaining: Some(1) };
+        let allowance = allowance(Some(3), 1, Some(1));
         assert_eq!(
             about_images(Ok(allowance)),
             json!({
@@ -254,7 +307,7 @@ mod tests {
     #[test]
     fn unlimited() {
         assert_eq!(
-            about_images(Ok(Allowance { limit: None, current_usage: 9, remaining: None })),
+            about_images(Ok(allowance(None, 9, None))),
             json!({
                 "allowed": true, "limit": null, "remaining": null, "is_unlimited": true,
                 "current_usage": 9, "feature_type": "image_generation", "period": "2025-02-10",
@@ -325,6 +378,7 @@ mod tests {
             effect: Effect::Cap,
             amount: Some(10),
             per: Per::Rate { every: 60 * SECOND },
+            paid_in: None,
             starts_at: 0,
             ends_at: i64::MAX,
             created_at: 0,
@@ -333,37 +387,61 @@ mod tests {
         InForce::of(&[rule], NOW)
     }
 
+    /// Adds what governs an answer: rules, caps and a usage of 4, if an amount of 1 is counted.
+    fn governed(
+        answer: Answer,
+        in_force: &InForce,
+        caps: &[Capped],
+        split: Option<&Split>,
+    ) -> Answer {
+        let entitlement =
+            Entitlement { plan_is_known: true, limit: Some(50), ..Entitlement::default() };
+        let standing = Standing {
+            entitlement: &entitlement,
+            in_force,
+            caps,
+            usage: Usage::of_allowance(4),
+            carried: 0,
+            grants: &[],
+            currency: None,
+            reset_at: None,
+            clock: Clock { transaction: 0.0, wall: NOW },
+        };
+        answer.with_governed(Governed { standing: &standing, split, is_counted: true })
+    }
+
     fn today() -> Span {
         Calendar::default().span(Period::parse(PeriodKind::Day, "2025-02-10").expect("a day"))
     }
 
     #[test]
     fn rules_add_sources_and_caps() {
-        let allowance = Allowance { limit: Some(50), current_usage: 4, remaining: Some(5) };
+        let allowance = allowance(Some(50), 4, Some(5));
         let answer = Answer::new(&images(), &today(), Ok(allowance));
-        let governed = answer.clone().with_rules(&one_rule(), &[rate(NOW + 24 * SECOND)], 1, NOW);
+        let one = Split::of_allowance(1);
+        let ruled = governed(answer.clone(), &one_rule(), &[rate(NOW + 24 * SECOND)], Some(&one));
         assert_eq!(
-            written(&governed),
+            written(&ruled),
             json!({
                 "allowed": true, "limit": 50, "current_usage": 4, "remaining": 5,
                 "is_unlimited": false, "feature_type": "image_generation", "period": "2025-02-10",
                 "reset_at": "2025-02-11T00:00:00Z",
-                "sources": {"allowance": 1, "grants": 0, "overage": 0},
+                "sources": {"allowance": 1, "grants": 0, "overage": 0}, "drawn": 0, "overage": 0,
                 "caps": [{"per": "rate", "every": 60, "scope": "user", "limit": 10, "used": 5,
                           "remaining": 5, "reset_at": "2025-02-10T12:00:30Z"}]
             })
         );
-        let plain = answer.clone().with_rules(&InForce::default(), &[], 1, NOW);
+        let plain = governed(answer.clone(), &InForce::default(), &[], Some(&one));
         assert_eq!(plain, answer);
     }
 
     #[test]
     fn a_governed_denial_says_how_long_to_wait() {
         let full = rate(NOW + 60 * SECOND);
-        let missing = vec![Missing::of_cap(&full, Some(6 * SECOND), NOW)];
+        let missing = vec![Missing::of_cap(&full, None, Some(6 * SECOND), NOW)];
         let shortage = Shortage { limit: Some(50), current_usage: 10, remaining: Some(0), missing };
         let answer = Answer::new(&images(), &today(), Err(Denial::Short(shortage)));
-        let answer = answer.with_rules(&one_rule(), &[full], 1, NOW);
+        let answer = governed(answer, &one_rule(), &[full], None);
         assert_eq!(
             written(&answer),
             json!({
@@ -376,12 +454,13 @@ mod tests {
                               "feature_type": "image_generation", "limit": 10, "used": 10,
                               "reset_at": "2025-02-10T12:00:06Z"}],
                 "caps": [{"per": "rate", "every": 60, "scope": "user", "limit": 10, "used": 10,
-                          "remaining": 0, "reset_at": "2025-02-10T12:01:00Z"}]
+                          "remaining": 0, "reset_at": "2025-02-10T12:01:00Z"}],
+                "drawn": 0, "overage": 0
             })
         );
         let blocked = Answer::new(&images(), &today(), Err(Denial::Denied));
         assert_eq!(
-            written(&blocked.with_rules(&one_rule(), &[], 1, NOW)),
+            written(&governed(blocked, &one_rule(), &[], None)),
             json!({
                 "allowed": false, "error_code": "DENIED", "reason": "image_generation is blocked",
                 "retry_after": null, "feature_type": "image_generation", "period": "2025-02-10",
@@ -393,14 +472,15 @@ mod tests {
     #[test]
     fn the_keys_are_written_in_the_order_of_jsonb() {
         let full = rate(NOW + 60 * SECOND);
-        let missing = vec![Missing::of_cap(&full, Some(6 * SECOND), NOW)];
+        let missing = vec![Missing::of_cap(&full, None, Some(6 * SECOND), NOW)];
         let shortage = Shortage { limit: Some(3), current_usage: 3, remaining: Some(0), missing };
         let answer = Answer::new(&images(), &today(), Err(Denial::Short(shortage)));
-        let answer = answer.with_rules(&one_rule(), &[full], 1, NOW);
+        let answer = governed(answer, &one_rule(), &[full], None);
         in_the_order_of_jsonb(&answer);
-        let allowance = Allowance { limit: Some(50), current_usage: 4, remaining: Some(5) };
+        let allowance = allowance(Some(50), 4, Some(5));
         let answer = Answer::new(&images(), &today(), Ok(allowance));
-        let answer = answer.with_rules(&one_rule(), &[full], 1, NOW).with_consumed(1);
+        let one = Split::of_allowance(1);
+        let answer = governed(answer, &one_rule(), &[full], Some(&one)).with_consumed(1);
         in_the_order_of_jsonb(&answer.with_reserved(0));
     }
 

@@ -125,6 +125,14 @@ impl Capped {
         }
     }
 
+    /// When the bucket of a rate is full again, as it is stored.
+    pub fn tat(&self) -> Option<i64> {
+        match self.state {
+            State::Window { .. } => None,
+            State::Bucket { tat } => tat,
+        }
+    }
+
     /// The seconds of a rate.
     pub fn every(&self) -> Option<i64> {
         match self.cap.per {

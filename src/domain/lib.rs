@@ -3,7 +3,9 @@
 //! This is a crate of its own so that the compiler keeps pgrx and SPI out of it, and so that all of
 //! it is tested by plain `cargo test`.
 
+pub mod alert;
 pub mod answer;
+pub mod burn;
 pub mod calendar;
 pub mod cap;
 pub mod decision;
@@ -11,6 +13,8 @@ pub mod denial;
 pub mod event;
 pub mod excerpt;
 pub mod feature;
+pub mod grant;
+pub mod granting;
 pub mod idempotency;
 pub mod period;
 pub mod period_kind;
@@ -19,6 +23,7 @@ pub mod reservation;
 pub mod rule;
 pub mod settlement;
 pub mod shortage;
+pub mod sources;
 pub mod status;
 pub mod subscription;
 pub mod summary;

@@ -1,5 +1,7 @@
 //! Rules: what they say, which of several hold, and what they add up to.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use crate::period_kind::PeriodKind;
@@ -34,6 +36,16 @@ pub enum Effect {
     Deny,
     /// Limits the units per window or per time, from whatever source they come.
     Cap,
+    /// Lets the feature be used beyond everything else.
+    Overage,
+    /// Warns at a percentage of the limit.
+    Warn,
+    /// Tells when less than an amount is left.
+    Low,
+    /// What a unit costs in units of another feature.
+    Cost,
+    /// Keeps a ledger.
+    Log,
 }
 
 impl Effect {
@@ -43,6 +55,11 @@ impl Effect {
             "add" => Some(Self::Add),
             "deny" => Some(Self::Deny),
             "cap" => Some(Self::Cap),
+            "overage" => Some(Self::Overage),
+            "warn" => Some(Self::Warn),
+            "low" => Some(Self::Low),
+            "cost" => Some(Self::Cost),
+            "log" => Some(Self::Log),
             _ => None,
         }
     }
@@ -80,9 +97,11 @@ impl Per {
 pub struct Rule {
     pub level: Level,
     pub effect: Effect,
-    /// `None` is unlimited, and of a cap: none.
+    /// `None` is unlimited; of a cap it is none, of overage any, of the ledger for ever.
     pub amount: Option<i64>,
     pub per: Per,
+    /// The feature that a cost is paid in.
+    pub paid_in: Option<String>,
     pub starts_at: i64,
     pub ends_at: i64,
     pub created_at: i64,
@@ -102,8 +121,16 @@ pub struct Cap {
     pub amount: i64,
 }
 
+/// What a unit of a feature costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    pub cost: i64,
+    /// The currency: another feature.
+    pub paid_in: String,
+}
+
 /// What the active rules of a user and a feature add up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InForce {
     /// Whether any rule is active.
     pub is_governed: bool,
@@ -113,13 +140,40 @@ pub struct InForce {
     added: i64,
     /// In the order in which answers list them.
     pub caps: Vec<Cap>,
+    /// How much may be used beyond everything else; `None` is any amount.
+    pub overage: Option<i64>,
+    pub price: Option<Price>,
+    /// Percentages of the limit at which users are warned, ascending.
+    pub warnings: Vec<i64>,
+    /// Amounts left at which users are told, ascending.
+    pub lows: Vec<i64>,
+    /// Whether the ledger has the feature.
+    pub is_logged: bool,
+}
+
+impl Default for InForce {
+    fn default() -> Self {
+        Self {
+            is_governed: false,
+            is_denied: false,
+            set: None,
+            added: 0,
+            caps: Vec::new(),
+            overage: Some(0),
+            price: None,
+            warnings: Vec::new(),
+            lows: Vec::new(),
+            is_logged: false,
+        }
+    }
 }
 
 impl InForce {
     /// What is active now.
     ///
     /// Of several rules with one effect, the one of the most specific level holds; of several there,
-    /// the one that started last, then the one created last. Only additions all hold.
+    /// the one that started last, then the one created last. Only additions all hold, and of warnings
+    /// all of the most specific level.
     pub fn of(rules: &[Rule], now: i64) -> Self {
         let active: Vec<&Rule> = rules.iter().filter(|rule| rule.is_active(now)).collect();
         let of = |effect: Effect| active.iter().copied().filter(move |rule| rule.effect == effect);
@@ -128,14 +182,28 @@ impl InForce {
         caps.sort_by_key(|rule| (rule.per, precedence(rule)));
         let of_each = caps.chunk_by(|one, next| one.per == next.per);
         let winners = of_each.filter_map(|rules| rules.last());
+        let winner = |effect: Effect| of(effect).max_by_key(|rule| precedence(rule));
+        let amounts = |effect: Effect| {
+            let level = of(effect).map(|rule| rule.level).max();
+            let most_specific = of(effect).filter(|rule| Some(rule.level) == level);
+            let amounts: BTreeSet<i64> = most_specific.filter_map(|rule| rule.amount).collect();
+            amounts.into_iter().collect()
+        };
+        let price =
+            |rule: &Rule| Some(Price { cost: rule.amount?.max(1), paid_in: rule.paid_in.clone()? });
         Self {
             is_governed: !active.is_empty(),
             is_denied: of(Effect::Deny).next().is_some(),
-            set: of(Effect::Set).max_by_key(|rule| precedence(rule)).map(|rule| rule.amount),
+            set: winner(Effect::Set).map(|rule| rule.amount),
             added: added.fold(0, i64::saturating_add),
             caps: winners
                 .filter_map(|rule| rule.amount.map(|amount| Cap { per: rule.per, amount }))
                 .collect(),
+            overage: winner(Effect::Overage).map_or(Some(0), |rule| rule.amount),
+            price: winner(Effect::Cost).and_then(price),
+            warnings: amounts(Effect::Warn),
+            lows: amounts(Effect::Low),
+            is_logged: winner(Effect::Log).is_some(),
         }
     }
 
@@ -143,6 +211,18 @@ impl InForce {
     pub fn limit(&self, of_plan: Option<i64>) -> Option<i64> {
         self.set.unwrap_or(of_plan).map(|limit| limit.saturating_add(self.added))
     }
+
+    /// The highest percentage of a limit that a count has reached.
+    pub fn warning(&self, limit: Option<i64>, count: i64) -> Option<i64> {
+        let limit = limit.filter(|limit| *limit > 0)?;
+        self.warnings.iter().rev().copied().find(|percent| count >= threshold(limit, *percent))
+    }
+}
+
+/// A percentage of a limit, rounded up.
+fn threshold(limit: i64, percent: i64) -> i64 {
+    let exact = (i128::from(limit) * i128::from(percent) + 99) / 100;
+    i64::try_from(exact).unwrap_or(i64::MAX)
 }
 
 /// The greatest wins.
@@ -155,8 +235,17 @@ mod tests {
     use super::*;
 
     fn rule(level: Level, effect: Effect, amount: Option<i64>, starts_at: i64) -> Rule {
-        let (per, rule_id) = (Per::Period, Uuid::nil());
-        Rule { level, effect, amount, per, starts_at, ends_at: i64::MAX, created_at: 0, rule_id }
+        Rule {
+            level,
+            effect,
+            amount,
+            per: Per::Period,
+            paid_in: None,
+            starts_at,
+            ends_at: i64::MAX,
+            created_at: 0,
+            rule_id: Uuid::nil(),
+        }
     }
 
     fn cap(level: Level, per: Per, amount: Option<i64>, starts_at: i64) -> Rule {
@@ -266,6 +355,45 @@ mod tests {
             Cap { per: minute, amount: 5 },
         ];
         assert_eq!(InForce::of(&rules, 10).caps, expected);
+    }
+
+    #[test]
+    fn overage_is_none_without_a_rule_and_any_without_an_amount() {
+        assert_eq!(InForce::of(&[], 10).overage, Some(0));
+        let of_plan = rule(Level::Plan, Effect::Overage, None, 0);
+        assert_eq!(InForce::of(std::slice::from_ref(&of_plan), 10).overage, None);
+        let of_user = rule(Level::User, Effect::Overage, Some(5), 0);
+        assert_eq!(InForce::of(&[of_plan, of_user], 10).overage, Some(5));
+    }
+
+    #[test]
+    fn a_cost_has_a_price_and_a_currency() {
+        let cost = |level, amount| Rule {
+            paid_in: Some("credits".to_owned()),
+            ..rule(level, Effect::Cost, Some(amount), 0)
+        };
+        let in_force = InForce::of(&[cost(Level::User, 3), cost(Level::Plan, 5)], 10);
+        let price = Price { cost: 3, paid_in: "credits".to_owned() };
+        assert_eq!(in_force.price, Some(price));
+    }
+
+    #[test]
+    fn all_warnings_of_the_most_specific_level_hold_and_the_highest_reached_is_told() {
+        let warn = |level, percent| rule(level, Effect::Warn, Some(percent), 0);
+        let rules = [
+            warn(Level::Plan, 100),
+            warn(Level::Plan, 80),
+            warn(Level::Plan, 80),
+            warn(Level::All, 50),
+        ];
+        let in_force = InForce::of(&rules, 10);
+        assert_eq!(in_force.warnings, [80, 100]);
+        let reached = |limit, count| in_force.warning(Some(limit), count);
+        assert_eq!((reached(10, 7), reached(10, 8), reached(10, 10)), (None, Some(80), Some(100)));
+        assert_eq!((reached(3, 2), reached(3, 3)), (None, Some(100)));
+        assert_eq!((reached(0, 9), in_force.warning(None, 9)), (None, None));
+        assert_eq!(reached(i64::MAX, i64::MAX), Some(100));
+        assert_eq!(threshold(i64::MAX, 1000), i64::MAX);
     }
 
     #[test]

@@ -20,17 +20,41 @@ pub struct Shortage {
     pub missing: Vec<Missing>,
 }
 
-/// A cap or the allowance, without room.
+/// A cap or the sources, without room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// The currency, if it is not the feature itself.
+    of: Option<String>,
     per: Per,
-    is_cap: bool,
+    kind: Kind,
     limit: i64,
     used: i64,
     every: Option<i64>,
     reset_at: Option<String>,
     /// In seconds; `None` is for ever.
     wait: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Cap,
+    Allowance,
+    /// Units of the currency: what is left, and what the amount costs.
+    Currency {
+        left: i64,
+        needed: i64,
+    },
+}
+
+/// A currency that can't pay.
+pub struct Credits {
+    pub feature_type: String,
+    pub limit: i64,
+    pub used: i64,
+    pub left: i64,
+    pub needed: i64,
+    pub wait: Wait,
+    pub reset_at: Option<DateTime<Utc>>,
 }
 
 /// An entry of `exceeded`. The fields are in the order of jsonb.
@@ -49,12 +73,14 @@ pub struct Exceeded {
 }
 
 impl Missing {
-    pub fn of_cap(capped: &Capped, wait: Wait, now: i64) -> Self {
+    /// A full cap of the feature, or of the currency.
+    pub fn of_cap(capped: &Capped, currency: Option<&str>, wait: Wait, now: i64) -> Self {
         let is_rate = matches!(capped.cap.per, Per::Rate { .. });
         let reset_at = if is_rate { wait.map(|wait| now + wait) } else { capped.reset_at(now) };
         Self {
+            of: currency.map(str::to_owned),
             per: capped.cap.per,
-            is_cap: true,
+            kind: Kind::Cap,
             limit: capped.cap.amount,
             used: capped.used(now),
             every: capped.every(),
@@ -70,13 +96,23 @@ impl Missing {
         reset_at: Option<DateTime<Utc>>,
     ) -> Self {
         Self {
+            of: None,
             per: Per::Period,
-            is_cap: false,
+            kind: Kind::Allowance,
             limit,
             used,
             every: None,
             reset_at: reset_at.map(iso8601),
             wait: wait.map(in_seconds),
+        }
+    }
+
+    pub fn of_currency(credits: Credits) -> Self {
+        let Credits { feature_type, limit, used, left, needed, wait, reset_at } = credits;
+        Self {
+            of: Some(feature_type),
+            kind: Kind::Currency { left, needed },
+            ..Self::of_allowance(limit, used, wait, reset_at)
         }
     }
 
@@ -87,6 +123,10 @@ impl Missing {
 
     fn reason(&self, feature_type: &str) -> String {
         let Self { used, limit, .. } = self;
+        let feature_type = self.of.as_deref().unwrap_or(feature_type);
+        if let Kind::Currency { left, needed } = self.kind {
+            return format!("not enough {feature_type} ({left} of {needed})");
+        }
         match (self.per, self.every) {
             (_, Some(1)) => format!("{feature_type} rate exceeded ({limit} per second)"),
             (_, Some(every)) => {
@@ -98,7 +138,7 @@ impl Missing {
             (Per::Window(kind), _) => {
                 format!("{feature_type} limit exceeded ({used}/{limit} per {})", kind.noun())
             }
-            _ if self.is_cap => {
+            _ if self.kind == Kind::Cap => {
                 format!("{feature_type} limit exceeded ({used}/{limit} per period)")
             }
             _ => format!("{feature_type} limit exceeded ({used}/{limit})"),
@@ -112,9 +152,9 @@ impl Missing {
             every: self.every,
             limit: self.limit,
             scope: "user",
-            effect: if self.is_cap { "cap" } else { "allowance" },
+            effect: if self.kind == Kind::Cap { "cap" } else { "allowance" },
             reset_at: self.reset_at.clone(),
-            feature_type: feature_type.to_owned(),
+            feature_type: self.of.as_deref().unwrap_or(feature_type).to_owned(),
         }
     }
 }
@@ -166,13 +206,18 @@ mod tests {
     fn rate(limit: i64, wait: Wait) -> Missing {
         let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount: limit };
         let full = 60 * SECOND;
-        Missing::of_cap(&Capped { cap, state: State::Bucket { tat: Some(full) } }, wait, 0)
+        Missing::of_cap(&Capped { cap, state: State::Bucket { tat: Some(full) } }, None, wait, 0)
     }
 
     fn window(kind: PeriodKind, limit: i64, wait: Wait) -> Missing {
         let reset_at = wait.and_then(DateTime::from_timestamp_micros);
         let cap = Cap { per: Per::Window(kind), amount: limit };
-        Missing::of_cap(&Capped { cap, state: State::Window { used: limit, reset_at } }, wait, 0)
+        Missing::of_cap(
+            &Capped { cap, state: State::Window { used: limit, reset_at } },
+            None,
+            wait,
+            0,
+        )
     }
 
     fn allowance(limit: i64, wait: Wait) -> Missing {

@@ -23,6 +23,8 @@ pub enum ArgumentError<'a> {
     InvalidPeriod { feature: &'a Feature, text: &'a str, problem: NotAPeriod },
     /// A time zone of a user or plan that Postgres does not know.
     UnknownZone { zone: &'a str },
+    /// A feature that others are paid in, but that is not registered, or has a cost itself.
+    UnusableCurrency { currency: &'a str },
     /// An anchor of a user or plan, or an instant, outside the years 1 to 9999.
     InvalidInstant { name: &'static str },
     /// A time to live outside 1 second to 24 hours.
@@ -52,6 +54,9 @@ impl Report for ArgumentError<'_> {
             }
             Self::InvalidPeriod { feature, text, problem } => feature.not_a_period(text, *problem),
             Self::UnknownZone { zone } => format!("unknown time zone \"{}\"", excerpt(zone)),
+            Self::UnusableCurrency { currency } => {
+                format!("nothing can be paid in \"{}\"", excerpt(currency))
+            }
             Self::InvalidInstant { name } => format!("{name} is not within the years 1 to 9999"),
             Self::InvalidTtl => "p_ttl is not between 1 second and 24 hours".to_owned(),
             Self::InvalidKey { length: 0 } => "p_idempotency_key is empty".to_owned(),
@@ -107,6 +112,11 @@ impl Report for ArgumentError<'_> {
             Self::UnknownZone { .. } => "Correct time_zone in user_plans or plan_limits; SELECT \
                                          name FROM pg_timezone_names lists what there is."
                 .to_owned(),
+            Self::UnusableCurrency { .. } => {
+                "A rule has the effect cost. Its currency, paid_in, must \
+                                              be registered and have no cost itself."
+                    .to_owned()
+            }
             Self::InvalidInstant { name: "period_anchor" } => {
                 "Correct period_anchor in user_plans or plan_limits.".to_owned()
             }

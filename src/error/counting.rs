@@ -8,11 +8,13 @@ use super::Report;
 #[derive(Debug)]
 pub enum CountingError<'a> {
     /// The count does not fit into the column's type.
-    Overflow { feature: &'a Feature, amount: i32 },
+    Overflow { feature: &'a Feature, amount: i64 },
     /// A user-defined trigger suppressed the count.
     Suppressed { feature: &'a Feature },
     /// A user-defined trigger suppressed the count of a cap.
     WindowSuppressed,
+    /// A user-defined trigger suppressed the count of a grant, or somebody has deleted it.
+    GrantSuppressed,
     /// Other transactions changed the same row again and again.
     Contention,
 }
@@ -21,7 +23,7 @@ impl Report for CountingError<'_> {
     fn code(&self) -> PgSqlErrorCode {
         match self {
             Self::Overflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            Self::Suppressed { .. } | Self::WindowSuppressed => {
+            Self::Suppressed { .. } | Self::WindowSuppressed | Self::GrantSuppressed => {
                 PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION
             }
             Self::Contention => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -37,6 +39,7 @@ impl Report for CountingError<'_> {
                 format!("{} was not changed: a trigger suppressed it", feature.usage_column)
             }
             Self::WindowSuppressed => "a trigger suppressed the count of a cap".to_owned(),
+            Self::GrantSuppressed => "a trigger suppressed the count of a grant".to_owned(),
             Self::Contention => "could not serialize access due to concurrent updates".to_owned(),
         }
     }
@@ -51,6 +54,9 @@ impl Report for CountingError<'_> {
             }
             Self::WindowSuppressed => {
                 "A BEFORE trigger on usage_counters must return the row.".to_owned()
+            }
+            Self::GrantSuppressed => {
+                "A BEFORE trigger on usage_grants must return the row.".to_owned()
             }
             Self::Contention => "Try again.".to_owned(),
         };

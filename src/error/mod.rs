@@ -5,6 +5,7 @@
 pub mod argument;
 pub mod batch;
 pub mod counting;
+pub mod grant;
 pub mod installation;
 pub mod reservation;
 

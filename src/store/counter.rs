@@ -8,6 +8,7 @@ use pgrx::Uuid;
 
 use super::registry::{Registered, Registry};
 use super::statements::{EntitlementStatements, FeatureCounterStatements};
+use super::windows::WindowKey;
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::argument::Argument;
@@ -21,7 +22,25 @@ pub struct Counter {
     key: String,
 }
 
+/// Names a counter. Its order is that in which counters are locked: by their rows first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CounterKey {
+    pub user_id: Uuid,
+    /// The period key.
+    pub period: String,
+    pub feature_type: String,
+}
+
+impl CounterKey {
+    /// The row that says what grants, currency and overage cover of the count.
+    pub fn cover(&self) -> WindowKey {
+        let (feature_type, period) = (self.feature_type.clone(), self.period.clone());
+        WindowKey { user_id: self.user_id, feature_type, period }
+    }
+}
+
 /// A row of `feature_usage`, as read for one feature.
+#[derive(Clone, Copy)]
 pub struct Counted {
     pub count: i64,
     /// Whether reservations may hold a part of this row's counts, of any feature.
@@ -39,6 +58,9 @@ pub struct RowId(Option<Uuid>);
 const UNKNOWN: [u8; 16] = [0; 16];
 
 impl RowId {
+    /// Belongs to any row.
+    pub const UNKNOWN: Self = Self(None);
+
     pub fn read(row: &Row, column: usize) -> Self {
         Self(row.get(column).filter(|id: &Uuid| *id.as_bytes() != UNKNOWN))
     }
@@ -75,9 +97,17 @@ impl Counter {
         Self { registry, registered, user_id, key: period.to_string() }
     }
 
-    /// The period key.
-    pub fn key(&self) -> &str {
-        &self.key
+    /// The counter of a key. `None` if its feature is not registered, or its period is none of the
+    /// feature.
+    pub fn of(registry: &Rc<Registry>, key: &CounterKey) -> Option<Self> {
+        let registered = registry.find(&key.feature_type)?;
+        let period = Period::parse(registered.feature.period, &key.period).ok()?;
+        Some(Self::new(registry, registered, key.user_id, period))
+    }
+
+    pub fn name(&self) -> CounterKey {
+        let feature_type = self.feature().feature_type.clone();
+        CounterKey { user_id: self.user_id, period: self.key.clone(), feature_type }
     }
 
     pub fn feature(&self) -> &Feature {
@@ -90,11 +120,6 @@ impl Counter {
 
     fn statements(&self) -> &FeatureCounterStatements {
         &self.registered.statements.counter
-    }
-
-    /// Whether a reservation of this user was counted in this counter.
-    pub fn is_of(&self, feature_type: &str, key: &str) -> bool {
-        self.feature().feature_type == feature_type && self.key == key
     }
 
     /// The user and the period key, the first arguments of all statements of a counter.
@@ -145,6 +170,15 @@ impl Counter {
         self.registry.on_tables(count).pop()
     }
 
+    /// The row in the caller's snapshot.
+    pub fn read(&self) -> Option<Counted> {
+        let read = || {
+            let read = |row: &Row| Counted::read(row, 0);
+            self.statements().read.rows(&self.arguments(), Snapshot::Caller, read)
+        };
+        self.registry.on_tables(read).pop()
+    }
+
     /// Inserts the row unless it exists.
     pub fn insert(&self) {
         let insert = &self.registry.statements.counters.insert;
@@ -152,8 +186,8 @@ impl Counter {
     }
 
     /// Adds to a locked row.
-    pub fn add(&self, amount: i32) {
-        let add = || self.statements().add.write(&self.arguments_with_amount(amount.into()));
+    pub fn add(&self, amount: i64) {
+        let add = || self.statements().add.write(&self.arguments_with_amount(amount));
         self.require_counted(self.registry.on_tables(add));
     }
 
@@ -164,9 +198,9 @@ impl Counter {
     }
 
     /// Adds to a locked row, for a reservation.
-    pub fn add_reserved(&self, amount: i32) {
+    pub fn add_reserved(&self, amount: i64) {
         let statement = &self.statements().add_reserved;
-        let add = || statement.write(&self.arguments_with_amount(amount.into()));
+        let add = || statement.write(&self.arguments_with_amount(amount));
         self.require_counted(self.registry.on_tables(add));
     }
 
@@ -184,14 +218,14 @@ impl Counter {
         });
         if written == 0 {
             let counted = self.lock().map_or(0, |row| row.count);
-            self.require_room(counted, amount);
+            self.require_room(counted, amount.into());
         }
         self.require_counted(written);
     }
 
     /// Raises an error if the column has no room for the amount in addition to this count.
-    pub fn require_room(&self, counted: i64, amount: i32) {
-        if !self.feature().has_room(counted, amount.into()) {
+    pub fn require_room(&self, counted: i64, amount: i64) {
+        if !self.feature().has_room(counted, amount) {
             CountingError::Overflow { feature: self.feature(), amount }.raise();
         }
     }

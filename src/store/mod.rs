@@ -3,9 +3,12 @@
 //! [`statements`] has the SQL texts. The registry prepares them once per backend; the other modules
 //! execute them.
 
+pub mod alerts;
 pub mod batch;
 pub mod counter;
 pub mod entitlement;
+pub mod grants;
+pub mod holding;
 pub mod idempotency;
 pub mod registry;
 pub mod reservations;

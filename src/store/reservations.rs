@@ -1,19 +1,18 @@
 //! Reservations. Changing the status of a reservation and its counter happens in one transaction,
 //! so that no amount is subtracted twice.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::period::Period;
 use domain::reservation::{Change, Held, Reservation, Status};
+use domain::sources::Stored;
 use pgrx::JsonB;
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::counter::{Counted, Counter, RowId};
-use super::registry::Registry;
-use super::windows::WindowKey;
+use super::counter::{Counted, Counter, CounterKey, RowId};
+use super::holding::{CountedAt, Holding};
+use super::registry::{Registered, Registry};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::error::reservation::ReservationError;
@@ -43,15 +42,8 @@ impl New {
         Self { id: Uuid::from_bytes(id), expires_at }
     }
 
-    /// Inserts it, for an amount counted in this row of the counter and in windows, each with its
-    /// kind and period key.
-    pub fn insert(
-        &self,
-        counter: &Counter,
-        row: &Counted,
-        amount: i32,
-        windows: &[(&str, String)],
-    ) {
+    /// Inserts it, for an amount counted in this row of the counter, with where else it is counted.
+    pub fn insert(&self, counter: &Counter, row: &Counted, amount: i32, sources: Option<&Stored>) {
         let [user_id, key, feature_type] = counter.arguments_with_feature();
         let mut arguments = vec![
             user_id,
@@ -63,12 +55,12 @@ impl New {
             row.id.argument(),
         ];
         let statements = &counter.registry.statements.reservations;
-        let insert = if windows.is_empty() {
-            &statements.insert
-        } else {
-            let sources = serde_json::json!({"windows": windows});
-            arguments.push(Argument::Jsonb(Document::of(&sources)));
-            &statements.insert_with_sources
+        let insert = match sources {
+            None => &statements.insert,
+            Some(sources) => {
+                arguments.push(Argument::Jsonb(Document::of(sources)));
+                &statements.insert_with_sources
+            }
         };
         require_written(counter.registry.on_tables(|| insert.write(&arguments)));
     }
@@ -76,13 +68,12 @@ impl New {
 
 /// A reservation, locked until the end of the transaction.
 pub struct Locked {
-    reservation_id: pgrx::Uuid,
-    user_id: pgrx::Uuid,
-    pub feature_type: String,
-    pub period: String,
+    pub reservation_id: pgrx::Uuid,
     pub reservation: Reservation,
-    counter_id: RowId,
-    counted_in: CountedIn,
+    /// What it holds, or held before it expired.
+    pub holding: Holding,
+    /// When it was made, in microseconds from 2000.
+    pub since: i64,
 }
 
 impl Locked {
@@ -114,60 +105,50 @@ impl Locked {
 
     fn read(reservation_id: pgrx::Uuid, row: &Row) -> Option<Self> {
         let is_past = row.instant(5)? <= clock::since_2000(clock::wall());
-        Some(Self {
-            reservation_id,
-            user_id: row.get(0)?,
+        let amount: i32 = row.get(3)?;
+        let own = CountedAt {
             feature_type: row.get(1)?,
             period: row.get(2)?,
+            windows: Vec::new(),
+            row_id: RowId::read(row, 8),
+        };
+        Some(Self {
+            reservation_id,
             reservation: Reservation {
-                amount: row.get(3)?,
+                amount,
                 status: Status::from_name(&row.get::<String>(4)?)?,
                 is_past: row.get(6).unwrap_or(is_past),
                 actual: row.get(7),
             },
-            counter_id: RowId::read(row, 8),
-            counted_in: CountedIn { windows: windows(row, 9), since: row.instant(10)? },
+            holding: Holding::of_stored(row.get(0)?, amount.into(), sources(row, 9), own),
+            since: row.instant(10)?,
         })
     }
 
-    /// The user whose usage includes it.
-    pub fn user_id(&self) -> pgrx::Uuid {
-        self.user_id
+    /// The period of the reservation, even after midnight.
+    pub fn period(&self, registered: &Registered) -> Period {
+        let (feature, text) = (&registered.feature, &self.holding.own.period);
+        Period::parse(feature.period, text).unwrap_or_else(|problem| {
+            ArgumentError::InvalidPeriod { feature, text, problem }.raise()
+        })
     }
 
-    pub fn counted_in(&mut self) -> &mut CountedIn {
-        &mut self.counted_in
-    }
-
-    /// The windows in which it is counted besides its period.
-    pub fn windows(&self) -> BTreeSet<WindowKey> {
-        window_keys(self.user_id, &self.feature_type, &self.counted_in.windows)
-    }
-
-    /// The counter of the reservation's own period, even after midnight.
+    /// The counter of the reservation's own period.
     pub fn counter(&self, registry: &Rc<Registry>) -> Counter {
-        let feature_type = &self.feature_type;
+        let feature_type = &self.holding.own.feature_type;
         let Some(registered) = registry.find(feature_type) else {
             let known = registry.feature_types();
             ArgumentError::UnknownFeature { feature_type, known }.raise();
         };
-        let feature = &registered.feature;
-        let text = &self.period;
-        let period = Period::parse(feature.period, text).unwrap_or_else(|problem| {
-            ArgumentError::InvalidPeriod { feature, text, problem }.raise()
-        });
-        Counter::new(registry, registered, self.user_id, period)
-    }
-
-    /// Whether this row counts it, and not one that replaced a deleted row.
-    pub fn is_counted_in(&self, row: &Counted) -> bool {
-        self.counter_id.is_of(row.id)
+        let period = self.period(registered);
+        Counter::new(registry, registered, self.holding.user_id, period)
     }
 
     /// Stores the status after settling.
     pub fn settle(&self, registry: &Registry, change: &Change) {
         let statements = &registry.statements.reservations;
-        let reservation = [Argument::Uuid(self.reservation_id), Argument::Uuid(self.user_id)];
+        let user_id = self.holding.user_id;
+        let reservation = [Argument::Uuid(self.reservation_id), Argument::Uuid(user_id)];
         let [reservation_id, user_id] = reservation;
         let (status, late) = (Argument::Text(change.status.name()), Argument::Boolean(change.late));
         let written = registry.on_tables(|| match change.actual {
@@ -182,48 +163,13 @@ impl Locked {
 }
 
 /// An open reservation.
+#[derive(Clone)]
 pub struct Open {
     pub reservation_id: pgrx::Uuid,
-    pub user_id: pgrx::Uuid,
-    pub feature_type: String,
-    pub period: String,
-    pub amount: i64,
     pub is_past: bool,
-    counter_id: RowId,
-    pub counted_in: CountedIn,
-}
-
-/// In which windows a reservation is counted besides its period.
-pub struct CountedIn {
-    /// Their period keys.
-    pub windows: Vec<String>,
-    /// When the reservation was made, in microseconds from 2000.
+    pub holding: Holding,
+    /// When it was made, in microseconds from 2000.
     pub since: i64,
-}
-
-impl Open {
-    /// The windows in which it is counted besides its period.
-    pub fn windows(&self) -> BTreeSet<WindowKey> {
-        window_keys(self.user_id, &self.feature_type, &self.counted_in.windows)
-    }
-
-    /// Whether it is counted in a window.
-    pub fn is_in_window(&self, key: &WindowKey) -> bool {
-        self.feature_type == key.feature_type && self.counted_in.windows.contains(&key.period)
-    }
-
-    /// Whether this row counts it, and not one that replaced a deleted row.
-    pub fn is_counted_in(&self, row: &Counted) -> bool {
-        self.counter_id.is_of(row.id)
-    }
-
-    /// Adds it to the amounts that a counter's reservations hold.
-    pub fn add_to(held: Held, open: &Self) -> Held {
-        match open.is_past {
-            true => Held { past: held.past + open.amount, ..held },
-            false => Held { live: held.live + open.amount, ..held },
-        }
-    }
 }
 
 /// The open reservations of a user. Whether they have expired depends on the clock, not on the
@@ -233,35 +179,28 @@ pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> 
     let open = &registry.statements.reservations.open;
     let rows = registry.on_tables(|| {
         open.rows(&[Argument::Uuid(user_id)], snapshot, |row| {
-            Some(Open {
-                reservation_id: row.get(5)?,
-                user_id,
+            let amount: i32 = row.get(2)?;
+            let own = CountedAt {
                 feature_type: row.get(0)?,
                 period: row.get(1)?,
-                amount: row.get::<i32>(2)?.into(),
+                windows: Vec::new(),
+                row_id: RowId::read(row, 4),
+            };
+            Some(Open {
+                reservation_id: row.get(5)?,
                 is_past: row.instant(3)? <= now,
-                counter_id: RowId::read(row, 4),
-                counted_in: CountedIn { windows: windows(row, 6), since: row.instant(7)? },
+                holding: Holding::of_stored(user_id, amount.into(), sources(row, 6), own),
+                since: row.instant(7)?,
             })
         })
     });
     rows.into_iter().flatten().collect()
 }
 
-/// The period keys of the windows in a reservation's sources: `{"windows": [[kind, key], …]}`.
-fn windows(row: &Row, column: usize) -> Vec<String> {
-    let Some(JsonB(sources)) = row.get::<JsonB>(column) else { return Vec::new() };
-    let windows = sources["windows"].as_array();
-    let key = |window: &Value| window[1].as_str().map(String::from);
-    windows.into_iter().flatten().filter_map(key).collect()
-}
-
-fn window_keys(user_id: pgrx::Uuid, feature_type: &str, keys: &[String]) -> BTreeSet<WindowKey> {
-    let key = |period: &String| {
-        let (feature_type, period) = (feature_type.to_owned(), period.clone());
-        WindowKey { user_id, feature_type, period }
-    };
-    keys.iter().map(key).collect()
+/// The sources of a reservation. Those that nobody can read are taken for the allowance.
+fn sources(row: &Row, column: usize) -> Stored {
+    let stored = row.get::<JsonB>(column).map(|JsonB(sources)| sources);
+    stored.and_then(|sources| serde_json::from_value(sources).ok()).unwrap_or_default()
 }
 
 /// Marks those of a user's open reservations that have expired, and returns the ids of those it
@@ -284,10 +223,23 @@ pub fn held(counter: &Counter, row: &Counted, snapshot: Snapshot) -> Held {
     if !row.has_reservations {
         return Held::default();
     }
-    let own = open_of(&counter.registry, counter.user_id, snapshot)
-        .into_iter()
-        .filter(|open| counter.is_of(&open.feature_type, &open.period) && open.is_counted_in(row));
-    own.fold(Held::default(), |held, open| Open::add_to(held, &open))
+    let open = open_of(&counter.registry, counter.user_id, snapshot);
+    held_of(&open, &counter.name(), row)
+}
+
+/// The amounts that these reservations hold of a counter.
+pub fn held_of(open: &[Open], key: &CounterKey, row: &Counted) -> Held {
+    if !row.has_reservations {
+        return Held::default();
+    }
+    let amount = |open: &Open| -> i64 {
+        let parts = open.holding.parts().filter(|part| part.at.is_in_counter(key, row));
+        parts.map(|part| part.amount).sum()
+    };
+    open.iter().fold(Held::default(), |held, open| match open.is_past {
+        true => Held { past: held.past + amount(open), ..held },
+        false => Held { live: held.live + amount(open), ..held },
+    })
 }
 
 /// The result of marking reservations as expired.

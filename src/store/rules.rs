@@ -1,7 +1,8 @@
-//! The rules of a user and a feature.
+//! What governs a user's use of a feature: rules and grants.
 
 use std::collections::BTreeMap;
 
+use domain::grant::Grant;
 use domain::period_kind::PeriodKind;
 use domain::rule::{Effect, Level, Per, Rule};
 use pgrx::Uuid;
@@ -12,20 +13,34 @@ use crate::pg::clock;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 
-/// The rules for a user, for the user's plan and for all, unless they are over. Reads the current
-/// snapshot: no copy is kept, so none can be out of date or belong to another role.
-pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &str) -> Vec<Rule> {
+#[derive(Default)]
+pub struct Governing {
+    pub rules: Vec<Rule>,
+    /// Those of which something is left.
+    pub grants: Vec<Grant>,
+}
+
+/// The rules for a user, for the user's plan and for all, and the user's grants, unless they are
+/// over. Reads the current snapshot: no copy is kept, so none can be out of date or belong to another
+/// role.
+pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &str) -> Governing {
     let arguments =
         [Argument::Uuid(user_id), Argument::Text(feature_type), Argument::Text(plan_id)];
     let read = &registry.statements.rules.read;
-    let rows = registry.on_tables(|| read.rows(&arguments, Snapshot::Caller, rule));
-    rows.into_iter().flatten().collect()
+    let mut governing = Governing::default();
+    registry.on_tables(|| {
+        read.rows(&arguments, Snapshot::Caller, |row| match row.get::<String>(0).as_deref() {
+            Some("grant") => governing.grants.extend(grant(row, feature_type)),
+            _ => governing.rules.extend(rule(row)),
+        })
+    });
+    governing
 }
 
-/// The same of every feature, by feature type.
+/// The rules of every feature, by feature type.
 pub fn read_all(registry: &Registry, user_id: Uuid, plan_id: &str) -> BTreeMap<String, Vec<Rule>> {
     let arguments = [Argument::Uuid(user_id), Argument::Text(plan_id)];
-    let read = |row: &Row| row.get(9).zip(rule(row));
+    let read = |row: &Row| row.get(10).zip(rule(row));
     let read_all = &registry.statements.rules.read_all;
     let rows: Vec<Option<(String, Rule)>> =
         registry.on_tables(|| read_all.rows(&arguments, Snapshot::Caller, read));
@@ -49,9 +64,24 @@ fn rule(row: &Row) -> Option<Rule> {
         effect: Effect::from_name(&row.get::<String>(1)?)?,
         amount: row.integer(2),
         per,
+        paid_in: row.get(9),
         starts_at: clock::from_1970(row.instant(5)?),
         ends_at: row.instant(6).map_or(i64::MAX, clock::from_1970),
         created_at: clock::from_1970(row.instant(7)?),
         rule_id: uuid::Uuid::from_bytes(*rule_id.as_bytes()),
+    })
+}
+
+fn grant(row: &Row, feature_type: &str) -> Option<Grant> {
+    let grant_id: Uuid = row.get(8)?;
+    Some(Grant {
+        grant_id: uuid::Uuid::from_bytes(*grant_id.as_bytes()),
+        feature_type: feature_type.to_owned(),
+        left: row.integer(2)?,
+        priority: row.integer(4)?,
+        effective_at: clock::from_1970(row.instant(5)?),
+        expires_at: row.instant(6).map_or(i64::MAX, clock::from_1970),
+        created_at: clock::from_1970(row.instant(7)?),
+        is_void: false,
     })
 }

@@ -4,14 +4,13 @@ use std::rc::Rc;
 
 use domain::period::Period;
 use domain::period_kind::PeriodKind;
-use domain::reservation::Held;
 use domain::summary::Plan;
 use pgrx::Uuid;
 
-use super::counter::{Counted, RowId};
+use super::counter::{Counted, CounterKey, RowId};
 use super::entitlement::at_most_one;
 use super::registry::{Registered, Registry};
-use super::reservations::{Open, open_of};
+use super::reservations::{held_of, open_of};
 use crate::pg::argument::Argument;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
@@ -41,12 +40,8 @@ pub fn read(
     let usage = registry.features.iter().zip(&counters).map(|(registered, row)| {
         let feature = &registered.feature;
         let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
-        let is_own = |open: &&Open| {
-            open.feature_type == feature.feature_type
-                && open.period == keys[place]
-                && open.is_counted_in(row)
-        };
-        let held = open.iter().filter(is_own).fold(Held::default(), Open::add_to);
+        let (period, feature_type) = (keys[place].clone(), feature.feature_type.clone());
+        let held = held_of(&open, &CounterKey { user_id, period, feature_type }, row);
         held.usage(row.count)
     });
     (plan, usage.collect())

@@ -15,7 +15,7 @@ use crate::pg::table::{self, Use};
 
 /// Our tables. Every call locks the first one before the others, and so does whoever changes any of
 /// them: so they wait for one another there, and never in a circle.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 10] = [
     "feature_usage",
     "user_plans",
     "plan_limits",
@@ -23,12 +23,14 @@ pub const TABLES: [&str; 8] = [
     "feature_idempotency_keys",
     "usage_counters",
     "usage_rules",
+    "usage_grants",
+    "usage_alerts",
     "usage_features",
 ];
 
 /// The names of our tables in error messages, or the alias that statements use for a column's
 /// table.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 29] = [
     "feature_usage",
     "fu",
     "fu0",
@@ -52,6 +54,10 @@ pub const NAMES: [&str; 25] = [
     "uc",
     "usage_rules",
     "ur",
+    "usage_grants",
+    "ug",
+    "usage_alerts",
+    "ua",
     "usage_features",
     "uf",
 ];

@@ -46,6 +46,10 @@ pub struct Window {
     pub tat: Option<i64>,
     /// Whether reservations may hold a part of it.
     pub has_reservations: bool,
+    /// Of a period of the feature itself: what grants and a currency covered.
+    pub drawn: i64,
+    /// Of a period of the feature itself: what was used beyond everything else.
+    pub overage: i64,
 }
 
 /// What a call changes of a row.
@@ -92,6 +96,8 @@ fn window(row: &Row) -> Window {
         used: row.integer(0).unwrap_or(0),
         tat: row.instant(1).map(clock::from_1970),
         has_reservations: row.get(2) == Some(true),
+        drawn: row.integer(3).unwrap_or(0),
+        overage: row.integer(4).unwrap_or(0),
     }
 }
 
@@ -146,5 +152,17 @@ pub fn change(registry: &Registry, changes: &BTreeMap<WindowKey, Change>, is_res
         if written == 0 {
             CountingError::WindowSuppressed.raise();
         }
+    }
+}
+
+/// Adds to what grants, currency and overage covered of a period of the feature itself, whose counter
+/// is locked. Inserts the row if there is none: whoever else would has to lock the counter first.
+pub fn cover(registry: &Registry, key: &WindowKey, drawn: i64, overage: i64) {
+    let [user_id, feature_type, period] = key.arguments();
+    let (drawn, overage) = (Argument::Bigint(drawn), Argument::Bigint(overage));
+    let arguments = [user_id, feature_type, period, drawn, overage];
+    let written = registry.on_tables(|| registry.statements.windows.cover.write(&arguments));
+    if written == 0 {
+        CountingError::WindowSuppressed.raise();
     }
 }

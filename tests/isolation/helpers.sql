@@ -27,7 +27,7 @@ $$;
 -- and user 1 has used "used" of insights; NULL means no row of this month.
 CREATE PROCEDURE test.start(allowed integer, used integer DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules;
+    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules, usage_grants, usage_alerts;
     UPDATE usage_features SET is_governed = false, reads_calendars = false WHERE is_governed OR reads_calendars;
     DELETE FROM user_plans;
     DELETE FROM plan_limits WHERE plan_id <> 'free';
@@ -88,4 +88,27 @@ CREATE FUNCTION test.events(users integer[], key text DEFAULT NULL, amount integ
     SELECT jsonb_agg(jsonb_build_object('user_id', test.u(n), 'feature_type', 'insights', 'amount', amount,
                                         'idempotency_key', key || n) ORDER BY place)
       FROM unnest(users) WITH ORDINALITY AS u (n, place)
+$$;
+
+-- Grants insights to user 1.
+CREATE PROCEDURE test.granted(amount bigint) LANGUAGE sql AS $$
+    INSERT INTO usage_grants (user_id, feature_type, amount, source_ref) VALUES (test.u(1), 'insights', amount, 'a grant');
+$$;
+
+-- A reservation of insights that was made and expired last month, and its late commit.
+CREATE PROCEDURE test.hold_last_month(amount integer) LANGUAGE sql AS $$
+    INSERT INTO feature_reservations (user_id, feature_type, period, amount, status, expires_at)
+    VALUES (test.u(1), 'insights', to_char(now() AT TIME ZONE 'UTC' - interval '1 month', 'YYYY-MM'), amount, 'expired', '2001-01-01');
+$$;
+CREATE FUNCTION test.commit_last_month(amount integer) RETURNS text LANGUAGE sql AS $$
+    SELECT commit_reservation(reservation_id, amount) ->> 'committed' FROM feature_reservations WHERE status = 'expired'
+$$;
+
+-- Has insights, counted per month, and chat, per day, paid in voice seconds, of which there are 10 a month.
+CREATE PROCEDURE test.paid_in_voice_seconds(seconds bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE plan_limits SET voice_seconds_limit = seconds, insights_limit = 0, chat_messages_daily_limit = 0;
+    INSERT INTO usage_rules (applies_to, feature_type, effect, amount, paid_in)
+    VALUES ('all', 'insights', 'cost', 6, 'voice_seconds'), ('all', 'chat', 'cost', 6, 'voice_seconds');
+END
 $$;

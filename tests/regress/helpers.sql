@@ -69,7 +69,9 @@ BEGIN
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM feature_reservations AS t),
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM feature_idempotency_keys AS t),
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_counters AS t),
-        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_rules AS t)));
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_rules AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_grants AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_alerts AS t)));
 END
 $$;
 
@@ -90,7 +92,8 @@ CREATE VIEW test.relations AS
       FROM pg_class AS c
       JOIN pg_extension AS e ON e.extname = 'feature_usage' AND e.extnamespace = c.relnamespace
      WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features',
-                         'feature_reservations', 'feature_idempotency_keys', 'usage_counters', 'usage_rules');
+                         'feature_reservations', 'feature_idempotency_keys', 'usage_counters', 'usage_rules', 'usage_grants',
+                         'usage_alerts');
 
 -- PUBLIC and all roles, by oid, because another test may drop its roles meanwhile.
 CREATE VIEW test.roles AS SELECT 0::oid AS oid, 'public' AS name UNION ALL SELECT oid, rolname FROM pg_roles;

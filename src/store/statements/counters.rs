@@ -17,7 +17,9 @@ pub struct FeatureCounterStatements {
     pub count: Rc<Statement>,
     /// The period keys of user `$1` in which there is a count, and the counts.
     pub all_counts: Rc<Statement>,
-    /// Locks the row; returns its count, whether it has reservations, and its id.
+    /// The count of the row, whether it has reservations, and its id.
+    pub read: Rc<Statement>,
+    /// The same, and locks the row.
     pub lock: Rc<Statement>,
     /// The same, but skips a row that another transaction has locked.
     pub lock_if_free: Rc<Statement>,
@@ -40,15 +42,16 @@ impl FeatureCounterStatements {
         let count = tables.integer("fu", "feature_usage", &feature.usage_column);
         let max = feature.max_count;
         let id = tables.row_id("fu");
-        let read = format!("SELECT {count} FROM {schema}.feature_usage AS fu WHERE {ROW}");
+        let only_count = format!("SELECT {count} FROM {schema}.feature_usage AS fu WHERE {ROW}");
         let all_counts = format!(
             "SELECT fu.period::pg_catalog.text, {count} FROM {schema}.feature_usage AS fu
               WHERE fu.user_id OPERATOR(pg_catalog.=) $1
                 AND fu.{usage} OPERATOR(pg_catalog.>) 0"
         );
-        let lock = format!(
-            "SELECT {count}, fu.has_reservations, {id} FROM {schema}.feature_usage AS fu WHERE {ROW} FOR NO KEY UPDATE"
+        let read = format!(
+            "SELECT {count}, fu.has_reservations, {id} FROM {schema}.feature_usage AS fu WHERE {ROW}"
         );
+        let lock = format!("{read} FOR NO KEY UPDATE");
         // The last condition makes an overflow the extension's own error, with a hint.
         let add = |and_set: &str| {
             format!(
@@ -74,10 +77,11 @@ impl FeatureCounterStatements {
                     ({max} OPERATOR(pg_catalog.-) excluded.{usage})"
         );
         Self {
-            count: Statement::kept(read),
+            count: Statement::kept(only_count),
             all_counts: Statement::kept(all_counts),
             lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),
+            read: Statement::kept(read),
             add: Statement::kept(add("")),
             add_reserved: Statement::kept(add(", has_reservations = true")),
             subtract: Statement::kept(subtract),

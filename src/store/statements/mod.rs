@@ -3,8 +3,10 @@
 //! Names and operators are qualified, so that a caller's search path cannot change their meaning.
 //! Selected values are cast, because an existing table or a view may have other types.
 
+mod alerts;
 mod counters;
 mod entitlements;
+mod grants;
 mod keys;
 mod reservations;
 mod rules;
@@ -16,8 +18,10 @@ use domain::feature::Feature;
 
 use super::tables::Tables;
 
+pub use alerts::AlertStatements;
 pub use counters::{CounterStatements, FeatureCounterStatements};
 pub use entitlements::EntitlementStatements;
+pub use grants::GrantStatements;
 pub use keys::KeyStatements;
 pub use reservations::ReservationStatements;
 pub use rules::RuleStatements;
@@ -42,7 +46,9 @@ impl FeatureStatements {
 
 /// The statements that are the same for every feature.
 pub struct Statements {
+    pub alerts: AlertStatements,
     pub counters: CounterStatements,
+    pub grants: GrantStatements,
     pub keys: KeyStatements,
     pub reservations: ReservationStatements,
     pub rules: RuleStatements,
@@ -56,7 +62,9 @@ impl Statements {
         let schema = &tables.schema;
         let counted: Vec<&Feature> = features.iter().filter(|f| tables.counts(f)).collect();
         Self {
+            alerts: AlertStatements::new(schema),
             counters: CounterStatements::new(schema, &counted),
+            grants: GrantStatements::new(schema),
             keys: KeyStatements::new(schema),
             reservations: ReservationStatements::new(schema),
             rules: RuleStatements::new(schema),

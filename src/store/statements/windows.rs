@@ -6,7 +6,8 @@ use crate::pg::statement::Statement;
 
 /// Each statement is about one row of a user: user `$1`, feature `$2`, period key `$3`.
 pub struct WindowStatements {
-    /// What is used, when the bucket of a rate is full, and whether it has reservations.
+    /// What is used, when the bucket of a rate is full, whether it has reservations, and what grants
+    /// and overage covered.
     pub read: Rc<Statement>,
     /// The same, locked.
     pub lock: Rc<Statement>,
@@ -22,6 +23,9 @@ pub struct WindowStatements {
     pub add: Rc<Statement>,
     /// Sets when the bucket of a rate is full to `$4`.
     pub fill: Rc<Statement>,
+    /// Adds `$4` to what grants and a currency covered of a period of the feature itself, and `$5` to
+    /// its overage; each may be negative. Inserts the row if there is none.
+    pub cover: Rc<Statement>,
 }
 
 impl WindowStatements {
@@ -35,7 +39,7 @@ impl WindowStatements {
              AND uc.period OPERATOR(pg_catalog.=) $3"
         );
         let read = format!(
-            "SELECT uc.used, uc.tat, uc.has_reservations
+            "SELECT uc.used, uc.tat, uc.has_reservations, uc.drawn, uc.overage
                FROM {schema}.usage_counters AS uc WHERE {row}"
         );
         let lock = format!("{read} FOR NO KEY UPDATE");
@@ -65,6 +69,15 @@ impl WindowStatements {
             "UPDATE {schema}.usage_counters AS uc SET tat = $4, updated_at = pg_catalog.now()
               WHERE {row}"
         );
+        let cover = format!(
+            "INSERT INTO {schema}.usage_counters AS uc
+                    (pool_id, user_id, feature_type, period, drawn, overage)
+             VALUES ({pool}, $1, $2, $3, GREATEST($4, 0), GREATEST($5, 0))
+                 ON CONFLICT (pool_id, user_id, feature_type, period) DO UPDATE
+                SET drawn = GREATEST(uc.drawn OPERATOR(pg_catalog.+) $4, 0),
+                    overage = GREATEST(uc.overage OPERATOR(pg_catalog.+) $5, 0),
+                    updated_at = pg_catalog.now()"
+        );
         Self {
             lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),
@@ -73,6 +86,7 @@ impl WindowStatements {
             insert: Statement::kept(insert),
             add: Statement::kept(add),
             fill: Statement::kept(fill),
+            cover: Statement::kept(cover),
         }
     }
 }

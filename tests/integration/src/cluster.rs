@@ -25,6 +25,7 @@ pub struct Cluster {
     name: String,
     socket: PathBuf,
     port: u16,
+    statement_timeout: &'static str,
 }
 
 impl Cluster {
@@ -49,7 +50,8 @@ impl Cluster {
         clock.set("2025-02-10 12:00:00");
         let clock_file = clock.0.to_str().expect("a path in UTF-8");
         let cluster = Self::create_with(name, Settings { clock_file, ..Settings::default() });
-        (cluster, clock)
+        // Timeouts go by the real time as well as by the clock, and would fire while it stands.
+        (Self { statement_timeout: "0", ..cluster }, clock)
     }
 
     /// A hot standby of this cluster.
@@ -65,12 +67,14 @@ impl Cluster {
             name: name.to_owned(),
             socket: server(&["socket", name], Settings::default()).into(),
             port: server(&["port"], Settings::default()).parse().expect("a port"),
+            statement_timeout: "120s",
         }
     }
 
     /// A database that exists already.
     pub fn existing(&self, name: &str) -> Database {
-        Database { name: name.to_owned(), socket: self.socket.clone(), port: self.port }
+        let (name, socket) = (name.to_owned(), self.socket.clone());
+        Database { name, socket, port: self.port, statement_timeout: self.statement_timeout }
     }
 
     /// A new database without the extension.
@@ -106,18 +110,19 @@ pub struct Database {
     pub name: String,
     socket: PathBuf,
     port: u16,
+    statement_timeout: &'static str,
 }
 
 impl Database {
     /// A new session, with a statement timeout: no statement in these tests takes long.
     pub fn connect(&self) -> Client {
         let mut config = Config::new();
-        config
-            .host_path(&self.socket)
-            .port(self.port)
-            .user("postgres")
-            .dbname(&self.name)
-            .options("-c statement_timeout=120s -c client_min_messages=error");
+        config.host_path(&self.socket).port(self.port).user("postgres").dbname(&self.name).options(
+            &format!(
+                "-c statement_timeout={} -c client_min_messages=error",
+                self.statement_timeout
+            ),
+        );
         config.connect(NoTls).expect("a session")
     }
 

@@ -5,6 +5,7 @@ mod cluster;
 mod contest;
 mod counters;
 mod features;
+pub mod frozen;
 mod judge;
 pub mod ledger;
 pub mod model;

@@ -53,7 +53,12 @@ fn app_with_tables(name: &str, schema: &str, before: &str) -> Database {
                 ('plan', 'pro', NULL, 'chat', 'add', 5, 'period', NULL, 'infinity', NULL, NULL),
                 ('user', NULL, lpad('2', 32, '0')::uuid, 'video', 'cap', 9223372036854775807, 'billing_month', NULL, '9999-01-01', NULL, 'pi_1'),
                 ('user', NULL, lpad('9', 32, '0')::uuid, 'insights', 'deny', NULL, 'period', NULL, NULL, NULL, NULL);
+         INSERT INTO usage_rules (applies_to, feature_type, effect, amount, paid_in)
+         VALUES ('all', 'video', 'warn', 80, NULL), ('all', 'video', 'overage', 1, NULL), ('all', 'insights', 'cost', 2, 'video');
+         SELECT grant_usage(lpad('2', 32, '0')::uuid, 'therai_calls', 7, 'pi_2', '9999-01-01', p_reason => 'a \\ and a\ttab'),
+                grant_usage(lpad('3', 32, '0')::uuid, 'video', 9223372036854775807, 'pi_2', p_priority => 0), void_grant('pi_2', 'therai_calls');
          SELECT consume_feature(lpad('2', 32, '0')::uuid, 'video', 3), reserve_feature(lpad('2', 32, '0')::uuid, 'video');
+         SELECT increment_video_minutes(lpad('3', 32, '0')::uuid, 100, 'current'), reserve_feature(lpad('3', 32, '0')::uuid, 'insights', 1);
          SELECT increment_images_generated(id, 3, '{DAY}'), increment_video_minutes(id, 40, '2024-01'),
                 increment_exports(id, 2147483647, '{DAY}')
            FROM auth.users;
@@ -315,7 +320,7 @@ fn rules_that_are_restored_before_or_after_the_registry_hold() {
     let others = ["--exclude-table=public.usage_rules", "--exclude-table=public.usage_features"];
     let dump = |arguments: &[&str]| from.run("pg_dump", arguments, "");
     let flags = lines(&mut from.connect(), FLAGS);
-    assert_eq!(flags.len(), 3, "chat, insights and video: {flags:?}");
+    assert_eq!(flags.len(), 4, "chat, insights, therai_calls and video: {flags:?}");
     for (name, order) in [("app_before", [rules, registry]), ("app_after", [registry, rules])] {
         let to = CLUSTER.empty_database(&format!("{name}_copy"));
         to.psql(&dump(&["--section=pre-data"]));
@@ -346,6 +351,7 @@ fn rules_that_are_copied_into_an_installation_govern_its_features() {
     );
     assert!(lines(&mut to.connect(), FLAGS).is_empty());
     to.psql(&dump("usage_rules"));
+    to.psql(&dump("usage_grants"));
     to.psql(&dump("user_plans"));
     let flags = lines(&mut to.connect(), FLAGS);
     expect_same(&lines(&mut from.connect(), FLAGS), &flags, "the flags of the registry");
@@ -360,7 +366,7 @@ fn the_setup_sees_rules_that_came_without_triggers() {
         "CREATE EXTENSION feature_usage;
          SELECT add_feature('video', 'month', 'video_minutes', 'video_minutes_limit')",
     );
-    for table in ["usage_rules", "user_plans"] {
+    for table in ["usage_rules", "usage_grants", "user_plans"] {
         let table = format!("--table=public.{table}");
         to.psql(&from.run("pg_dump", &["--data-only", "--disable-triggers", &table], ""));
     }
@@ -368,9 +374,9 @@ fn the_setup_sees_rules_that_came_without_triggers() {
     to.execute("SELECT feature_usage_setup()");
     let flags = lines(&mut to.connect(), FLAGS);
     expect_same(&lines(&mut from.connect(), FLAGS), &flags, "the flags of the registry");
-    let triggers = "SELECT tgname FROM pg_trigger WHERE tgname IN ('usage_rules_govern', 'user_plans_calendars')
+    let triggers = "SELECT tgname FROM pg_trigger WHERE tgname IN ('usage_rules_govern', 'usage_grants_govern', 'user_plans_calendars')
                        AND tgenabled = 'A'";
-    assert_eq!(lines(&mut to.connect(), triggers).len(), 2, "the triggers are enabled again");
+    assert_eq!(lines(&mut to.connect(), triggers).len(), 3, "the triggers are enabled again");
 }
 
 #[test]

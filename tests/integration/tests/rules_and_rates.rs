@@ -1,69 +1,19 @@
 //! Rules, caps and rates by a clock that stands still: what many sessions get at one instant, and at
 //! the next, to the microsecond.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
-use integration::{Caller, Clock, Cluster, Database, FUNCTIONS, reservation_id, together, user};
+use integration::frozen::{
+    Frozen, admitted, all_consume, ask, consume, denials, number, rules, sessions,
+};
+use integration::{Clock, Database, reservation_id, user};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-const SESSIONS: u64 = 64;
-
-/// One server, whose clock one test at a time may set.
-static SERVER: LazyLock<(Cluster, Mutex<Clock>)> = LazyLock::new(|| {
-    let (cluster, clock) = Cluster::create_frozen("it_rules_and_rates");
-    (cluster, Mutex::new(clock))
-});
+static SERVER: LazyLock<Frozen> = LazyLock::new(|| Frozen::create("it_rules_and_rates"));
 
 /// A database at a time, with limits of the plan free.
 fn at(name: &str, time: &str, limits: &str, test: impl FnOnce(&Clock, &Database)) {
-    let (cluster, clock) = &*SERVER;
-    let clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
-    clock.set(time);
-    let database = cluster.database(name);
-    database.execute(&format!("UPDATE plan_limits SET {limits}"));
-    test(&clock, &database);
-}
-
-/// Inserts rules, each as the values of its columns.
-fn rules(database: &Database, columns: &str, values: &str) {
-    database.execute(&format!("INSERT INTO usage_rules ({columns}) VALUES {values}"));
-}
-
-fn ask(database: &Database, call: &str) -> Value {
-    let row = database.connect().query_one(&format!("SELECT to_jsonb({call})"), &[]);
-    row.unwrap_or_else(|error| panic!("{call}: {error}")).get(0)
-}
-
-fn number(database: &Database, query: &str) -> i64 {
-    database.connect().query_one(query, &[]).expect(query).get(0)
-}
-
-fn consume(database: &Database, feature: &str, amount: i32) -> Value {
-    ask(database, &format!("consume_feature('{}', '{feature}', {amount})", user(1)))
-}
-
-fn sessions(database: &Database) -> Vec<Caller> {
-    Caller::many(database, SESSIONS, FUNCTIONS)
-}
-
-/// The answers of all sessions that consume one unit at once.
-fn all_consume(callers: &mut [Caller], user: Uuid, feature: &str) -> Vec<Value> {
-    together(callers, |_, caller| caller.consume(user, feature, 1, None).expect("an answer"))
-}
-
-fn admitted(answers: &[Value]) -> usize {
-    answers.iter().filter(|answer| answer["allowed"] == true).count()
-}
-
-/// What all denials say of these keys, which must be the same.
-fn denials(answers: &[Value], key: &str) -> Value {
-    let mut denied = answers.iter().filter(|answer| answer["allowed"] == false);
-    let first = denied.next().expect("a denial")[key].clone();
-    for answer in denied {
-        assert_eq!(answer[key], first, "{answer}");
-    }
-    first
+    SERVER.at(name, time, limits, test);
 }
 
 #[test]

@@ -157,6 +157,9 @@ impl Model {
         if !is_allowed {
             answer["error_code"] = "LIMIT_EXCEEDED".into();
         }
+        if is_governed {
+            (answer["drawn"], answer["overage"]) = (0.into(), 0.into());
+        }
         if is_governed && is_allowed {
             answer["sources"] = json!({"allowance": amount, "grants": 0, "overage": 0});
         } else if is_governed {

@@ -20,9 +20,11 @@ INSERT INTO periods (period) VALUES
     ('2025-02-04/P1W'), ('2025-02-03/P1W'), ('2025-02-02/P1W'), ('2025-02-01/P1W'),
     ('2025-01-10/P1M'), ('2025-01-09/P1M'), ('2025-01-08/P1M'),
     ('2024-02-10/P1Y'), ('2024-02-09/P1Y'), ('2024-02-08/P1Y');
+-- A feature whose own period never ends, so that all others are windows of caps.
+SELECT add_feature('in_total', 'total');
 CREATE PROCEDURE fill() LANGUAGE sql AS $$
     TRUNCATE usage_counters, feature_usage;
-    INSERT INTO usage_counters (user_id, feature_type, period) SELECT u(1), 'insights', period FROM periods;
+    INSERT INTO usage_counters (user_id, feature_type, period) SELECT u(1), 'in_total', period FROM periods;
     INSERT INTO feature_usage (user_id, period) SELECT u(1), period FROM periods;
 $$;
 CREATE PROCEDURE note(which text) LANGUAGE plpgsql AS $$
@@ -62,14 +64,26 @@ UPDATE usage_features SET reads_calendars = false;
 TRUNCATE usage_counters;
 SELECT add_feature('per_' || kind, kind) IS NOT NULL FROM unnest('{hour,day,week,month,year,total,billing_week,billing_month,billing_year}'::text[]) AS kind;
 INSERT INTO usage_counters (user_id, feature_type, period)
-SELECT DISTINCT u(1), feature_type, usage_period(u(1), feature_type, now() - age) ->> 'period'
-  FROM usage_features, unnest('{0,6 days 23:00,8 days 1:00}'::interval[]) AS age WHERE NOT is_builtin;
+SELECT DISTINCT u(1), 'windows_' || feature_type, usage_period(u(1), feature_type, now() - age) ->> 'period'
+  FROM usage_features, unnest('{0,6 days 23:00,8 days 1:00}'::interval[]) AS age WHERE feature_type LIKE 'per\_%';
 SELECT prune_feature_usage() - 'idempotency_keys' ? 'windows';
-SELECT feature_type, bool_or(period = usage_period(u(1), feature_type) ->> 'period') AS current_stays,
-       bool_or(period = usage_period(u(1), feature_type, now() - interval '6 days 23:00') ->> 'period') AS week_stays
-  FROM usage_counters GROUP BY feature_type ORDER BY feature_type COLLATE "C";
-SELECT feature_type, period = usage_period(u(1), feature_type, now() - interval '8 days 1:00') ->> 'period' AS is_there
-  FROM usage_counters WHERE feature_type = 'per_hour' ORDER BY period;
+SELECT f.feature_type, bool_or(uc.period = usage_period(u(1), f.feature_type) ->> 'period') AS current_stays,
+       bool_or(uc.period = usage_period(u(1), f.feature_type, now() - interval '6 days 23:00') ->> 'period') AS week_stays
+  FROM usage_counters AS uc JOIN usage_features AS f ON uc.feature_type = 'windows_' || f.feature_type
+ GROUP BY f.feature_type ORDER BY f.feature_type COLLATE "C";
+SELECT feature_type, period = usage_period(u(1), 'per_hour', now() - interval '8 days 1:00') ->> 'period' AS is_there
+  FROM usage_counters WHERE feature_type = 'windows_per_hour' ORDER BY period;
+-- What grants and overage covered of a feature's own period goes with its count.
+TRUNCATE usage_counters, feature_usage;
+INSERT INTO feature_usage (user_id, period) VALUES (u(1), '2020-01'), (u(1), '2020-02');
+INSERT INTO usage_counters (user_id, feature_type, period, drawn) VALUES (u(1), 'insights', '2020-01', 1), (u(1), 'insights', '2020-02', 1), (u(1), 'chat', '2020-01', 1);
+INSERT INTO feature_reservations (user_id, feature_type, period, amount, status, expires_at, sources) VALUES
+    (u(1), 'chat', '2020-02-29', 1, 'reserved', '2020-02-29', '{"paid": {"in": "insights", "period": "2020-02", "units": 1, "cost": 1}}');
+SELECT prune_feature_usage();
+SELECT feature_type, period FROM usage_counters ORDER BY feature_type, period;
+SELECT prune_feature_usage('7 days', '30 days');
+SELECT feature_type, period FROM usage_counters ORDER BY feature_type, period;
+TRUNCATE feature_reservations;
 
 -- A rate goes when its bucket has been full for long enough. Without a time, its last change counts.
 TRUNCATE usage_counters;
@@ -86,7 +100,7 @@ SELECT string_agg(period, ' ' ORDER BY period COLLATE "C") FROM usage_counters;
 -- A window that an open reservation of the user and the feature names stays; then it goes too.
 TRUNCATE usage_counters;
 INSERT INTO usage_counters (user_id, feature_type, period, used)
-SELECT u(n), feature_type, '2020-01-01', 5 FROM generate_series(1, 2) AS n, unnest(ARRAY['insights', 'chat']) AS feature_type;
+SELECT u(n), feature_type, '2020-01-01', 5 FROM generate_series(1, 2) AS n, unnest(ARRAY['insights', 'voice_seconds']) AS feature_type;
 INSERT INTO usage_counters (user_id, feature_type, period, used) VALUES (u(1), 'insights', '2020-01-02', 5), (u(1), 'insights', '2020-01-01T00', 5), (u(1), 'insights', '2020', 5);
 INSERT INTO feature_reservations (user_id, feature_type, period, amount, status, expires_at, sources) VALUES
     (u(1), 'insights', '2020-01', 5, 'reserved', '2020-01-02', '{"windows": [["day", "2020-01-01"], ["hour", "2020-01-01T00"]]}'),

@@ -1,0 +1,132 @@
+//! Counts an amount of a feature with rules or grants that has happened: it is never refused. It draws
+//! from grants, currency and overage as an admission does, and what nothing covers is excess.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use domain::burn::Split;
+use domain::decision::charge;
+use domain::period::Period;
+use pgrx::Uuid;
+
+use super::account::Account;
+use super::counts::{Counts, Keys};
+use super::lock::{self, Again, Target};
+use super::terms::Unusable;
+use crate::error::Report;
+use crate::error::counting::CountingError;
+use crate::pg::snapshot;
+use crate::store::registry::{Registered, Registry};
+use crate::store::reservations::Open;
+use crate::store::windows;
+
+/// Counts an amount in the target's period. `None` if the registry has changed so that the call must
+/// begin again.
+pub fn count(target: &Target, amount: i64) -> Option<()> {
+    lock::attempts(None, |wanted| {
+        let (mut account, mut counts, open) = locked(target, wanted, amount)?;
+        let split = split(&mut account, &mut counts, &open, amount);
+        take(&account, &mut counts, split);
+        counts.write();
+        Ok(())
+    })
+}
+
+/// Locks an account and brings it up to date; inserts its counter if there is none.
+pub fn locked(
+    target: &Target,
+    wanted: Option<&Keys>,
+    amount: i64,
+) -> Result<(Account, Counts, Vec<Open>), Again> {
+    let period = target.period();
+    let mut counts = target.lock(period, wanted);
+    let mut account = target.account(period);
+    if counts.row(&account.counter()).is_none() {
+        target.insert(period, &mut counts);
+    }
+    target.require_same_registry()?;
+    // After the lock, so that a rule that was committed before holds.
+    account = target.account(period);
+    target.require_same_period(&account, period)?;
+    lock::lock_rest(&account, &mut counts, wanted.is_none())?;
+    let open = lock::bring_up_to_date(target, &mut account, &mut counts, amount)?;
+    Ok((account, counts, open))
+}
+
+/// Splits an amount over the sources of an account, whose grants are then locked if it takes any.
+pub fn split(account: &mut Account, counts: &mut Counts, open: &[Open], amount: i64) -> Split {
+    let split = |account: &Account| account.with_standing(|standing| charge(standing, amount));
+    let mut charged = split(account);
+    if charged.grants().next().is_some() {
+        lock::lock_grants(account, counts, open);
+        charged = split(account);
+    }
+    charged
+}
+
+/// An amount of a feature that its counter, which is locked, has counted already.
+pub struct Counted<'a> {
+    pub user_id: Uuid,
+    pub registered: &'a Rc<Registered>,
+    pub period: Period,
+    pub amount: i64,
+}
+
+impl Counted<'_> {
+    /// The account with the terms as they are committed now.
+    pub fn account(&self, registry: &Registry) -> Account {
+        Account::latest(registry, self.registered, self.user_id, Unusable::IsIgnored)
+            .in_period(self.period)
+    }
+}
+
+/// Draws amounts that have been counted already, once per user, feature and period. Terms are read
+/// after the locks of the counters, so a rule that was committed before holds.
+pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
+    let mut accounts: Vec<Account> = all.iter().map(|counted| counted.account(registry)).collect();
+    let own: BTreeSet<_> = accounts.iter().map(Account::counter).collect();
+    let keys = Keys::of_all(accounts.iter().map(Account::keys));
+    let mut counts = Counts::new(registry);
+    counts.lock_counters(&own);
+    // Those of currencies are locked as well, unless a price was committed while this waited.
+    counts.lock_counters_if_free(&keys.counters);
+    let existing = snapshot::latest(|| windows::read(registry, &keys.windows));
+    let amounts = all.iter().map(|counted| counted.amount);
+    lock::insert_windows(registry, accounts.iter().zip(amounts), &existing);
+    counts.lock_windows(&keys.windows);
+    // At REPEATABLE READ, a row that another call has inserted since the snapshot can't be locked.
+    if !counts.has(&keys) {
+        CountingError::Contention.raise();
+    }
+    for (account, counted) in accounts.iter().zip(all) {
+        counts.uncount(&account.counter(), counted.amount);
+    }
+    let mut drawn = counts.clone();
+    if draw_all(&mut accounts, all, &mut drawn) {
+        let grant_ids = accounts.iter().flat_map(Account::grant_ids).collect();
+        counts.lock_grants(&grant_ids);
+        drawn = counts;
+        draw_all(&mut accounts, all, &mut drawn);
+    }
+    drawn.write();
+}
+
+/// Draws amounts one after the other. Returns whether any takes from a grant.
+fn draw_all(accounts: &mut [Account], all: &[Counted], counts: &mut Counts) -> bool {
+    let mut takes_grants = false;
+    for (account, counted) in accounts.iter_mut().zip(all) {
+        account.fill(counts, &[]);
+        let split = account.with_standing(|standing| charge(standing, counted.amount));
+        takes_grants |= split.grants().next().is_some();
+        take(account, counts, split);
+    }
+    takes_grants
+}
+
+fn take(account: &Account, counts: &mut Counts, split: Split) {
+    let row_id = counts.row(&account.counter()).expect("the counter is locked").id;
+    let holding = account.holding(split, row_id);
+    account.fill_rates(&holding.split, counts);
+    account.tell(&holding.split, counts);
+    counts.take(&holding, false);
+}

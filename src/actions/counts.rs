@@ -1,0 +1,360 @@
+//! The counts that a call works on: read or locked, changed in memory, and written at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use domain::alert::Alert;
+use domain::decision::Usage;
+use domain::grant::Grant;
+
+use crate::pg::snapshot::{self, Snapshot};
+use crate::store::counter::{Counted, Counter, CounterKey};
+use crate::store::holding::{Holding, Part};
+use crate::store::registry::Registry;
+use crate::store::reservations::{Open, held_of};
+use crate::store::windows::{self, Change, Window, WindowKey, Windows};
+use crate::store::{alerts, batch, grants};
+
+/// The names of rows, in the order in which they are locked: counters first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    pub counters: BTreeSet<CounterKey>,
+    pub windows: BTreeSet<WindowKey>,
+}
+
+impl Keys {
+    /// The rows in which an amount is counted.
+    pub fn of(holding: &Holding) -> Self {
+        Self { counters: holding.counters(), windows: holding.windows() }
+    }
+
+    /// All of several.
+    pub fn of_all(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self::default(), |mut all, part| {
+            all.extend(part);
+            all
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.counters.is_empty() && self.windows.is_empty()
+    }
+
+    pub fn extend(&mut self, other: Self) {
+        self.counters.extend(other.counters);
+        self.windows.extend(other.windows);
+    }
+
+    /// Those that are not among others.
+    pub fn without(&self, others: &Self) -> Self {
+        Self {
+            counters: self.counters.difference(&others.counters).cloned().collect(),
+            windows: self.windows.difference(&others.windows).cloned().collect(),
+        }
+    }
+}
+
+/// A counter, with the part that the allowance does not cover.
+#[derive(Clone, Copy)]
+struct CounterRow {
+    row: Counted,
+    drawn: i64,
+    overage: i64,
+}
+
+#[derive(Clone, Default)]
+struct Rows {
+    counters: BTreeMap<CounterKey, CounterRow>,
+    windows: Windows,
+    grants: BTreeMap<uuid::Uuid, Grant>,
+}
+
+#[derive(Clone)]
+pub struct Counts {
+    registry: Rc<Registry>,
+    /// As they are stored.
+    stored: Rows,
+    /// As they will be stored.
+    rows: Rows,
+    /// Rows that were locked in vain: they have been deleted, so there is nothing to give back to.
+    gone: Keys,
+    /// What counters tell once their counts are written.
+    alerts: Vec<(CounterKey, Alert)>,
+}
+
+impl Counts {
+    pub fn new(registry: &Rc<Registry>) -> Self {
+        let registry = Rc::clone(registry);
+        let (stored, rows, gone) = (Rows::default(), Rows::default(), Keys::default());
+        Self { registry, stored, rows, gone, alerts: Vec::new() }
+    }
+
+    /// Inserts the rows of counters that are missing. Call it before any is locked.
+    pub fn insert_counters(&self, keys: &BTreeSet<CounterKey>) {
+        let row = |key: &CounterKey| (key.user_id, key.period.clone());
+        batch::insert_missing(&self.registry, &keys.iter().map(row).collect());
+    }
+
+    /// Locks counters one after the other, in their order.
+    pub fn lock_counters(&mut self, keys: &BTreeSet<CounterKey>) {
+        for key in keys {
+            match Counter::of(&self.registry, key).and_then(|counter| counter.lock()) {
+                Some(row) => self.add_counter(key, row, Snapshot::Latest),
+                None => drop(self.gone.counters.insert(key.clone())),
+            }
+        }
+    }
+
+    /// Locks counters, except those that another transaction has locked.
+    pub fn lock_counters_if_free(&mut self, keys: &BTreeSet<CounterKey>) {
+        for key in keys {
+            if self.rows.counters.contains_key(key) {
+                continue;
+            }
+            let row = Counter::of(&self.registry, key).and_then(|counter| counter.lock_if_free());
+            if let Some(row) = row {
+                self.add_counter(key, row, Snapshot::Latest);
+            }
+        }
+    }
+
+    /// Locks windows and rates one after the other, in their order.
+    pub fn lock_windows(&mut self, keys: &BTreeSet<WindowKey>) {
+        self.add_windows(windows::lock(&self.registry, keys));
+        let gone = keys.iter().filter(|key| !self.rows.windows.contains_key(key));
+        self.gone.windows.extend(gone.cloned());
+    }
+
+    /// Locks windows and rates, except those that another transaction has locked.
+    pub fn lock_windows_if_free(&mut self, keys: &BTreeSet<WindowKey>) {
+        self.add_windows(windows::lock_if_free(&self.registry, keys));
+    }
+
+    /// Locks grants. Counters and windows come before.
+    pub fn lock_grants(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
+        let grant_ids: Vec<uuid::Uuid> = grant_ids.iter().copied().collect();
+        self.add_grants(grants::lock(&self.registry, &grant_ids));
+    }
+
+    /// Reads rows in the caller's snapshot, without locks.
+    pub fn read(&mut self, keys: &Keys) {
+        for key in &keys.counters {
+            let row = Counter::of(&self.registry, key).and_then(|counter| counter.read());
+            if let Some(row) = row {
+                self.add_counter(key, row, Snapshot::Caller);
+            }
+        }
+        self.add_windows(windows::read(&self.registry, &keys.windows));
+    }
+
+    /// The same for grants.
+    pub fn read_grants(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
+        let grant_ids: Vec<uuid::Uuid> = grant_ids.iter().copied().collect();
+        self.add_grants(grants::read(&self.registry, &grant_ids));
+    }
+
+    /// A window that has no row yet, with what it would begin with.
+    pub fn add_window(&mut self, key: WindowKey, window: Window) {
+        self.rows.windows.insert(key, window);
+    }
+
+    fn add_counter(&mut self, key: &CounterKey, row: Counted, snapshot: Snapshot) {
+        let cover = key.cover();
+        let name = BTreeSet::from([cover.clone()]);
+        let read = || windows::read(&self.registry, &name);
+        // Whoever changes it has locked the counter.
+        let found = match snapshot {
+            Snapshot::Latest => snapshot::latest(read),
+            _ => read(),
+        };
+        let Window { drawn, overage, .. } = found.get(&cover).copied().unwrap_or_default();
+        let counter = CounterRow { row, drawn, overage };
+        self.stored.counters.insert(key.clone(), counter);
+        self.rows.counters.insert(key.clone(), counter);
+    }
+
+    fn add_windows(&mut self, windows: Windows) {
+        self.stored.windows.extend(windows.clone());
+        self.rows.windows.extend(windows);
+    }
+
+    fn add_grants(&mut self, found: Vec<Grant>) {
+        let found: BTreeMap<uuid::Uuid, Grant> =
+            found.into_iter().map(|grant| (grant.grant_id, grant)).collect();
+        self.stored.grants.extend(found.clone());
+        self.rows.grants.extend(found);
+    }
+
+    /// Whether all of these rows are here.
+    pub fn has(&self, keys: &Keys) -> bool {
+        keys.counters.iter().all(|key| self.rows.counters.contains_key(key))
+            && keys.windows.iter().all(|key| self.rows.windows.contains_key(key))
+    }
+
+    /// Those of these rows that are neither here nor deleted.
+    pub fn unlocked(&self, keys: &Keys) -> Keys {
+        let here = Keys {
+            counters: self.rows.counters.keys().cloned().collect(),
+            windows: self.rows.windows.keys().cloned().collect(),
+        };
+        keys.without(&here).without(&self.gone)
+    }
+
+    /// Whether reservations may hold a part of any count.
+    pub fn has_reservations(&self) -> bool {
+        self.rows.counters.values().any(|counter| counter.row.has_reservations)
+            || self.rows.windows.values().any(|window| window.has_reservations)
+    }
+
+    pub fn usage(&self, key: &CounterKey) -> Usage {
+        self.rows.counters.get(key).map_or_else(Usage::default, |counter| {
+            let CounterRow { row, drawn, overage } = *counter;
+            Usage { current: row.count, drawn, overage }
+        })
+    }
+
+    pub fn row(&self, key: &CounterKey) -> Option<&Counted> {
+        self.rows.counters.get(key).map(|counter| &counter.row)
+    }
+
+    pub fn windows(&self) -> &Windows {
+        &self.rows.windows
+    }
+
+    pub fn grants(&self) -> &BTreeMap<uuid::Uuid, Grant> {
+        &self.rows.grants
+    }
+
+    /// The amount of a counter that live reservations hold.
+    pub fn reserved(&self, key: &CounterKey, open: &[Open]) -> i64 {
+        self.rows.counters.get(key).map_or(0, |counter| held_of(open, key, &counter.row).live)
+    }
+
+    /// Counts an amount everywhere. What is read or locked of it changes, the rest is ignored.
+    pub fn take(&mut self, holding: &Holding, is_reserved: bool) {
+        for part in holding.parts() {
+            if let Some(counter) = self.rows.counters.get_mut(&part.at.counter(holding.user_id)) {
+                counter.row.count = counter.row.count.saturating_add(part.amount);
+                counter.drawn = counter.drawn.saturating_add(part.drawn);
+                counter.overage = counter.overage.saturating_add(part.overage);
+                counter.row.has_reservations |= is_reserved;
+            }
+            for key in part.at.windows(holding.user_id) {
+                if let Some(window) = self.rows.windows.get_mut(&key) {
+                    window.used = window.used.saturating_add(part.amount);
+                    window.has_reservations |= is_reserved;
+                }
+            }
+        }
+        for (grant_id, part) in holding.split.grants() {
+            if let Some(grant) = self.rows.grants.get_mut(&grant_id) {
+                grant.left -= part;
+            }
+        }
+    }
+
+    /// Takes an amount off a counter in memory that is stored in it already.
+    pub fn uncount(&mut self, key: &CounterKey, amount: i64) {
+        if let Some(counter) = self.rows.counters.get_mut(key) {
+            counter.row.count -= amount;
+        }
+    }
+
+    /// Notes an alert, which is written with the counts.
+    pub fn note(&mut self, counter: CounterKey, alert: Alert) {
+        self.alerts.push((counter, alert));
+    }
+
+    /// Sets when the bucket of a rate is full again.
+    pub fn fill(&mut self, key: &WindowKey, tat: i64) {
+        if let Some(window) = self.rows.windows.get_mut(key) {
+            window.tat = Some(tat);
+        }
+    }
+
+    /// Takes holdings, which are among what open reservations hold, off the counts again.
+    pub fn give_back(&mut self, open: &[Open], back: &[Holding]) {
+        for (key, counter) in &mut self.rows.counters {
+            let is_here = |part: &Part| part.at.is_in_counter(key, &counter.row);
+            let parts = back.iter().flat_map(Holding::parts).filter(is_here);
+            let sums = parts.fold((0, 0, 0), |(amount, drawn, overage), part| {
+                (amount + part.amount, drawn + part.drawn, overage + part.overage)
+            });
+            let returned = held_of(open, key, &counter.row).returnable(counter.row.count, sums.0);
+            counter.row.count -= returned;
+            counter.drawn = (counter.drawn - sums.1).max(0);
+            counter.overage = (counter.overage - sums.2).max(0);
+        }
+        for (key, window) in &mut self.rows.windows {
+            let parts = back.iter().flat_map(Holding::parts);
+            let amount: i64 =
+                parts.filter(|part| part.at.is_in_window(key)).map(|part| part.amount).sum();
+            // Somebody may have lowered it by hand.
+            window.used = (window.used - amount).max(0);
+        }
+        for (grant_id, part) in back.iter().flat_map(|holding| holding.split.grants()) {
+            if let Some(grant) = self.rows.grants.get_mut(&grant_id) {
+                grant.left += part;
+            }
+        }
+    }
+
+    /// Writes what has changed, in the order of locks.
+    pub fn write(self) {
+        let Self { registry, stored, rows, alerts, .. } = self;
+        let mut covers: BTreeMap<WindowKey, (i64, i64)> = BTreeMap::new();
+        for (key, now) in &rows.counters {
+            let before = &stored.counters[key];
+            let counter =
+                Counter::of(&registry, key).expect("a counter that was read is registered");
+            let change = now.row.count.saturating_sub(before.row.count);
+            if change > 0 {
+                counter.require_room(before.row.count, change);
+            }
+            let is_marked = now.row.has_reservations && !before.row.has_reservations;
+            if change < 0 {
+                counter.subtract(-change);
+            }
+            if is_marked {
+                counter.add_reserved(change.max(0));
+            } else if change > 0 {
+                counter.add(change);
+            }
+            let change = (now.drawn - before.drawn, now.overage - before.overage);
+            if change != (0, 0) {
+                covers.insert(key.cover(), change);
+            }
+        }
+        let mut changes: BTreeMap<WindowKey, Change> = BTreeMap::new();
+        let mut reserved: BTreeMap<WindowKey, Change> = BTreeMap::new();
+        for (key, now) in &rows.windows {
+            let before = stored.windows.get(key).copied().unwrap_or_default();
+            let used = Change::Add(now.used - before.used);
+            match now.tat.filter(|_| now.tat != before.tat) {
+                Some(tat) => drop(changes.insert(key.clone(), Change::Fill(tat))),
+                None if now.has_reservations && !before.has_reservations => {
+                    reserved.insert(key.clone(), used);
+                }
+                None if now.used != before.used => drop(changes.insert(key.clone(), used)),
+                None => {}
+            }
+        }
+        for (key, (drawn, overage)) in &covers {
+            windows::cover(&registry, key, *drawn, *overage);
+        }
+        windows::change(&registry, &changes, false);
+        windows::change(&registry, &reserved, true);
+        let drawn: BTreeMap<uuid::Uuid, i64> = rows
+            .grants
+            .iter()
+            .map(|(grant_id, now)| (*grant_id, stored.grants[grant_id].left - now.left))
+            .filter(|(_, drawn)| *drawn != 0)
+            .collect();
+        if !drawn.is_empty() {
+            grants::draw(&registry, &drawn);
+        }
+        for (counter, alert) in alerts {
+            alerts::write(&registry, &counter, alert);
+        }
+    }
+}

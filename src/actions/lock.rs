@@ -1,0 +1,276 @@
+//! Locks the rows of an account, in the one order of all calls, and gives expired reservations back.
+//!
+//! Every call locks rows in this order: users, `feature_usage`, `usage_counters`, `usage_grants`. The
+//! counter comes first, and serializes the calls of a user; plan, rules and grants are read after
+//! that. The other rows follow, which are hardly ever locked by others then. If one is, or does not
+//! exist yet, the call frees all of its locks, which are in a subtransaction, and begins again: it
+//! inserts what is missing, waits for the locks, and reads plan and rules once more. Waiting for a
+//! row while holding later ones could deadlock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use domain::calendar::Calendar;
+use domain::period::Period;
+use pgrx::Uuid;
+
+use super::account::Account;
+use super::admit::ATTEMPTS;
+use super::counts::{Counts, Keys};
+use super::terms::{Unusable, current_span};
+use super::windows::{self, Sums};
+use crate::error::Report;
+use crate::error::counting::CountingError;
+use crate::pg::clock;
+use crate::pg::snapshot::Snapshot;
+use crate::pg::subtransaction;
+use crate::store::counter::Counter;
+use crate::store::registry::{self, Registered, Registry};
+use crate::store::reservations::{self, Locked, Open, open_of};
+use crate::store::windows::{self as rows, WindowKey, Windows};
+
+/// The maximum number of expired reservations that one call gives back. If a user has more, a call may
+/// be denied that the next one admits.
+const MOST_EXPIRED: usize = 10_000;
+
+/// Why an attempt is undone and begun again.
+pub enum Again {
+    /// The registry has changed.
+    Registry,
+    /// Another call has used the idempotency key, or the current period is another by now.
+    Changed,
+    /// A row is missing, or locked by another call.
+    Rows,
+    /// Expired reservations are counted in rows that are not locked.
+    Expired(Keys),
+}
+
+/// Attempts to do something under locks, each in a subtransaction. The first attempt gets `None` and
+/// waits for the counter only; later ones get the rows that they lock besides what the terms say.
+///
+/// `None` if the registry has changed so that the call must begin again.
+pub fn attempts<T>(
+    first: Option<Keys>,
+    mut attempt: impl FnMut(Option<&Keys>) -> Result<T, Again>,
+) -> Option<T> {
+    let mut wanted = first;
+    for _ in 0..ATTEMPTS {
+        match subtransaction::attempt(|| attempt(wanted.as_ref())) {
+            Ok(done) => return Some(done),
+            Err(Again::Registry) => return None,
+            Err(Again::Changed) => {}
+            Err(Again::Rows) => drop(wanted.get_or_insert_default()),
+            Err(Again::Expired(more)) => wanted.get_or_insert_default().extend(more),
+        }
+    }
+    CountingError::Contention.raise();
+}
+
+/// Whose account of which feature is locked.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    pub registry: &'a Rc<Registry>,
+    pub registered: &'a Rc<Registered>,
+    pub user_id: Uuid,
+    /// `None` is the current one.
+    pub period: Option<Period>,
+    pub unusable: Unusable,
+    /// The reservation that is being settled, which is not given back meanwhile.
+    pub settled: Option<&'a Locked>,
+}
+
+impl Target<'_> {
+    /// The period of the counter.
+    pub fn period(&self) -> Period {
+        let current = || match self.registered.reads_calendar {
+            true => {
+                current_span(self.registry, self.registered, self.user_id, self.unusable).period
+            }
+            false => Calendar::default().period_at(self.registered.feature.period, clock::now()),
+        };
+        self.period.unwrap_or_else(current)
+    }
+
+    /// The account with the terms as they are committed now, in this period.
+    pub fn account(&self, period: Period) -> Account {
+        let Self { registry, registered, user_id, unusable, .. } = *self;
+        let account = Account::latest(registry, registered, user_id, unusable).in_period(period);
+        let account = account.less_carried(self.registry);
+        match self.settled.and_then(|settled| settled.holding.paid.as_ref()) {
+            Some(paid) => account.paid_at(paid),
+            None => account,
+        }
+    }
+
+    fn counter(&self, period: Period) -> Counter {
+        Counter::new(self.registry, self.registered, self.user_id, period)
+    }
+
+    /// Locks the counter, and from the second attempt on everything that the terms say and that is
+    /// wanted. The counter may not exist.
+    pub fn lock(&self, period: Period, wanted: Option<&Keys>) -> Counts {
+        let mut counts = Counts::new(self.registry);
+        let own = self.counter(period).name();
+        let Some(wanted) = wanted else {
+            counts.lock_counters(&BTreeSet::from([own]));
+            return counts;
+        };
+        let account = self.account(period);
+        let mut keys = account.keys();
+        keys.counters.insert(own);
+        counts.insert_counters(&keys.counters);
+        keys.extend(wanted.clone());
+        counts.lock_counters(&keys.counters);
+        insert_windows(self.registry, [(&account, 0)].into_iter(), &Windows::new());
+        counts.lock_windows(&keys.windows);
+        counts
+    }
+
+    /// Inserts the counter, and locks it.
+    pub fn insert(&self, period: Period, counts: &mut Counts) {
+        let counter = self.counter(period);
+        counter.insert();
+        let own = counter.name();
+        counts.lock_counters(&BTreeSet::from([own.clone()]));
+        if counts.row(&own).is_none() {
+            CountingError::Suppressed { feature: counter.feature() }.raise();
+        }
+    }
+
+    /// Requires that the registry is as the call supposed before it waited for the counter.
+    pub fn require_same_registry(&self) -> Result<(), Again> {
+        match registry::still_has(self.registry, self.registered) {
+            true => Ok(()),
+            false => Err(Again::Registry),
+        }
+    }
+
+    /// Requires that the current period is still this one.
+    pub fn require_same_period(&self, account: &Account, period: Period) -> Result<(), Again> {
+        match self.period.is_some() || account.terms.span(self.registered).period == period {
+            true => Ok(()),
+            false => Err(Again::Changed),
+        }
+    }
+}
+
+/// Locks the rows that an account needs besides its counter, as far as nobody else has locked them.
+pub fn lock_rest(account: &Account, counts: &mut Counts, is_first: bool) -> Result<(), Again> {
+    let needed = account.keys();
+    if is_first {
+        counts.lock_counters_if_free(&needed.counters);
+        counts.lock_windows_if_free(&needed.windows);
+    }
+    if counts.has(&needed) { Ok(()) } else { Err(Again::Rows) }
+}
+
+/// Brings an account with locked rows up to date for a call about an amount: gives expired
+/// reservations back, and fills in what is used. Returns the open reservations that concern it.
+pub fn bring_up_to_date(
+    target: &Target,
+    account: &mut Account,
+    counts: &mut Counts,
+    amount: i64,
+) -> Result<Vec<Open>, Again> {
+    account.fill(counts, &[]);
+    let open = open_reservations(target, account, counts, amount);
+    let is_settled = |open: &Open| {
+        target.settled.is_some_and(|settled| settled.reservation_id == open.reservation_id)
+    };
+    let past = open.iter().filter(|open| open.is_past && !is_settled(open));
+    let past: Vec<&Open> = past.take(MOST_EXPIRED).collect();
+    if !past.is_empty() {
+        let keys = Keys::of_all(past.iter().map(|open| Keys::of(&open.holding)));
+        let unlocked = counts.unlocked(&keys);
+        if !unlocked.is_empty() {
+            return Err(Again::Expired(unlocked));
+        }
+        let granted = past.iter().any(|open| open.holding.split.grants().next().is_some());
+        if granted {
+            let of_past = past.iter().flat_map(|open| open.holding.split.grants());
+            let mut grant_ids = account.grant_ids();
+            grant_ids.extend(of_past.map(|(grant_id, _)| grant_id));
+            counts.lock_grants(&grant_ids);
+        }
+        let due: Vec<Uuid> = past.iter().map(|open| open.reservation_id).collect();
+        let marked = reservations::mark_these_expired(target.registry, target.user_id, &due);
+        let is_marked = |open: &&&Open| marked.contains(&open.reservation_id);
+        let back: Vec<_> = past.iter().filter(is_marked).map(|open| open.holding.clone()).collect();
+        counts.give_back(&open, &back);
+    }
+    account.fill(counts, &open);
+    Ok(open)
+}
+
+/// Locks the grants of an account, and reads what is left of them.
+pub fn lock_grants(account: &mut Account, counts: &mut Counts, open: &[Open]) {
+    let mut grant_ids = account.grant_ids();
+    grant_ids.retain(|grant_id| !counts.grants().contains_key(grant_id));
+    counts.lock_grants(&grant_ids);
+    account.fill(counts, open);
+}
+
+/// The open reservations that concern an account, by id; none if they can't change the decision.
+fn open_reservations(
+    target: &Target,
+    account: &Account,
+    counts: &Counts,
+    amount: i64,
+) -> Vec<Open> {
+    let is_beyond_allowance = || {
+        let decision = account.decide(amount);
+        decision.map_or(true, |allowance| allowance.split.is_beyond_allowance())
+    };
+    let may_matter =
+        counts.has_reservations() || account.has_other_sources() && is_beyond_allowance();
+    if !may_matter {
+        return Vec::new();
+    }
+    concerned(target.registry, account, Snapshot::Latest)
+}
+
+/// The open reservations that concern an account, by id, with all windows in which they are counted.
+pub fn concerned(registry: &Rc<Registry>, account: &Account, snapshot: Snapshot) -> Vec<Open> {
+    let mut open = open_of(registry, account.user_id, snapshot);
+    open.retain(|open| account.is_concerned_by(open));
+    if !open.is_empty() {
+        for account in account.with_currency() {
+            Sums::read(registry, account, snapshot).extend_all(&mut open);
+        }
+    }
+    open.sort_by_key(|open| *open.reservation_id.as_bytes());
+    open
+}
+
+/// Inserts the windows of accounts that are missing, in the order of their keys. The counters are
+/// locked, so what new windows begin with does not change; it does not include amounts that a call
+/// has counted already, which are given with each account.
+pub fn insert_windows<'a>(
+    registry: &Rc<Registry>,
+    accounts: impl Iterator<Item = (&'a Account, i64)>,
+    existing: &Windows,
+) {
+    let with_currency = |(account, counted): (&'a Account, i64)| {
+        let currency = account.currency.as_deref().map(|currency| (currency, 0));
+        [Some((account, counted)), currency].into_iter().flatten()
+    };
+    let accounts: Vec<(&Account, i64)> = accounts.flat_map(with_currency).collect();
+    let mut missing: BTreeMap<WindowKey, i64> = BTreeMap::new();
+    for (account, counted) in &accounts {
+        let mut keys = windows::keys(account.user_id, &account.registered, &account.places);
+        keys.retain(|key| !existing.contains_key(key));
+        if keys.is_empty() {
+            continue;
+        }
+        let begun = windows::beginnings(registry, account, &account.places, Snapshot::Latest);
+        missing.extend(keys.into_iter().map(|key| {
+            let used = begun.get(&key.period).map_or(0, |sum| (sum - counted).max(0));
+            (key, used)
+        }));
+    }
+    if !missing.is_empty() {
+        let mut accounts = accounts.iter();
+        let has_open = accounts.any(|(account, _)| windows::has_open(registry, account));
+        rows::insert_missing(registry, &missing, has_open);
+    }
+}

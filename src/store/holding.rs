@@ -1,0 +1,122 @@
+//! An amount that is counted: how it is split over its sources, and in which rows.
+
+use std::collections::BTreeSet;
+
+use domain::burn::Split;
+use domain::sources::{PaidFrom, Stored};
+use pgrx::Uuid;
+
+use super::counter::{Counted, CounterKey, RowId};
+use super::windows::WindowKey;
+
+/// Where an amount of one feature is counted.
+#[derive(Clone)]
+pub struct CountedAt {
+    pub feature_type: String,
+    /// The period key of the feature itself.
+    pub period: String,
+    /// The windows of caps: their kinds and period keys.
+    pub windows: Vec<(String, String)>,
+    /// The row of the counter, if it is known.
+    pub row_id: RowId,
+}
+
+/// An amount of a user that is counted, such as that of a reservation.
+#[derive(Clone)]
+pub struct Holding {
+    pub user_id: Uuid,
+    pub split: Split,
+    pub own: CountedAt,
+    /// Where the currency counts what it pays.
+    pub paid: Option<CountedAt>,
+}
+
+/// What a holding adds to one counter and its windows.
+pub struct Part<'a> {
+    pub at: &'a CountedAt,
+    pub amount: i64,
+    pub drawn: i64,
+    pub overage: i64,
+}
+
+impl CountedAt {
+    pub fn counter(&self, user_id: Uuid) -> CounterKey {
+        let (period, feature_type) = (self.period.clone(), self.feature_type.clone());
+        CounterKey { user_id, period, feature_type }
+    }
+
+    pub fn windows(&self, user_id: Uuid) -> impl Iterator<Item = WindowKey> + '_ {
+        self.windows.iter().map(move |(_, period)| {
+            let (feature_type, period) = (self.feature_type.clone(), period.clone());
+            WindowKey { user_id, feature_type, period }
+        })
+    }
+
+    pub fn is_in_window(&self, key: &WindowKey) -> bool {
+        self.feature_type == key.feature_type
+            && self.windows.iter().any(|(_, period)| *period == key.period)
+    }
+
+    /// Whether this counter, with this row, counts it: not a row that replaced a deleted one.
+    pub fn is_in_counter(&self, key: &CounterKey, row: &Counted) -> bool {
+        self.feature_type == key.feature_type
+            && self.period == key.period
+            && self.row_id.is_of(row.id)
+    }
+}
+
+impl Holding {
+    /// What an amount was split into when it was counted, as stored with a reservation.
+    pub fn of_stored(user_id: Uuid, amount: i64, stored: Stored, mut own: CountedAt) -> Self {
+        let split = stored.split(amount);
+        own.windows = stored.windows;
+        let paid = stored.paid.map(|paid| CountedAt {
+            feature_type: paid.feature_type,
+            period: paid.period,
+            windows: paid.windows,
+            row_id: RowId::UNKNOWN,
+        });
+        Self { user_id, split, own, paid }
+    }
+
+    /// As it is stored with a reservation. `None` if all of it is of the allowance and in no window.
+    pub fn stored(&self) -> Option<Stored> {
+        let paid_from = self.paid.as_ref().map(|paid| PaidFrom {
+            feature_type: paid.feature_type.clone(),
+            period: paid.period.clone(),
+            windows: paid.windows.clone(),
+        });
+        Stored::of(&self.split, self.own.windows.clone(), paid_from)
+    }
+
+    /// Takes an amount out of it. Returns what goes back.
+    pub fn give_back(&mut self, amount: i64) -> Self {
+        Self { split: self.split.give_back(amount), ..self.clone() }
+    }
+
+    /// What it adds to the counter of the feature, and to that of the currency.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let split = &self.split;
+        let own = Part {
+            at: &self.own,
+            amount: split.total(),
+            drawn: split.drawn(),
+            overage: split.own.overage,
+        };
+        let paid = split.paid.as_ref().zip(self.paid.as_ref()).map(|(paid, at)| Part {
+            at,
+            amount: paid.taken.total(),
+            drawn: paid.taken.granted(),
+            overage: paid.taken.overage,
+        });
+        [Some(own), paid].into_iter().flatten()
+    }
+
+    pub fn counters(&self) -> BTreeSet<CounterKey> {
+        self.parts().map(|part| part.at.counter(self.user_id)).collect()
+    }
+
+    pub fn windows(&self) -> BTreeSet<WindowKey> {
+        self.parts().flat_map(|part| part.at.windows(self.user_id).collect::<Vec<_>>()).collect()
+    }
+}
