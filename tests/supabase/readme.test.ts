@@ -1,4 +1,4 @@
-// Runs the JavaScript of the README, of docs/supabase.md and of docs/plans.md, unchanged but for dates. The first
+// Runs the JavaScript of the README and of docs/{supabase,plans,credits}.md, unchanged but for dates. The first
 // line of each snippet says where it runs.
 import assert from "node:assert/strict";
 import { authenticate } from "../../supabase/functions/_shared/caller.ts";
@@ -12,8 +12,9 @@ const RULES = "// On the server, with the service key: rules";
 const IN_THE_APP = "// In the app, as the signed-in user";
 const ON_A_SERVER = "// On a server, with the service key";
 const ON_A_PAGE = "// On a page, as the signed-in user";
+const IN_A_WEBHOOK = "// In the payment's webhook, with the service key";
 
-const paths = ["README.md", "docs/supabase.md", "docs/plans.md"];
+const paths = ["README.md", "docs/supabase.md", "docs/plans.md", "docs/credits.md"];
 const pages = await Promise.all(paths.map((page) => Deno.readTextFile(page)));
 const snippets = pages.flatMap((page) => [...page.matchAll(/```js\n(.*?)\n```/gs)].map(([, code]) => code));
 const running = (where: string) => snippets.filter((code) => code.startsWith(where));
@@ -70,7 +71,7 @@ function served(code: string, userId: string, { failures = 0, supabase = service
 }
 
 Deno.test("every snippet says where it runs, and each kind occurs once", () => {
-  const kinds = [QUICK, SLOW, RULES, IN_THE_APP, ON_A_SERVER, ON_A_PAGE].map(running);
+  const kinds = [QUICK, SLOW, RULES, IN_THE_APP, ON_A_SERVER, ON_A_PAGE, IN_A_WEBHOOK].map(running);
   assert.ok(kinds.every((kind) => kind.length > 0));
   assert.equal(kinds.flat().length, snippets.length);
 });
@@ -228,3 +229,16 @@ Deno.test("on a server, what is sold is written, twice without harm, and a page 
   }
   await database.from("usage_rules").delete().eq("user_id", userId);
 });
+
+for (const code of running(IN_A_WEBHOOK)) {
+  Deno.test("in a payment's webhook, a pack is granted once per payment, and used after the allowance", async () => {
+    const userId = await newUser();
+    const snippet = code.replace("pi_3Qy", `pi_${crypto.randomUUID()}`);
+    const grant = compiled(`${snippet}\nreturn [error, pack.granted, pack.replayed]`, ["supabase", "userId"]);
+    assert.deepEqual(await grant(service(), userId), [null, true, undefined]);
+    assert.deepEqual(await grant(service(), userId), [null, true, true]);
+    const { features } = (await status(service(), userId))!;
+    const { limit, remaining, grants } = features.image_generation;
+    assert.deepEqual([limit, remaining, grants.length], [3, 103, 1]);
+  });
+}

@@ -29,10 +29,22 @@ export type Cap = z.infer<typeof cap>;
 export const exceeded = z.object({ ...counted, effect: z.string(), feature_type: z.string() });
 export type Exceeded = z.infer<typeof exceeded>;
 
-/** What rules add to an answer; without a rule for the user, these keys are missing. */
+/** What rules and grants add to an answer; without any for the user, these keys are missing. */
 const governed = {
-  /** Where the admitted amount comes from. */
-  sources: z.object({ allowance: z.number(), grants: z.number(), overage: z.number() }).optional(),
+  /** Where the admitted amount comes from; the rest is paid in another feature, at a cost per unit. */
+  sources: z.object({
+    allowance: z.number(),
+    grants: z.number(),
+    overage: z.number(),
+    cost: z.number().optional(),
+    paid_in: z.string().optional(),
+  }).optional(),
+  /** The part of the current usage that grants or a currency covered. */
+  drawn: z.number().optional(),
+  /** The part of the current usage beyond everything else: billable. */
+  overage: z.number().optional(),
+  /** The highest percentage of the limit that is reached, of those that rules name. */
+  warning: z.object({ threshold: z.number(), per: z.string() }).optional(),
   caps: z.array(cap).optional(),
   exceeded: z.array(exceeded).optional(),
   /** The seconds until a denied call has room; null if waiting does not help. */
@@ -82,6 +94,20 @@ export type CommitResult = z.infer<typeof commitResult>;
 export const releaseResult = z.object({ released: z.boolean(), amount: z.number().optional(), ...failure });
 export type ReleaseResult = z.infer<typeof releaseResult>;
 
+/** A stock of units beside the allowance, such as a credit pack. */
+export const grant = z.object({
+  grant_id: z.string(),
+  source_ref: z.string(),
+  amount: z.number(),
+  used: z.number(),
+  remaining: z.number(),
+  priority: z.number(),
+  effective_at: z.string(),
+  /** Null if it never expires. */
+  expires_at: z.string().nullable(),
+});
+export type Grant = z.infer<typeof grant>;
+
 /** One feature in the answer of usage_status. */
 export const featureStatus = z.object({
   period: z.string(),
@@ -91,9 +117,19 @@ export const featureStatus = z.object({
   is_unlimited: z.boolean(),
   current_usage: z.number(),
   reserved: z.number(),
-  /** What would be admitted now: the least that the limit and the caps leave. */
+  /** The part of the current usage that grants or a currency covered. */
+  drawn: z.number(),
+  /** The part of the current usage beyond everything else: billable. */
+  overage: z.number(),
+  /** What was counted although nothing covered it. */
+  excess: z.number(),
+  /** What would be admitted now without overage: the least that caps, and allowance and grants, leave. */
   remaining: z.number().nullable(),
   caps: z.array(cap),
+  /** What a unit costs in another feature; null if nothing. */
+  cost: z.object({ amount: z.number(), paid_in: z.string() }).nullable(),
+  /** In the order in which they are used. */
+  grants: z.array(grant),
   /** Why even an amount of 0 would be denied, for example DENIED. */
   error_code: z.string().optional(),
 });
