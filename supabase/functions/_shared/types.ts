@@ -237,11 +237,59 @@ export type Database = {
         };
         Relationships: [];
       };
+      "usage_alerts": {
+        Row: {
+          "alert_id": number;
+          "basis": number;
+          "basis_grant": string;
+          "created_at": string;
+          "feature_type": string;
+          "handled_at": string | null;
+          "kind": string;
+          "limit_value": number | null;
+          "period": string;
+          "threshold": number;
+          "usage": number;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "alert_id"?: number;
+          "basis"?: number;
+          "basis_grant"?: string;
+          "created_at"?: string;
+          "feature_type": string;
+          "handled_at"?: string | null;
+          "kind": string;
+          "limit_value"?: number | null;
+          "period": string;
+          "threshold": number;
+          "usage": number;
+          "user_id": string;
+        };
+        Update: {
+          "alert_id"?: number;
+          "basis"?: number;
+          "basis_grant"?: string;
+          "created_at"?: string;
+          "feature_type"?: string;
+          "handled_at"?: string | null;
+          "kind"?: string;
+          "limit_value"?: number | null;
+          "period"?: string;
+          "threshold"?: number;
+          "usage"?: number;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "usage_counters": {
         Row: {
           "created_at": string;
+          "drawn": number;
           "feature_type": string;
           "has_reservations": boolean;
+          "overage": number;
           "period": string;
           "pool_id": string;
           "tat": string | null;
@@ -252,8 +300,10 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "drawn"?: number;
           "feature_type": string;
           "has_reservations"?: boolean;
+          "overage"?: number;
           "period": string;
           "pool_id"?: string;
           "tat"?: string | null;
@@ -263,8 +313,10 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "drawn"?: number;
           "feature_type"?: string;
           "has_reservations"?: boolean;
+          "overage"?: number;
           "period"?: string;
           "pool_id"?: string;
           "tat"?: string | null;
@@ -305,6 +357,55 @@ export type Database = {
         };
         Relationships: [];
       };
+      "usage_grants": {
+        Row: {
+          "actor": string | null;
+          "amount": number;
+          "created_at": string;
+          "effective_at": string;
+          "expires_at": string | null;
+          "feature_type": string;
+          "grant_id": string;
+          "priority": number;
+          "reason": string | null;
+          "source_ref": string;
+          "used": number;
+          "user_id": string | null;
+          "voided_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor"?: string | null;
+          "amount": number;
+          "created_at"?: string;
+          "effective_at"?: string;
+          "expires_at"?: string | null;
+          "feature_type": string;
+          "grant_id"?: string;
+          "priority"?: number;
+          "reason"?: string | null;
+          "source_ref": string;
+          "used"?: number;
+          "user_id"?: string | null;
+          "voided_at"?: string | null;
+        };
+        Update: {
+          "actor"?: string | null;
+          "amount"?: number;
+          "created_at"?: string;
+          "effective_at"?: string;
+          "expires_at"?: string | null;
+          "feature_type"?: string;
+          "grant_id"?: string;
+          "priority"?: number;
+          "reason"?: string | null;
+          "source_ref"?: string;
+          "used"?: number;
+          "user_id"?: string | null;
+          "voided_at"?: string | null;
+        };
+        Relationships: [];
+      };
       "usage_rules": {
         Row: {
           "actor": string | null;
@@ -315,6 +416,7 @@ export type Database = {
           "ends_at": string | null;
           "every": string | null;
           "feature_type": string;
+          "paid_in": string | null;
           "per": string;
           "plan_id": string | null;
           "reason": string | null;
@@ -333,6 +435,7 @@ export type Database = {
           "ends_at"?: string | null;
           "every"?: string | null;
           "feature_type": string;
+          "paid_in"?: string | null;
           "per"?: string;
           "plan_id"?: string | null;
           "reason"?: string | null;
@@ -350,6 +453,7 @@ export type Database = {
           "ends_at"?: string | null;
           "every"?: string | null;
           "feature_type"?: string;
+          "paid_in"?: string | null;
           "per"?: string;
           "plan_id"?: string | null;
           "reason"?: string | null;
@@ -405,6 +509,17 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "carry_over_usage": {
+        Args: {
+          "p_allowance"?: number;
+          "p_expires_at"?: string;
+          "p_feature_type": string;
+          "p_max": number;
+          "p_period": string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
       "check_feature_limit": {
         Args: {
           "p_feature_type": string;
@@ -430,6 +545,19 @@ export type Database = {
       "expire_reservations": { Args: { "p_limit"?: number }; Returns: number };
       "feature_usage_setup": { Args: Record<PropertyKey, never>; Returns: undefined };
       "get_user_limits": { Args: { "p_user_id": string }; Returns: Json };
+      "grant_usage": {
+        Args: {
+          "p_amount": number;
+          "p_effective_at"?: string;
+          "p_expires_at"?: string;
+          "p_feature_type": string;
+          "p_priority"?: number;
+          "p_reason"?: string;
+          "p_source_ref": string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
       "increment_chat_messages": {
         Args: { "p_count": number; "p_period": string; "p_user_id": string };
         Returns: undefined;
@@ -491,6 +619,15 @@ export type Database = {
         Returns: Json;
       };
       "usage_status": { Args: { "p_feature_type"?: string; "p_user_id": string }; Returns: Json };
+      "void_grant": {
+        Args: {
+          "p_feature_type"?: string;
+          "p_reason"?: string;
+          "p_source_ref": string;
+          "p_user_id"?: string;
+        };
+        Returns: Json;
+      };
     };
     Enums: {
       [_ in never]: never;
