@@ -93,7 +93,10 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
     }
     const { status, body } = await server.call();
     assert.equal(status, 429);
-    assert.match(body, /^\{"error_code":"LIMIT_EXCEEDED","limit":3,"reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/);
+    assert.match(
+      body,
+      /^\{"error_code":"LIMIT_EXCEEDED","limit":3,"reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/,
+    );
     assert.equal(server.retryAfter, null);
     assert.deepEqual([server.made, await imagesCounted(userId)], [3, 3]);
   });
