@@ -20,12 +20,17 @@ INSERT INTO feature_usage (user_id, period)
 UPDATE plan_limits SET image_generation_daily_limit = 2000000000, chat_messages_daily_limit = 0,
                        therai_calls_limit = 2000000000, voice_seconds_limit = 2000000000;
 
--- @therai calls have a rule, voice seconds a cap; images and chat have none. An earlier revision has no rules.
+-- @therai calls have a rule, voice seconds a cap, insights a grant instead of a limit; images and chat have
+-- none. An earlier revision has no rules, or no grants.
 DO $$
 BEGIN
     IF to_regclass('usage_rules') IS NOT NULL THEN
         INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per)
         VALUES ('all', 'therai_calls', 'add', 1000, 'period'), ('all', 'voice_seconds', 'cap', 2000000000, 'day');
+    END IF;
+    IF to_regclass('usage_grants') IS NOT NULL THEN
+        INSERT INTO usage_grants (user_id, feature_type, amount, source_ref) SELECT id, 'insights', 2000000000, 'pack:' || id FROM all_users;
+        UPDATE plan_limits SET insights_limit = 0;
     END IF;
 END
 $$;
@@ -46,7 +51,7 @@ $$;
 -- Fill the tables before the first call: every user has an idempotency key and a committed
 -- reservation.
 SELECT count(consume_feature(id, 'image_generation', 1, 'earlier')) FROM all_users;
-SELECT count(consume_feature(id, 'voice_seconds')), count(consume_feature(id, 'therai_calls')) FROM all_users;
+SELECT count(consume_feature(id, 'voice_seconds')), count(consume_feature(id, 'therai_calls')), count(consume_feature(id, 'insights')) FROM all_users;
 CREATE TABLE earlier_reservations AS SELECT open_reservation(id) AS reservation_id FROM all_users;
 SELECT count(commit_reservation(reservation_id)) FROM earlier_reservations;
 ALTER TABLE earlier_reservations ADD PRIMARY KEY (reservation_id);
@@ -63,7 +68,7 @@ CREATE PROCEDURE use_rules(p_are_used boolean) LANGUAGE plpgsql AS $$
 BEGIN
     IF to_regclass('usage_rules') IS NOT NULL THEN
         UPDATE usage_features AS uf SET is_governed = p_are_used
-         WHERE uf.is_governed <> p_are_used AND EXISTS (SELECT FROM usage_rules AS ur WHERE ur.feature_type = uf.feature_type);
+         WHERE uf.is_governed <> p_are_used AND uf.feature_type IN ('therai_calls', 'voice_seconds', 'insights');
     END IF;
 END
 $$;

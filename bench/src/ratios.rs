@@ -39,6 +39,7 @@ pub const RATIOS: &[Ratio] = &[
     information(&[&KEYED_DENIAL], &[&DENIAL]),
     information(&[&RULED_CONSUME], &[&CONSUME]),
     target(&[&CAPPED_CONSUME], &[&CONSUME], 4.0),
+    target(&[&GRANTED_CONSUME], &[&CONSUME], 5.0),
     information(&[&CAPPED_CHECK], &[&CHECK]),
     information(&[&CAPPED_INCREMENT], &[&INCREMENT]),
     target(&[&RESERVE, &COMMIT], &[&CONSUME], 2.5),
