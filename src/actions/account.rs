@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use domain::alert::Alert;
+use domain::alert::{Alert, Kind};
 use domain::answer::{Answer, Governed};
 use domain::burn::{Split, Taken};
 use domain::calendar::Span;
@@ -41,6 +41,8 @@ pub struct Account {
     caps: Vec<Capped>,
     grants: Vec<(uuid::Uuid, i64)>,
     pub currency: Option<Box<Self>>,
+    /// The row of the counter.
+    row_id: RowId,
     is_current: bool,
     /// What was carried over of the period.
     carried: i64,
@@ -105,43 +107,46 @@ impl Account {
             caps: Vec::new(),
             grants: Vec::new(),
             currency: None,
+            row_id: RowId::UNKNOWN,
             is_current: true,
             carried: 0,
         }
     }
 
     /// The account of a period. Only the current one has caps, and a reset that is worth waiting for.
-    pub fn in_period(mut self, period: Period) -> Self {
+    /// What was carried over of another one is no allowance of it.
+    pub fn in_period(mut self, registry: &Registry, period: Period) -> Self {
         if period != self.span.period {
             self.is_current = false;
             self.span = self.terms.calendar.span(period);
             self.places.clear();
+            if self.registered.is_governed {
+                let CounterKey { user_id, period, feature_type } = self.counter();
+                let source_ref = grants::carried_source(user_id, &feature_type, &period);
+                let grant = grants::find(registry, &source_ref, &feature_type);
+                self.carried = grant.map_or(0, |grant| grant.amount);
+            }
         }
         self
     }
 
-    /// The account without what was carried over of its period, if that is over.
-    pub fn less_carried(mut self, registry: &Registry) -> Self {
-        if !self.is_current && self.registered.is_governed {
-            let CounterKey { user_id, period, feature_type } = self.counter();
-            let source_ref = grants::carried_source(user_id, &feature_type, &period);
-            let grant = grants::find(registry, &source_ref, &feature_type);
-            self.carried = grant.map_or(0, |grant| grant.amount);
-        }
-        self
-    }
-
-    /// The account whose currency counts where a reservation was paid.
-    pub fn paid_at(mut self, at: &CountedAt) -> Self {
+    /// The account whose currency counts where a reservation was paid, and asks no caps.
+    pub fn paid_at(mut self, registry: &Registry, at: &CountedAt) -> Self {
         if let Some(currency) = self.currency.take() {
             let kind = currency.registered.feature.period;
             let period = Period::parse(kind, &at.period).ok();
             let period = period.filter(|_| currency.feature_type() == at.feature_type);
             self.currency = Some(match period {
-                Some(period) => Box::new(currency.in_period(period)),
+                Some(period) => Box::new(currency.in_period(registry, period).without_caps()),
                 None => currency,
             });
         }
+        self
+    }
+
+    /// The account without caps of its own, for what is counted elsewhere and asks none.
+    pub fn without_caps(mut self) -> Self {
+        self.places.clear();
         self
     }
 
@@ -184,11 +189,12 @@ impl Account {
         names(&open.holding.own) || open.holding.paid.as_ref().is_some_and(names)
     }
 
-    /// Whether anything but the allowance can cover an amount.
-    pub fn has_other_sources(&self) -> bool {
-        self.currency.is_some()
-            || !self.terms.grants.is_empty()
-            || self.terms.in_force.overage != Some(0)
+    /// Leaves out grants that could not be locked, since they have been deleted.
+    pub fn forget_grants(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
+        self.terms.grants.retain(|grant| !grant_ids.contains(&grant.grant_id));
+        if let Some(currency) = &mut self.currency {
+            currency.forget_grants(grant_ids);
+        }
     }
 
     /// The grants that an amount may be taken from.
@@ -202,13 +208,17 @@ impl Account {
     pub fn fill(&mut self, counts: &Counts, open: &[Open]) {
         let key = self.counter();
         self.usage = counts.usage(&key);
+        self.row_id = counts.row(&key).map_or(RowId::UNKNOWN, |row| row.id);
         self.reserved = counts.reserved(&key, open);
         let own = (self.usage.current, &self.span);
         self.caps =
             windows::capped(self.user_id, &self.registered, &self.places, own, counts.windows());
         // What is locked is newer than what was read before.
         let locked = counts.grants();
-        let is_own = |grant: &&Grant| grant.feature_type == self.feature_type();
+        let owner = self.user_id.as_bytes();
+        let is_own = |grant: &&Grant| {
+            grant.feature_type == self.feature_type() && grant.owner.as_bytes() == owner
+        };
         let read = self.terms.grants.iter().filter(|grant| !locked.contains_key(&grant.grant_id));
         let grants = read.chain(locked.values().filter(is_own));
         self.grants = in_burn_order(grants, self.terms.clock.wall);
@@ -262,7 +272,7 @@ impl Account {
 
     /// A split amount of this account, with the rows in which it is counted now.
     pub fn holding(&self, split: Split, row_id: RowId) -> Holding {
-        let paid = self.currency.as_ref().map(|currency| currency.counted_at(RowId::UNKNOWN));
+        let paid = self.currency.as_ref().map(|currency| currency.counted_at(currency.row_id));
         Holding { user_id: self.user_id, split, own: self.counted_at(row_id), paid }
     }
 
@@ -287,8 +297,12 @@ impl Account {
     fn tell_own(&self, taken: &Taken, others: i64, counts: &mut Counts) {
         let InForce { warnings, lows, .. } = &self.terms.in_force;
         if !warnings.is_empty() || !lows.is_empty() {
-            let alerts = Alert::of(&self.standing(None), taken, others).into_iter();
-            alerts.for_each(|alert| counts.note(self.counter(), alert));
+            for alert in Alert::of(&self.standing(None), taken, others) {
+                // What is left now does not depend on another period.
+                if self.is_current || alert.kind == Kind::Warn {
+                    counts.note(self.counter(), alert);
+                }
+            }
         }
     }
 

@@ -53,7 +53,7 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
     let open = lock::bring_up_to_date(&target, &mut account, &mut counts, amount)?;
     let mut decision = account.decide(amount);
     if decision.as_ref().is_ok_and(|allowance| allowance.split.grants().next().is_some()) {
-        lock::lock_grants(&mut account, &mut counts, &open);
+        lock::lock_grants(call.registry, &mut account, &mut counts, &open);
         decision = account.decide(amount);
     }
 

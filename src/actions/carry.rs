@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use domain::granting::Carried;
-use domain::period::{Period, Requested};
+use domain::period::{NotAPeriod, Period, Requested};
 use pgrx::Uuid;
 
 use super::account::Account;
@@ -82,6 +82,9 @@ fn ended(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> P
         Requested::parse(feature.period, text).unwrap_or_else(|problem| refuse(problem));
     let Requested::Key(period) = requested else { GrantError::NotOver { period: text }.raise() };
     let account = Account::latest(registry, registered, wanted.user_id, Unusable::IsRefused);
+    if !account.terms.calendar.has(period) {
+        refuse(NotAPeriod::OtherAnchor);
+    }
     let span = account.terms.calendar.span(period);
     match span.reset_at {
         None => GrantError::Total { feature_type: wanted.feature_type }.raise(),

@@ -15,9 +15,10 @@ use super::lock::{self, Again, Target};
 use super::terms::Unusable;
 use crate::error::Report;
 use crate::error::counting::CountingError;
-use crate::pg::snapshot;
+use crate::pg::snapshot::{self, Snapshot};
+use crate::store::holding::Holding;
 use crate::store::registry::{Registered, Registry};
-use crate::store::reservations::Open;
+use crate::store::reservations::{self, Open};
 use crate::store::windows;
 
 /// Counts an amount in the target's period. `None` if the registry has changed so that the call must
@@ -25,7 +26,7 @@ use crate::store::windows;
 pub fn count(target: &Target, amount: i64) -> Option<()> {
     lock::attempts(None, |wanted| {
         let (mut account, mut counts, open) = locked(target, wanted, amount)?;
-        let split = split(&mut account, &mut counts, &open, amount);
+        let split = split(target.registry, &mut account, &mut counts, &open, amount);
         take(&account, &mut counts, split);
         counts.write();
         Ok(())
@@ -54,11 +55,17 @@ pub fn locked(
 }
 
 /// Splits an amount over the sources of an account, whose grants are then locked if it takes any.
-pub fn split(account: &mut Account, counts: &mut Counts, open: &[Open], amount: i64) -> Split {
+pub fn split(
+    registry: &Registry,
+    account: &mut Account,
+    counts: &mut Counts,
+    open: &[Open],
+    amount: i64,
+) -> Split {
     let split = |account: &Account| account.with_standing(|standing| charge(standing, amount));
     let mut charged = split(account);
     if charged.grants().next().is_some() {
-        lock::lock_grants(account, counts, open);
+        lock::lock_grants(registry, account, counts, open);
         charged = split(account);
     }
     charged
@@ -76,7 +83,7 @@ impl Counted<'_> {
     /// The account with the terms as they are committed now.
     pub fn account(&self, registry: &Registry) -> Account {
         Account::latest(registry, self.registered, self.user_id, Unusable::IsIgnored)
-            .in_period(self.period)
+            .in_period(registry, self.period)
     }
 }
 
@@ -101,26 +108,71 @@ pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
     for (account, counted) in accounts.iter().zip(all) {
         counts.uncount(&account.counter(), counted.amount);
     }
-    let mut drawn = counts.clone();
-    if draw_all(&mut accounts, all, &mut drawn) {
-        let grant_ids = accounts.iter().flat_map(Account::grant_ids).collect();
-        counts.lock_grants(&grant_ids);
-        drawn = counts;
-        draw_all(&mut accounts, all, &mut drawn);
+    let first = draw_all(&mut accounts, all, &mut counts.clone());
+    let may_matter = counts.has_reservations() || first.is_beyond_allowance;
+    let mut open = if may_matter { open_of_all(registry, &accounts) } else { Vec::new() };
+    // Expired reservations, as far as nobody else has locked what they are counted in.
+    let past = open.iter().filter(|open| open.is_past);
+    let keys_of_past = Keys::of_all(past.map(|open| Keys::of(&open.holding)));
+    if !keys_of_past.is_empty() {
+        counts.lock_counters_if_free(&keys_of_past.counters);
+        counts.lock_windows_if_free(&keys_of_past.windows);
+        // Some may have been settled before their counters were locked.
+        open = open_of_all(registry, &accounts);
     }
-    drawn.write();
+    let past = || open.iter().filter(|open| open.is_past);
+    let is_locked = |open: &&Open| counts.unlocked(&Keys::of(&open.holding)).is_empty();
+    let due: Vec<&Open> = past().filter(is_locked).collect();
+    if first.takes_grants || !due.is_empty() {
+        let of_due = due.iter().flat_map(|open| open.holding.split.grants());
+        let mut grant_ids: BTreeSet<uuid::Uuid> = of_due.map(|(grant_id, _)| grant_id).collect();
+        grant_ids.extend(accounts.iter().flat_map(Account::grant_ids));
+        lock::lock_all_grants(registry, &mut accounts, &mut counts, &grant_ids);
+    }
+    let back: Vec<Holding> = due
+        .into_iter()
+        .filter(|open| is_marked(registry, open))
+        .map(|open| open.holding.clone())
+        .collect();
+    counts.give_back(&open, &back);
+    draw_all(&mut accounts, all, &mut counts);
+    counts.write();
 }
 
-/// Draws amounts one after the other. Returns whether any takes from a grant.
-fn draw_all(accounts: &mut [Account], all: &[Counted], counts: &mut Counts) -> bool {
-    let mut takes_grants = false;
+/// Marks a reservation as expired, unless another transaction has locked it.
+fn is_marked(registry: &Registry, open: &Open) -> bool {
+    let marked =
+        reservations::mark_these_expired(registry, open.holding.user_id, &[open.reservation_id]);
+    !marked.is_empty()
+}
+
+/// The open reservations that concern any of these accounts, once each.
+fn open_of_all(registry: &Rc<Registry>, accounts: &[Account]) -> Vec<Open> {
+    let concerned = |account: &Account| lock::concerned(registry, account, Snapshot::Latest);
+    let mut open: Vec<Open> = accounts.iter().flat_map(concerned).collect();
+    open.sort_by_key(|open| *open.reservation_id.as_bytes());
+    open.dedup_by_key(|open| open.reservation_id);
+    open
+}
+
+/// What drawing amounts has taken.
+#[derive(Default)]
+struct Drawn {
+    takes_grants: bool,
+    is_beyond_allowance: bool,
+}
+
+/// Draws amounts one after the other.
+fn draw_all(accounts: &mut [Account], all: &[Counted], counts: &mut Counts) -> Drawn {
+    let mut drawn = Drawn::default();
     for (account, counted) in accounts.iter_mut().zip(all) {
         account.fill(counts, &[]);
         let split = account.with_standing(|standing| charge(standing, counted.amount));
-        takes_grants |= split.grants().next().is_some();
+        drawn.takes_grants |= split.grants().next().is_some();
+        drawn.is_beyond_allowance |= split.is_beyond_allowance();
         take(account, counts, split);
     }
-    takes_grants
+    drawn
 }
 
 fn take(account: &Account, counts: &mut Counts, split: Split) {

@@ -83,7 +83,7 @@ fn of_plain(subject: &Subject) -> Answer {
 }
 
 fn of_governed(registry: &Rc<Registry>, account: Account, period: Period, amount: i32) -> Answer {
-    let mut account = account.in_period(period);
+    let mut account = account.in_period(registry, period);
     usage::read(registry, &mut account);
     let decision = account.decide(amount.into());
     account.answer(decision, false)

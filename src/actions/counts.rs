@@ -7,6 +7,8 @@ use domain::alert::Alert;
 use domain::decision::Usage;
 use domain::grant::Grant;
 
+use crate::error::Report;
+use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter, CounterKey};
 use crate::store::holding::{Holding, Part};
@@ -136,6 +138,12 @@ impl Counts {
         self.add_grants(grants::lock(&self.registry, &grant_ids));
     }
 
+    /// Locks grants, except those that another transaction has locked.
+    pub fn lock_grants_if_free(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
+        let grant_ids: Vec<uuid::Uuid> = grant_ids.iter().copied().collect();
+        self.add_grants(grants::lock_if_free(&self.registry, &grant_ids));
+    }
+
     /// Reads rows in the caller's snapshot, without locks.
     pub fn read(&mut self, keys: &Keys) {
         for key in &keys.counters {
@@ -168,9 +176,11 @@ impl Counts {
             _ => read(),
         };
         let Window { drawn, overage, .. } = found.get(&cover).copied().unwrap_or_default();
-        let counter = CounterRow { row, drawn, overage };
-        self.stored.counters.insert(key.clone(), counter);
-        self.rows.counters.insert(key.clone(), counter);
+        self.stored.counters.insert(key.clone(), CounterRow { row, drawn, overage });
+        // Somebody may have lowered the count by hand, or deleted its row: no more is covered of it.
+        let overage = overage.min(row.count.max(0));
+        let drawn = drawn.min(row.count.max(0) - overage);
+        self.rows.counters.insert(key.clone(), CounterRow { row, drawn, overage });
     }
 
     fn add_windows(&mut self, windows: Windows) {
@@ -234,7 +244,8 @@ impl Counts {
     pub fn take(&mut self, holding: &Holding, is_reserved: bool) {
         for part in holding.parts() {
             if let Some(counter) = self.rows.counters.get_mut(&part.at.counter(holding.user_id)) {
-                counter.row.count = counter.row.count.saturating_add(part.amount);
+                let count = counter.row.count.checked_add(part.amount);
+                counter.row.count = count.unwrap_or_else(|| raise_overflow(&self.registry, &part));
                 counter.drawn = counter.drawn.saturating_add(part.drawn);
                 counter.overage = counter.overage.saturating_add(part.overage);
                 counter.row.has_reservations |= is_reserved;
@@ -275,8 +286,7 @@ impl Counts {
     /// Takes holdings, which are among what open reservations hold, off the counts again.
     pub fn give_back(&mut self, open: &[Open], back: &[Holding]) {
         for (key, counter) in &mut self.rows.counters {
-            let is_here = |part: &Part| part.at.is_in_counter(key, &counter.row);
-            let parts = back.iter().flat_map(Holding::parts).filter(is_here);
+            let parts = back.iter().flat_map(|holding| holding.parts_in(key, &counter.row));
             let sums = parts.fold((0, 0, 0), |(amount, drawn, overage), part| {
                 (amount + part.amount, drawn + part.drawn, overage + part.overage)
             });
@@ -286,15 +296,18 @@ impl Counts {
             counter.overage = (counter.overage - sums.2).max(0);
         }
         for (key, window) in &mut self.rows.windows {
-            let parts = back.iter().flat_map(Holding::parts);
-            let amount: i64 =
-                parts.filter(|part| part.at.is_in_window(key)).map(|part| part.amount).sum();
+            let amount: i64 = back.iter().map(|holding| holding.amount_in(key)).sum();
             // Somebody may have lowered it by hand.
             window.used = (window.used - amount).max(0);
         }
-        for (grant_id, part) in back.iter().flat_map(|holding| holding.split.grants()) {
-            if let Some(grant) = self.rows.grants.get_mut(&grant_id) {
-                grant.left += part;
+        for holding in back {
+            for (grant_id, part) in holding.split.grants() {
+                let owner = holding.user_id.as_bytes();
+                let grant = self.rows.grants.get_mut(&grant_id);
+                if let Some(grant) = grant.filter(|grant| grant.owner.as_bytes() == owner) {
+                    // Somebody may have corrected what is used by hand.
+                    grant.left = grant.left.saturating_add(part).min(grant.amount.max(grant.left));
+                }
             }
         }
     }
@@ -357,4 +370,10 @@ impl Counts {
             alerts::write(&registry, &counter, alert);
         }
     }
+}
+
+fn raise_overflow(registry: &Rc<Registry>, part: &Part) -> ! {
+    let registered =
+        registry.find(&part.at.feature_type).expect("a counter that was read is registered");
+    CountingError::Overflow { feature: &registered.feature, amount: part.amount }.raise()
 }

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use domain::period::Period;
 use domain::reservation::Held;
 use pgrx::Uuid;
 
 use super::counts::{Counts, Keys};
 use super::terms::{Unusable, current_calendar};
 use super::windows::Sums;
-use crate::pg::argument::Argument;
 use crate::pg::snapshot::{self, Snapshot};
-use crate::store::counter::{Counted, Counter};
+use crate::store::counter::{Counted, Counter, CounterKey};
 use crate::store::holding::Holding;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::Open;
@@ -50,18 +48,15 @@ fn of_counter(
     feature_type: &str,
     limit: i32,
 ) -> i32 {
-    let counter = registry.find(feature_type).and_then(|registered| {
-        let period = Period::parse(registered.feature.period, key).ok()?;
-        Some(Counter::new(registry, registered, user_id, period))
-    });
-    let Some(counter) = counter else {
-        // A feature that is no longer registered has no counter.
-        let names = [Argument::Uuid(user_id), Argument::Text(key), Argument::Text(feature_type)];
-        return reservations::mark_expired_of(registry, names, None, limit).number;
+    let name =
+        CounterKey { user_id, period: key.to_owned(), feature_type: feature_type.to_owned() };
+    let registered = registry.find(feature_type);
+    // A feature that is no longer registered has no counter, but may have been paid in another one.
+    let counter = Counter::of(registry, &name);
+    let counter = match (counter, registered) {
+        (Some(counter), Some(registered)) if !registered.is_governed => counter,
+        _ => return of_rows(registry, registered.map(AsRef::as_ref), &name, limit),
     };
-    if let Some(registered) = registry.find(feature_type).filter(|found| found.is_governed) {
-        return of_governed(registry, registered, &counter, limit);
-    }
     let Some(row) = counter.lock_if_free() else {
         if counter.count(Snapshot::Latest).is_some() {
             return 0;
@@ -77,44 +72,49 @@ fn of_counter(
 
 /// The same for a feature whose reservations may be counted in other rows as well. Whatever another
 /// transaction has locked is left to it: waiting for it here could deadlock.
-fn of_governed(
+fn of_rows(
     registry: &Rc<Registry>,
-    registered: &Registered,
-    counter: &Counter,
+    registered: Option<&Registered>,
+    key: &CounterKey,
     limit: i32,
 ) -> i32 {
-    let key = counter.name();
+    let user_id = key.user_id;
     let mut counts = Counts::new(registry);
     counts.lock_counters_if_free(&BTreeSet::from([key.clone()]));
-    if counts.row(&key).is_none() && counter.count(Snapshot::Latest).is_some() {
-        return 0;
-    }
-    let user_id = counter.user_id;
-    let mut open = reservations::open_of(registry, user_id, Snapshot::Latest);
-    let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
-    Sums::of(registry, registered, user_id, &calendar, Snapshot::Latest).extend_all(&mut open);
-    let is_due = |open: &&Open| open.is_past && open.holding.own.counter(user_id) == key;
-    let due: Vec<&Open> = open.iter().filter(is_due).take(limit.max(0) as usize).collect();
+    let read_open = || {
+        let mut open = reservations::open_of(registry, user_id, Snapshot::Latest);
+        if let Some(registered) = registered {
+            let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
+            let sums = Sums::of(registry, registered, user_id, &calendar, Snapshot::Latest);
+            sums.extend_all(&mut open);
+        }
+        open
+    };
+    let is_due = |open: &&Open| open.is_past && open.holding.own.counter(user_id) == *key;
+    let before = read_open();
+    let due: Vec<&Open> = before.iter().filter(is_due).take(limit.max(0) as usize).collect();
     let keys = Keys::of_all(due.iter().map(|open| Keys::of(&open.holding)));
+    let grant_ids: BTreeSet<uuid::Uuid> = due.iter().flat_map(|open| grants_of(open)).collect();
     let mut existing = Counts::new(registry);
-    snapshot::latest(|| existing.read(&keys));
+    snapshot::latest(|| {
+        existing.read(&keys);
+        existing.read_grants(&grant_ids);
+    });
     let gone = existing.unlocked(&keys);
     counts.lock_counters_if_free(&keys.counters);
     counts.lock_windows_if_free(&keys.windows);
+    counts.lock_grants_if_free(&grant_ids);
     let missing = counts.unlocked(&keys).without(&gone);
+    // Some may have been settled before their counters were locked.
+    let open = read_open();
+    let is_locked = |grant_id: uuid::Uuid| {
+        counts.grants().contains_key(&grant_id) || !existing.grants().contains_key(&grant_id)
+    };
     let is_covered = |open: &&&Open| {
         let of_open = Keys::of(&open.holding);
-        of_open.without(&missing) == of_open
+        of_open.without(&missing) == of_open && grants_of(open).all(is_locked)
     };
     let covered: Vec<&&Open> = due.iter().filter(is_covered).collect();
-    let grant_ids: BTreeSet<uuid::Uuid> = covered
-        .iter()
-        .flat_map(|open| open.holding.split.grants())
-        .map(|(grant_id, _)| grant_id)
-        .collect();
-    if !grant_ids.is_empty() {
-        counts.lock_grants(&grant_ids);
-    }
     let ids: Vec<Uuid> = covered.iter().map(|open| open.reservation_id).collect();
     let marked = reservations::mark_these_expired(registry, user_id, &ids);
     let is_marked = |open: &&&&Open| marked.contains(&open.reservation_id);
@@ -123,6 +123,10 @@ fn of_governed(
     counts.give_back(&open, &back);
     counts.write();
     marked.len() as i32
+}
+
+fn grants_of(open: &Open) -> impl Iterator<Item = uuid::Uuid> + '_ {
+    open.holding.split.grants().map(|(grant_id, _)| grant_id)
 }
 
 /// Subtracts from the row what the expired reservations held.

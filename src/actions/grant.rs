@@ -87,7 +87,10 @@ fn told(grant: Stored) -> Grant {
 }
 
 fn require_usable(wanted: &Wanted, effective_at: i64) {
-    let Wanted { amount, source_ref, expires_at, priority, .. } = *wanted;
+    let Wanted { user_id, amount, source_ref, expires_at, priority, .. } = *wanted;
+    if *user_id.as_bytes() == [0; 16] {
+        GrantError::Nobody.raise();
+    }
     if amount < 1 {
         GrantError::Amount { amount }.raise();
     }
@@ -113,7 +116,12 @@ fn require_usable(wanted: &Wanted, effective_at: i64) {
 
 /// Voids the grants of a source, of one feature or of all. What is used stays used. With a user, only
 /// grants of that user are found.
-pub fn void(source_ref: &str, feature_type: Option<&str>, user_id: Option<Uuid>) -> Voided {
+pub fn void(
+    source_ref: &str,
+    feature_type: Option<&str>,
+    reason: Option<&str>,
+    user_id: Option<Uuid>,
+) -> Voided {
     let registry = registry::current();
     if let Some(feature_type) = feature_type {
         require_feature(&registry, feature_type);
@@ -131,7 +139,7 @@ pub fn void(source_ref: &str, feature_type: Option<&str>, user_id: Option<Uuid>)
     let open: Vec<uuid::Uuid> =
         found.iter().filter(|grant| !grant.is_void).map(|grant| grant.grant_id).collect();
     if !open.is_empty() {
-        grants::void(&registry, &open);
+        grants::void(&registry, &open, reason);
     }
     let voided = found.into_iter().map(|grant| VoidedGrant {
         used: grant.used,

@@ -22,9 +22,10 @@ use super::windows::{self, Sums};
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
-use crate::pg::snapshot::Snapshot;
+use crate::pg::snapshot::{self, Snapshot};
 use crate::pg::subtransaction;
 use crate::store::counter::Counter;
+use crate::store::grants;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::reservations::{self, Locked, Open, open_of};
 use crate::store::windows::{self as rows, WindowKey, Windows};
@@ -94,11 +95,13 @@ impl Target<'_> {
     /// The account with the terms as they are committed now, in this period.
     pub fn account(&self, period: Period) -> Account {
         let Self { registry, registered, user_id, unusable, .. } = *self;
-        let account = Account::latest(registry, registered, user_id, unusable).in_period(period);
-        let account = account.less_carried(self.registry);
-        match self.settled.and_then(|settled| settled.holding.paid.as_ref()) {
-            Some(paid) => account.paid_at(paid),
-            None => account,
+        let account =
+            Account::latest(registry, registered, user_id, unusable).in_period(registry, period);
+        let Some(settled) = self.settled else { return account };
+        match &settled.holding.paid {
+            Some(paid) => account.without_caps().paid_at(registry, paid),
+            // What it pays now is counted in the windows of now.
+            None => account.without_caps(),
         }
     }
 
@@ -190,7 +193,7 @@ pub fn bring_up_to_date(
             let of_past = past.iter().flat_map(|open| open.holding.split.grants());
             let mut grant_ids = account.grant_ids();
             grant_ids.extend(of_past.map(|(grant_id, _)| grant_id));
-            counts.lock_grants(&grant_ids);
+            lock_all_grants(target.registry, std::slice::from_mut(account), counts, &grant_ids);
         }
         let due: Vec<Uuid> = past.iter().map(|open| open.reservation_id).collect();
         let marked = reservations::mark_these_expired(target.registry, target.user_id, &due);
@@ -203,11 +206,37 @@ pub fn bring_up_to_date(
 }
 
 /// Locks the grants of an account, and reads what is left of them.
-pub fn lock_grants(account: &mut Account, counts: &mut Counts, open: &[Open]) {
+pub fn lock_grants(registry: &Registry, account: &mut Account, counts: &mut Counts, open: &[Open]) {
     let mut grant_ids = account.grant_ids();
     grant_ids.retain(|grant_id| !counts.grants().contains_key(grant_id));
-    counts.lock_grants(&grant_ids);
+    lock_all_grants(registry, std::slice::from_mut(account), counts, &grant_ids);
     account.fill(counts, open);
+}
+
+/// Locks grants, all of a call at once. Accounts forget those that are no longer there; one that is
+/// newer than the snapshot of the transaction can't be locked, so the transaction must begin again.
+pub fn lock_all_grants(
+    registry: &Registry,
+    accounts: &mut [Account],
+    counts: &mut Counts,
+    grant_ids: &BTreeSet<uuid::Uuid>,
+) {
+    if grant_ids.is_empty() {
+        return;
+    }
+    counts.lock_grants(grant_ids);
+    let unlocked = grant_ids.iter().filter(|grant_id| !counts.grants().contains_key(grant_id));
+    let unlocked: BTreeSet<uuid::Uuid> = unlocked.copied().collect();
+    if unlocked.is_empty() {
+        return;
+    }
+    let ids: Vec<uuid::Uuid> = unlocked.iter().copied().collect();
+    if !snapshot::latest(|| grants::read(registry, &ids)).is_empty() {
+        CountingError::Contention.raise();
+    }
+    for account in accounts {
+        account.forget_grants(&unlocked);
+    }
 }
 
 /// The open reservations that concern an account, by id; none if they can't change the decision.
@@ -221,12 +250,13 @@ fn open_reservations(
         let decision = account.decide(amount);
         decision.map_or(true, |allowance| allowance.split.is_beyond_allowance())
     };
+    // One of another period may hold grants.
     let may_matter =
-        counts.has_reservations() || account.has_other_sources() && is_beyond_allowance();
-    if !may_matter {
-        return Vec::new();
+        counts.has_reservations() || account.registered.is_governed && is_beyond_allowance();
+    match may_matter {
+        true => concerned(target.registry, account, Snapshot::Latest),
+        false => Vec::new(),
     }
-    concerned(target.registry, account, Snapshot::Latest)
 }
 
 /// The open reservations that concern an account, by id, with all windows in which they are counted.
@@ -263,10 +293,11 @@ pub fn insert_windows<'a>(
             continue;
         }
         let begun = windows::beginnings(registry, account, &account.places, Snapshot::Latest);
-        missing.extend(keys.into_iter().map(|key| {
+        for key in keys {
             let used = begun.get(&key.period).map_or(0, |sum| (sum - counted).max(0));
-            (key, used)
-        }));
+            // A currency that is used directly as well is there twice.
+            missing.entry(key).and_modify(|least| *least = used.min(*least)).or_insert(used);
+        }
     }
     if !missing.is_empty() {
         let mut accounts = accounts.iter();

@@ -21,12 +21,13 @@ use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::{Locked, open_of};
-use crate::store::{registry, reservations, windows};
+use crate::store::{registry, reservations, users, windows};
 
 /// Settles a reservation. With a user, only a reservation of that user is found.
 pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> Settled {
     let registry = registry::current();
     registry.tables.lock_first();
+    lock_user(&registry, reservation_id, request);
     let mut locked = Locked::find(&registry, reservation_id, user_id);
     let subject = Subject {
         reservation_id: reservation_id.to_string(),
@@ -46,6 +47,17 @@ pub fn settle(reservation_id: Uuid, user_id: Option<Uuid>, request: Request) -> 
             change_counts(&registry, &mut locked, &change);
             Settled::done(request, subject, change.status, change.actual, change.late)
         }
+    }
+}
+
+/// Locks the user before the reservation if a commit may have to insert rows that reference the user:
+/// alerts, and counters that have been deleted.
+fn lock_user(registry: &Registry, reservation_id: Uuid, request: Request) {
+    let may_insert = matches!(request, Request::Commit(_))
+        && registry.features.iter().any(|registered| registered.is_governed);
+    if may_insert && registry.has_user_references() {
+        let owners = reservations::owners(registry, reservation_id);
+        users::lock(registry, &owners);
     }
 }
 
@@ -80,8 +92,8 @@ fn change_plain(registry: &Rc<Registry>, locked: &Locked, change: &Change) {
 /// Locks the counter, and returns how much of an amount that the reservation held it can give back:
 /// nothing if its row does not count the reservation.
 fn returnable(counter: &Counter, locked: &Locked, amount: i64) -> i64 {
-    let own = &locked.holding.own;
-    let row = counter.lock().filter(|row| own.is_in_counter(&counter.name(), row));
+    let key = counter.name();
+    let row = counter.lock().filter(|row| locked.holding.parts_in(&key, row).next().is_some());
     row.map_or(0, |row| {
         reservations::held(counter, &row, Snapshot::Latest).returnable(row.count, amount)
     })
@@ -154,7 +166,7 @@ fn count_more(
         if !unlocked.is_empty() {
             return Err(Again::Expired(unlocked));
         }
-        let split = charge::split(&mut account, &mut counts, &open, amount);
+        let split = charge::split(registry, &mut account, &mut counts, &open, amount);
         let mut drawn = account.holding(split, locked.holding.own.row_id);
         drawn.own.windows.clone_from(&locked.holding.own.windows);
         if let (Some(before), Some(now)) = (&locked.holding.paid, &mut drawn.paid)

@@ -18,7 +18,8 @@ pub fn read(registry: &Rc<Registry>, account: &mut Account) {
             counts.add_window(key, window);
         }
     }
-    let open = match counts.has_reservations() || account.has_other_sources() {
+    // One of another period may hold grants.
+    let open = match counts.has_reservations() || account.registered.is_governed {
         true => lock::concerned(registry, account, Snapshot::Caller),
         false => Vec::new(),
     };

@@ -8,7 +8,7 @@ use crate::pg::jsonb::Jsonb;
 
 /// Ends the grants of a source, such as a payment that was refunded. What is used of them stays used.
 ///
-/// Without a feature, all grants of the source are voided, and `grants` lists them. Returns `{"voided":
+/// The reason is added to that of the grant. Without a feature, all grants of the source are voided, and `grants` lists them. Returns `{"voided":
 /// true, "source_ref", "amount", "used", "forfeited"}`; a repetition also has `replayed`, and an
 /// unknown source `voided` false and `UNKNOWN_GRANT`. With a user, only grants of that user are found.
 ///
@@ -23,6 +23,6 @@ fn void_grant(
     p_reason: default!(Option<&str>, "NULL"),
     p_user_id: default!(Option<Uuid>, "NULL"),
 ) -> Jsonb<Voided> {
-    let _ = p_reason;
-    Jsonb(void(required(p_source_ref, "p_source_ref"), p_feature_type, p_user_id))
+    let source_ref = required(p_source_ref, "p_source_ref");
+    Jsonb(void(source_ref, p_feature_type, p_reason, p_user_id))
 }

@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn of_several_that_are_crossed_at_once_only_the_last_is_told() {
         assert_eq!(alerts(Some(10), 0, 10), [(Kind::Warn, 100), (Kind::Low, 2)]);
-        assert_eq!(alerts(Some(3), 2, 1), [(Kind::Warn, 100), (Kind::Low, 2)]);
+        assert_eq!(alerts(Some(3), 0, 3), [(Kind::Warn, 100), (Kind::Low, 2)]);
     }
 
     #[test]

@@ -6,8 +6,12 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub grant_id: Uuid,
+    /// The user who has it.
+    pub owner: Uuid,
     pub feature_type: String,
     pub left: i64,
+    /// What was granted.
+    pub amount: i64,
     pub priority: i64,
     pub effective_at: i64,
     pub expires_at: i64,
@@ -40,8 +44,10 @@ mod tests {
     fn grant(id: u128, priority: i64, expires_at: i64) -> Grant {
         Grant {
             grant_id: Uuid::from_u128(id),
+            owner: Uuid::nil(),
             feature_type: "chat".to_owned(),
             left: 5,
+            amount: 9,
             priority,
             effective_at: 10,
             expires_at,

@@ -30,6 +30,9 @@ pub struct StoredPaid {
     pub feature_type: String,
     /// Its period key.
     pub period: String,
+    /// The id of the row of its counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter_id: Option<Uuid>,
     units: i64,
     /// In units of the currency: the cost of one unit.
     cost: i64,
@@ -45,7 +48,23 @@ pub struct StoredPaid {
 pub struct PaidFrom {
     pub feature_type: String,
     pub period: String,
+    pub counter_id: Option<Uuid>,
     pub windows: Vec<(String, String)>,
+}
+
+impl StoredPaid {
+    /// What was paid in units of the currency; `None` if somebody has written what can't be.
+    fn total(&self) -> Option<i64> {
+        let total =
+            self.units.checked_mul(self.cost).filter(|_| self.units > 0 && self.cost > 0)?;
+        parts(&self.grants, self.overage).filter(|parts| *parts <= total).map(|_| total)
+    }
+}
+
+/// The sum of parts that must not be negative.
+fn parts(grants: &[(Uuid, i64)], overage: i64) -> Option<i64> {
+    let mut parts = grants.iter().map(|(_, part)| *part).chain([overage]);
+    parts.try_fold(0, |sum: i64, part| sum.checked_add(part).filter(|_| part >= 0))
 }
 
 impl Stored {
@@ -58,6 +77,7 @@ impl Stored {
         let paid = split.paid.as_ref().zip(paid_from).map(|(paid, from)| StoredPaid {
             feature_type: from.feature_type,
             period: from.period,
+            counter_id: from.counter_id,
             units: paid.units,
             cost: paid.cost,
             grants: paid.taken.grants.clone(),
@@ -69,7 +89,21 @@ impl Stored {
         (stored != Self::default()).then_some(stored)
     }
 
-    /// How the reserved amount was split.
+    /// The same, as far as an amount can have been split like that: somebody may have written it.
+    pub fn sound(self, amount: i64) -> Self {
+        let units = match &self.paid {
+            Some(paid) => paid.total().map(|_| paid.units),
+            None => Some(0),
+        };
+        let own = parts(&self.grants, self.overage);
+        let sum = own.zip(units).and_then(|(own, units)| own.checked_add(units));
+        match sum.is_some_and(|sum| sum <= amount) {
+            true => self,
+            false => Self { windows: self.windows, ..Self::default() },
+        }
+    }
+
+    /// How the reserved amount was split, if that is sound.
     pub fn split(&self, amount: i64) -> Split {
         let taken = |total: i64, grants: &[(Uuid, i64)], overage: i64| {
             let granted: i64 = grants.iter().map(|(_, part)| part).sum();
@@ -110,6 +144,7 @@ mod tests {
         let from = PaidFrom {
             feature_type: "credits".to_owned(),
             period: "2025-01-31/P1M".to_owned(),
+            counter_id: None,
             windows: Vec::new(),
         };
         let windows = vec![("hour".to_owned(), "2025-02-10T14".to_owned())];
@@ -126,6 +161,26 @@ mod tests {
         );
         let read: Stored = serde_json::from_value(written).expect("sources");
         assert_eq!(read.split(6), split);
+    }
+
+    #[test]
+    fn what_cannot_have_been_is_taken_for_the_allowance() {
+        let id = Uuid::nil();
+        for written in [
+            json!({"overage": -1}),
+            json!({"overage": i64::MIN}),
+            json!({"overage": 7}),
+            json!({"grants": [[id, 7]]}),
+            json!({"grants": [[id, i64::MAX], [id, i64::MAX]]}),
+            json!({"paid": {"in": "credits", "period": "total", "units": 1, "cost": -5}}),
+            json!({"paid": {"in": "credits", "period": "total", "units": i64::MIN, "cost": 5}}),
+            json!({"paid": {"in": "credits", "period": "total", "units": 7, "cost": 5}}),
+            json!({"paid": {"in": "credits", "period": "total", "units": 2, "cost": i64::MAX}}),
+            json!({"paid": {"in": "credits", "period": "total", "units": 1, "cost": 5, "overage": 6}}),
+        ] {
+            let stored: Stored = serde_json::from_value(written.clone()).expect("sources");
+            assert_eq!(stored.sound(6).split(6), Split::of_allowance(6), "{written}");
+        }
     }
 
     #[test]

@@ -61,6 +61,14 @@ impl RowId {
     /// Belongs to any row.
     pub const UNKNOWN: Self = Self(None);
 
+    pub fn of(id: Option<uuid::Uuid>) -> Self {
+        Self(id.map(|id| Uuid::from_bytes(*id.as_bytes())))
+    }
+
+    pub fn id(self) -> Option<uuid::Uuid> {
+        self.0.map(|id| uuid::Uuid::from_bytes(*id.as_bytes()))
+    }
+
     pub fn read(row: &Row, column: usize) -> Self {
         Self(row.get(column).filter(|id: &Uuid| *id.as_bytes() != UNKNOWN))
     }

@@ -57,6 +57,11 @@ pub fn lock(registry: &Registry, grant_ids: &[uuid::Uuid]) -> Vec<Grant> {
     rows(registry, &registry.statements.grants.lock, grant_ids, Snapshot::Command)
 }
 
+/// Locks grants, except those that another transaction has locked.
+pub fn lock_if_free(registry: &Registry, grant_ids: &[uuid::Uuid]) -> Vec<Grant> {
+    rows(registry, &registry.statements.grants.lock_if_free, grant_ids, Snapshot::Command)
+}
+
 fn rows(
     registry: &Registry,
     statement: &Statement,
@@ -80,6 +85,8 @@ fn grant(row: &Row) -> Option<Grant> {
         expires_at: row.instant(5).map_or(i64::MAX, clock::from_1970),
         created_at: clock::from_1970(row.instant(6)?),
         is_void: row.get(7) != Some(false),
+        owner: of_domain(row.get(8)?),
+        amount: row.integer(9)?,
     })
 }
 
@@ -127,10 +134,11 @@ pub fn insert(registry: &Registry, new: &New) -> Option<Stored> {
     stored(registry, &registry.statements.grants.insert, &arguments, Snapshot::Command).pop()
 }
 
-/// Voids locked grants.
-pub fn void(registry: &Registry, grant_ids: &[uuid::Uuid]) {
+/// Voids locked grants, and adds why to their reasons.
+pub fn void(registry: &Registry, grant_ids: &[uuid::Uuid], reason: Option<&str>) {
     let grant_ids: Vec<Uuid> = grant_ids.iter().map(of_pgrx).collect();
-    let arguments = [Argument::Uuids(&grant_ids)];
+    let reason = reason.map_or(Argument::NoText, Argument::Text);
+    let arguments = [Argument::Uuids(&grant_ids), reason];
     let written = registry.on_tables(|| registry.statements.grants.void.write(&arguments));
     if written != grant_ids.len() as u64 {
         CountingError::GrantSuppressed.raise();

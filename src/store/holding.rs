@@ -52,13 +52,13 @@ impl CountedAt {
         })
     }
 
-    pub fn is_in_window(&self, key: &WindowKey) -> bool {
+    fn is_in_window(&self, key: &WindowKey) -> bool {
         self.feature_type == key.feature_type
             && self.windows.iter().any(|(_, period)| *period == key.period)
     }
 
     /// Whether this counter, with this row, counts it: not a row that replaced a deleted one.
-    pub fn is_in_counter(&self, key: &CounterKey, row: &Counted) -> bool {
+    fn is_in_counter(&self, key: &CounterKey, row: &Counted) -> bool {
         self.feature_type == key.feature_type
             && self.period == key.period
             && self.row_id.is_of(row.id)
@@ -68,13 +68,14 @@ impl CountedAt {
 impl Holding {
     /// What an amount was split into when it was counted, as stored with a reservation.
     pub fn of_stored(user_id: Uuid, amount: i64, stored: Stored, mut own: CountedAt) -> Self {
+        let stored = stored.sound(amount);
         let split = stored.split(amount);
         own.windows = stored.windows;
         let paid = stored.paid.map(|paid| CountedAt {
             feature_type: paid.feature_type,
             period: paid.period,
             windows: paid.windows,
-            row_id: RowId::UNKNOWN,
+            row_id: RowId::of(paid.counter_id),
         });
         Self { user_id, split, own, paid }
     }
@@ -84,6 +85,7 @@ impl Holding {
         let paid_from = self.paid.as_ref().map(|paid| PaidFrom {
             feature_type: paid.feature_type.clone(),
             period: paid.period.clone(),
+            counter_id: paid.row_id.id(),
             windows: paid.windows.clone(),
         });
         Stored::of(&self.split, self.own.windows.clone(), paid_from)
@@ -110,6 +112,23 @@ impl Holding {
             overage: paid.taken.overage,
         });
         [Some(own), paid].into_iter().flatten()
+    }
+
+    /// What it adds to a counter with this row.
+    pub fn parts_in<'a>(
+        &'a self,
+        key: &'a CounterKey,
+        row: &'a Counted,
+    ) -> impl Iterator<Item = Part<'a>> {
+        let is_own = self.user_id.as_bytes() == key.user_id.as_bytes();
+        self.parts().filter(move |part| is_own && part.at.is_in_counter(key, row))
+    }
+
+    /// The amount that it adds to a window.
+    pub fn amount_in(&self, key: &WindowKey) -> i64 {
+        let is_own = self.user_id.as_bytes() == key.user_id.as_bytes();
+        let parts = self.parts().filter(|part| is_own && part.at.is_in_window(key));
+        parts.map(|part| part.amount).sum()
     }
 
     pub fn counters(&self) -> BTreeSet<CounterKey> {

@@ -43,6 +43,11 @@ impl Registry {
         self.features.iter().find(|registered| registered.feature.feature_type == feature_type)
     }
 
+    /// Whether our tables reference users, such as those of `auth.users`.
+    pub fn has_user_references(&self) -> bool {
+        !self.tables.references.is_empty()
+    }
+
     pub fn feature_types(&self) -> Vec<&str> {
         self.features.iter().map(|registered| registered.feature.feature_type.as_str()).collect()
     }

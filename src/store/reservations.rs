@@ -66,6 +66,15 @@ impl New {
     }
 }
 
+/// The users who have a reservation with this id; ids that the extension makes are unique.
+pub fn owners(registry: &Registry, reservation_id: pgrx::Uuid) -> Vec<pgrx::Uuid> {
+    let owners = &registry.statements.reservations.owners;
+    let arguments = [Argument::Uuid(reservation_id)];
+    let rows = registry
+        .on_tables(|| owners.rows(&arguments, Snapshot::Latest, |row| row.get::<pgrx::Uuid>(0)));
+    rows.into_iter().flatten().collect()
+}
+
 /// A reservation, locked until the end of the transaction.
 pub struct Locked {
     pub reservation_id: pgrx::Uuid,
@@ -232,10 +241,8 @@ pub fn held_of(open: &[Open], key: &CounterKey, row: &Counted) -> Held {
     if !row.has_reservations {
         return Held::default();
     }
-    let amount = |open: &Open| -> i64 {
-        let parts = open.holding.parts().filter(|part| part.at.is_in_counter(key, row));
-        parts.map(|part| part.amount).sum()
-    };
+    let amount =
+        |open: &Open| -> i64 { open.holding.parts_in(key, row).map(|part| part.amount).sum() };
     open.iter().fold(Held::default(), |held, open| match open.is_past {
         true => Held { past: held.past + amount(open), ..held },
         false => Held { live: held.live + amount(open), ..held },

@@ -30,7 +30,7 @@ pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &st
     let mut governing = Governing::default();
     registry.on_tables(|| {
         read.rows(&arguments, Snapshot::Caller, |row| match row.get::<String>(0).as_deref() {
-            Some("grant") => governing.grants.extend(grant(row, feature_type)),
+            Some("grant") => governing.grants.extend(grant(row, user_id, feature_type)),
             _ => governing.rules.extend(rule(row)),
         })
     });
@@ -40,7 +40,7 @@ pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &st
 /// The rules of every feature, by feature type.
 pub fn read_all(registry: &Registry, user_id: Uuid, plan_id: &str) -> BTreeMap<String, Vec<Rule>> {
     let arguments = [Argument::Uuid(user_id), Argument::Text(plan_id)];
-    let read = |row: &Row| row.get(10).zip(rule(row));
+    let read = |row: &Row| row.get(11).zip(rule(row));
     let read_all = &registry.statements.rules.read_all;
     let rows: Vec<Option<(String, Rule)>> =
         registry.on_tables(|| read_all.rows(&arguments, Snapshot::Caller, read));
@@ -72,12 +72,14 @@ fn rule(row: &Row) -> Option<Rule> {
     })
 }
 
-fn grant(row: &Row, feature_type: &str) -> Option<Grant> {
+fn grant(row: &Row, user_id: Uuid, feature_type: &str) -> Option<Grant> {
     let grant_id: Uuid = row.get(8)?;
     Some(Grant {
         grant_id: uuid::Uuid::from_bytes(*grant_id.as_bytes()),
+        owner: uuid::Uuid::from_bytes(*user_id.as_bytes()),
         feature_type: feature_type.to_owned(),
         left: row.integer(2)?,
+        amount: row.integer(10)?,
         priority: row.integer(4)?,
         effective_at: clock::from_1970(row.instant(5)?),
         expires_at: row.instant(6).map_or(i64::MAX, clock::from_1970),

@@ -6,10 +6,12 @@ use crate::pg::statement::Statement;
 
 pub struct GrantStatements {
     /// Grants with ids `$1`: id, feature, what is left, priority, when it is effective, expires and
-    /// was made, and whether it is void.
+    /// was made, whether it is void, its user and its amount.
     pub read: Rc<Statement>,
     /// The same, locked in the order of their ids.
     pub lock: Rc<Statement>,
+    /// The same, without those that another transaction has locked.
+    pub lock_if_free: Rc<Statement>,
     /// Adds `$2` to what is used of the grants with ids `$1`; each may be negative.
     pub draw: Rc<Statement>,
     /// The grants of user `$1` and feature `$2`, as [`Stored`]. So are the others.
@@ -23,7 +25,7 @@ pub struct GrantStatements {
     /// Inserts a grant, unless its source has one for the feature: user `$1`, feature `$2`, amount
     /// `$3`, source `$4`, effective `$5`, expiry `$6`, priority `$7`, reason `$8`.
     pub insert: Rc<Statement>,
-    /// Voids the grants with ids `$1`.
+    /// Voids the grants with ids `$1`, and adds `$2` to their reasons.
     pub void: Rc<Statement>,
 }
 
@@ -33,7 +35,8 @@ impl GrantStatements {
         let read = format!(
             "SELECT ug.grant_id, ug.feature_type::pg_catalog.text,
                     ug.amount OPERATOR(pg_catalog.-) ug.used, ug.priority::pg_catalog.int8,
-                    ug.effective_at, ug.expires_at, ug.created_at, ug.voided_at IS NOT NULL
+                    ug.effective_at, ug.expires_at, ug.created_at, ug.voided_at IS NOT NULL,
+                    ug.user_id, ug.amount
                FROM {grants} AS ug WHERE ug.grant_id OPERATOR(pg_catalog.=) ANY ($1)"
         );
         let lock =
@@ -68,11 +71,15 @@ impl GrantStatements {
           RETURNING {columns}"
         );
         let void = format!(
-            "UPDATE {grants} AS ug SET voided_at = pg_catalog.now()
+            "UPDATE {grants} AS ug
+                SET voided_at = pg_catalog.now(),
+                    reason = NULLIF(pg_catalog.concat_ws('; ', ug.reason,
+                                        'voided: ' OPERATOR(pg_catalog.||) $2), '')
               WHERE ug.grant_id OPERATOR(pg_catalog.=) ANY ($1)"
         );
         Self {
             read: Statement::kept(read),
+            lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),
             draw: Statement::kept(draw),
             list: Statement::kept(list),

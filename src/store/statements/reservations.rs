@@ -17,6 +17,8 @@ pub struct ReservationStatements {
     pub insert: Rc<Statement>,
     /// The same with its sources, `$8`.
     pub insert_with_sources: Rc<Statement>,
+    /// The users of reservation `$1`.
+    pub owners: Rc<Statement>,
     /// Locks reservation `$1`, open or not, and reads it.
     pub lock: Rc<Statement>,
     /// The same if it belongs to user `$2`.
@@ -58,6 +60,10 @@ impl ReservationStatements {
                   WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 {and} FOR UPDATE"
             )
         };
+        let owners = format!(
+            "SELECT fr.user_id FROM {reservations} AS fr
+              WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1"
+        );
         let settle = |and_set: &str| {
             format!(
                 "UPDATE {reservations} AS fr
@@ -109,6 +115,7 @@ impl ReservationStatements {
         Self {
             insert: Statement::kept(insert("", "")),
             insert_with_sources: Statement::kept(insert(", sources", ", $8")),
+            owners: Statement::kept(owners),
             lock: Statement::kept(lock("")),
             lock_of_user: Statement::kept(lock("AND fr.user_id OPERATOR(pg_catalog.=) $2")),
             release: Statement::kept(settle("")),

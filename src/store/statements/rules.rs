@@ -21,7 +21,7 @@ impl RuleStatements {
                         ur.per::pg_catalog.text,
                         pg_catalog.date_part('epoch', ur.every)::pg_catalog.int8, ur.starts_at,
                         ur.ends_at, ur.created_at, ur.rule_id,
-                        ur.paid_in::pg_catalog.text{column}
+                        ur.paid_in::pg_catalog.text, NULL::pg_catalog.int8{column}
                    FROM {schema}.usage_rules AS ur
                   WHERE {condition}
                     AND (ur.ends_at IS NULL
@@ -39,7 +39,7 @@ impl RuleStatements {
         let grants = format!(
             "SELECT 'grant', NULL, ug.amount OPERATOR(pg_catalog.-) ug.used, NULL,
                     ug.priority::pg_catalog.int8, ug.effective_at, ug.expires_at, ug.created_at,
-                    ug.grant_id, NULL
+                    ug.grant_id, NULL, ug.amount
                FROM {schema}.usage_grants AS ug
               WHERE ug.user_id OPERATOR(pg_catalog.=) $1
                 AND ug.feature_type OPERATOR(pg_catalog.=) $2

@@ -179,7 +179,7 @@ impl Model {
         if answer["error_code"] == "DENIED" {
             return answer;
         }
-        self.give_back(|reservation| reservation.key == key, usize::MAX);
+        self.give_back(|_, reservation| reservation.key == key, usize::MAX);
         if answer["allowed"] == true {
             let windows = self.add(key, amount);
             answer["current_usage"] = self.count(key).into();
@@ -201,6 +201,13 @@ impl Model {
         answer
     }
 
+    /// Counts an amount that has happened.
+    fn increment(&mut self, key: Key, amount: i64) {
+        self.open_windows(key);
+        self.give_back(|_, reservation| reservation.key == key, usize::MAX);
+        self.add(key, amount);
+    }
+
     /// Counts an amount, also in the windows of all caps; returns these.
     fn add(&mut self, key: Key, amount: i64) -> Vec<usize> {
         self.open_windows(key);
@@ -213,9 +220,9 @@ impl Model {
         windows
     }
 
-    fn give_back(&mut self, is_meant: impl Fn(&Reservation) -> bool, most: usize) -> usize {
+    fn give_back(&mut self, is_meant: impl Fn(&Uuid, &Reservation) -> bool, most: usize) -> usize {
         let due = self.reservations.iter().filter(|(_, r)| r.end.is_none() && r.is_past);
-        let due = due.filter(|(_, r)| is_meant(r)).map(|(id, _)| *id).take(most);
+        let due = due.filter(|(id, r)| is_meant(id, r)).map(|(id, _)| *id).take(most);
         let due: Vec<Uuid> = due.collect();
         for id in &due {
             self.change(*id, 0);
@@ -249,6 +256,15 @@ impl Model {
         }
         let late = reservation.late.unwrap_or(reservation.is_past);
         if !is_final {
+            let (key, amount) = (reservation.key, reservation.amount);
+            let held = if reservation.end.is_none() { amount } else { 0 };
+            if actual.unwrap_or(0) > held {
+                // More is counted, as an increment is.
+                self.give_back(
+                    |other, reservation| *other != id && reservation.key == key,
+                    usize::MAX,
+                );
+            }
             self.change(id, actual.unwrap_or(0));
             let reservation = self.reservations.get_mut(&id).expect("a reservation");
             (reservation.end, reservation.actual) = (Some(end), actual);
@@ -348,13 +364,13 @@ impl Run {
                 let call = format!("SELECT increment_{name}_count($1, $2, 'current')");
                 self.caller.client.execute(&call, &[&user, &amount]).expect("a count");
                 if amount > 0 {
-                    self.model.add(key, amount.into());
+                    self.model.increment(key, amount.into());
                 }
             }
             12 => {
                 let most = self.random.pick(&[0, 1000]);
                 let number = self.caller.expire(most).expect("a number");
-                let expected = self.model.give_back(|_| true, most as usize);
+                let expected = self.model.give_back(|_, _| true, most as usize);
                 assert_eq!(number as usize, expected);
                 *self.met.entry("expired".to_owned()).or_default() += expected as u64;
             }

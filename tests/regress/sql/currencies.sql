@@ -52,7 +52,7 @@ SELECT feature_type, drawn, overage FROM usage_counters WHERE user_id = u(6) ORD
 
 -- Reservations and increments pay as well; credits are never driven below zero.
 SELECT (reserve_feature(u(7), 'image_generation', 4) ->> 'reservation_id') AS reservation \gset
-SELECT sources FROM feature_reservations WHERE user_id = u(7);
+SELECT sources #- '{paid,counter_id}' FROM feature_reservations WHERE user_id = u(7);
 SELECT credits(7);
 SELECT commit_reservation(:'reservation', 2) ->> 'committed';
 SELECT credits(7);

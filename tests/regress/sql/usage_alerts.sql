@@ -32,6 +32,10 @@ SELECT reserve_feature(u(4), 'insights', 8) ->> 'reservation_id' AS reservation 
 SELECT alerts(4);
 SELECT release_reservation(:'reservation') ->> 'released';
 SELECT consume_feature(u(4), 'insights', 8) ->> 'allowed', alerts(4);
+-- A lower threshold that is reached after a higher one tells nothing new.
+SELECT reserve_feature(u(12), 'insights', 10) ->> 'reservation_id' AS reservation \gset
+SELECT release_reservation(:'reservation') ->> 'released', alerts(12);
+SELECT consume_feature(u(12), 'insights', 8) ->> 'allowed', alerts(12);
 -- A denial, a check and a replay tell nothing; neither does what is unlimited.
 SELECT consume_feature(u(5), 'insights', 11) ->> 'allowed', check_feature_limit(u(5), 'insights', 10) ->> 'allowed', alerts(5);
 SELECT consume_feature(u(5), 'chat', 1000) ->> 'allowed', alerts(5);

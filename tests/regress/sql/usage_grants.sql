@@ -97,6 +97,7 @@ SELECT brief(void_grant('pi_2'));
 SELECT brief(void_grant('pi_1', 'therai_calls'));
 SELECT brief(void_grant('y', p_user_id => u(1)));
 SELECT brief(void_grant('y', p_user_id => u(3), p_reason => 'refunded'));
+SELECT reason FROM usage_grants WHERE source_ref = 'y';
 SELECT call, test.outcome(call) FROM (VALUES ('void_grant(NULL)'), ('void_grant(''y'', ''chta'')'), ('void_grant('''')')) AS calls (call);
 
 -- Carrying over: bad input. What is carried is in the tests by the clock.
