@@ -26,7 +26,8 @@ BEGIN
                     ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint'),
                     ('check_feature_limit', 'uuid, text, integer, text'),
                     ('commit_reservation', 'uuid, integer, uuid'),
-                    ('consume_feature', 'uuid, text, integer, text'),
+                    ('consume_feature', 'uuid, text, integer, text, jsonb'),
+                    ('correct_usage', 'uuid, text, bigint, text, text, text'),
                     ('expire_reservations', 'integer'),
                     ('feature_usage_setup', ''),
                     ('get_user_limits', 'uuid'),
@@ -41,10 +42,11 @@ BEGIN
                     ('prune_feature_usage', 'interval, interval'),
                     ('record_usage', 'jsonb'),
                     ('release_reservation', 'uuid, uuid'),
-                    ('reserve_feature', 'uuid, text, integer, interval, text'),
+                    ('reserve_feature', 'uuid, text, integer, interval, text, jsonb'),
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
                     ('usage_features_changed', ''),
                     ('usage_period', 'uuid, text, timestamp with time zone'),
+                    ('usage_report', 'timestamp with time zone, timestamp with time zone, text, text, uuid'),
                     ('usage_status', 'uuid, text'),
                     ('void_grant', 'text, text, text, uuid')
                    ) AS ours (name, arguments)

@@ -66,9 +66,14 @@ extension_sql_file!(
     requires = ["tables_usage_grants"]
 );
 extension_sql_file!(
+    "../sql/tables/usage_ledger.sql",
+    name = "tables_usage_ledger",
+    requires = ["tables_usage_alerts"]
+);
+extension_sql_file!(
     "../sql/tables/usage_features.sql",
     name = "tables_usage_features",
-    requires = ["tables_usage_alerts"]
+    requires = ["tables_usage_ledger"]
 );
 extension_sql_file!(
     "../sql/ensure/wanted.sql",
@@ -170,9 +175,14 @@ extension_sql_file!(
     requires = ["functions_prune_feature_usage"]
 );
 extension_sql_file!(
+    "../sql/functions/usage_report.sql",
+    name = "functions_usage_report",
+    requires = ["functions_set_user_plan"]
+);
+extension_sql_file!(
     "../sql/functions/grants.sql",
     name = "functions_grants",
-    requires = ["functions_set_user_plan"]
+    requires = ["functions_usage_report"]
 );
 extension_sql_file!(
     "../sql/functions/comments.sql",
@@ -198,6 +208,8 @@ extension_sql_file!(
         api::grant_usage::grant_usage,
         api::void_grant::void_grant,
         api::carry_over_usage::carry_over_usage,
+        api::correct_usage::correct_usage,
+        "functions_usage_report",
         "functions_grants",
     ]
 );

@@ -25,10 +25,10 @@ COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) I
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
 'Limits are those in force: rules that set or add are applied, a denied feature has 0. Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
-COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text) IS
+COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text, jsonb) IS
 'Checks the limit and counts p_amount, in one atomic step: never more than the limit is admitted. '
-'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
-COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text) IS
+'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. The ledger keeps p_metadata, if the feature is logged. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
+COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text, jsonb) IS
 'Counts p_amount as consume_feature() does, for work that is slow or may fail. '
 'Result: that of consume_feature(), with reservation_id, expires_at, and reserved: how much of current_usage is reserved. If it is neither committed nor released within p_ttl (1 second to 24 hours), its amount is given back. Errors: those of consume_feature(), 22004 for a NULL p_ttl, 22023 for one out of range.';
 COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
@@ -62,6 +62,10 @@ COMMENT ON FUNCTION @extschema@.void_grant(text, text, text, uuid) IS
 COMMENT ON FUNCTION @extschema@.carry_over_usage(uuid, text, text, bigint, timestamptz, bigint) IS
 'Grants what is left of the allowance of a period that is over, at most p_max units, once. '
 'For the webhook of a renewal. p_period is the period key; p_expires_at NULL is the end of the current period; p_allowance NULL is the limit in force now. Open reservations count as used. Result: {"carried", "grant_id"?}; again, the same with "replayed": true. Errors: 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a period that is not over, a total, an unlimited allowance, a negative amount, or an expiry that is not in the future.';
+
+COMMENT ON FUNCTION @extschema@.correct_usage(uuid, text, bigint, text, text, text) IS
+'Adds p_amount to a count, or takes it off if it is negative: for what was counted by mistake. '
+'p_reason goes into the ledger; p_period NULL is the current period. What is taken off is overage first, then what the allowance covered; what grants, a currency or open reservations cover stays: "corrected": false with EXCEEDS_USAGE. Windows of caps do not change. With p_idempotency_key, a retry corrects once. Result: {"corrected", "amount", "current_usage", "overage", "feature_type", "period"}. Errors: 22003 if the count would be out of range, 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a blank reason or an unusable idempotency key.';
 
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger function of usage_features: makes every session read the registry again.';

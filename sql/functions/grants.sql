@@ -26,4 +26,7 @@ VALUES
     ('set_user_plan', 'service_role'),
     ('grant_usage', 'service_role'),
     ('void_grant', 'service_role'),
-    ('carry_over_usage', 'service_role');
+    ('carry_over_usage', 'service_role'),
+    ('correct_usage', 'service_role'),
+    ('usage_report', 'service_role'),
+    ('usage_report', 'authenticated');

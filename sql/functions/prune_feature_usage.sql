@@ -12,6 +12,7 @@ DECLARE
     periods bigint := 0;
     windows bigint;
     gone bigint;
+    entries bigint := 0;
     margin interval;
     ended text[];
     users record;
@@ -42,7 +43,8 @@ BEGIN
 
     IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
        OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
-       OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL THEN
+       OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL
+       OR to_regclass('@extschema@.usage_rules') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -134,10 +136,22 @@ BEGIN
         GET DIAGNOSTICS gone = ROW_COUNT;
         windows := windows + gone;
     END LOOP;
+    -- Only the owner may delete what happened. The last rule that logs a feature says for how long it
+    -- is kept, even if that has ended.
+    IF has_table_privilege('@extschema@.usage_ledger', 'DELETE') THEN
+        DELETE FROM @extschema@.usage_ledger AS ul USING (
+            SELECT DISTINCT ON (ur.feature_type) ur.feature_type, ur.amount FROM @extschema@.usage_rules AS ur
+             WHERE ur.effect = 'log' AND ur.starts_at <= now()
+             ORDER BY ur.feature_type, ur.starts_at DESC, ur.created_at DESC, ur.rule_id DESC) AS kept
+         WHERE ul.feature_type = kept.feature_type AND kept.amount IS NOT NULL
+           AND ul.at < now() - make_interval(days => least(kept.amount, 1000000)::integer);
+        GET DIAGNOSTICS entries = ROW_COUNT;
+    END IF;
     RETURN jsonb_build_object('idempotency_keys', keys, 'reservations', reservations, 'periods', periods)
-           || CASE WHEN windows > 0 THEN jsonb_build_object('windows', windows) ELSE '{}' END;
+           || CASE WHEN windows > 0 THEN jsonb_build_object('windows', windows) ELSE '{}' END
+           || CASE WHEN entries > 0 THEN jsonb_build_object('entries', entries) ELSE '{}' END;
 END
 $function$;
 COMMENT ON FUNCTION @extschema@.prune_feature_usage(interval, interval) IS
 'Deletes old idempotency keys and settled reservations and, if asked, counts of old periods. '
-'Idempotency keys and settled reservations go if they are older than p_older_than, and so do windows and rates of caps that ended longer ago and hold no open reservation. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Time zones and anchors keep a period up to a month longer, so that no current one goes. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}, and "windows" if there were any. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';
+'Idempotency keys and settled reservations go if they are older than p_older_than, and so do windows and rates of caps that ended longer ago and hold no open reservation. Counts go only if p_periods_older_than is given and their period ended longer ago than that; counts with open reservations stay. Time zones and anchors keep a period up to a month longer, so that no current one goes. Returns how many were deleted: {"idempotency_keys", "reservations", "periods"}, and "windows" and "entries" if there were any. Entries of the ledger go by the days of the rule that logs their feature, if the caller may delete them. Errors: 22004 for a NULL p_older_than, 22023 for an interval that is negative or reaches back beyond the year 1, 42P01 if a table is missing.';

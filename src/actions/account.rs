@@ -286,7 +286,8 @@ impl Account {
         }
     }
 
-    /// Notes the alerts that a split makes if it is taken, of the account and of its currency.
+    /// Notes the alerts that a split makes if it is taken, of the account and of its currency, and
+    /// whether they are logged.
     pub fn tell(&self, split: &Split, counts: &mut Counts) {
         self.tell_own(&split.own, split.paid_units() + split.excess, counts);
         if let (Some(currency), Some(paid)) = (&self.currency, &split.paid) {
@@ -295,7 +296,8 @@ impl Account {
     }
 
     fn tell_own(&self, taken: &Taken, others: i64, counts: &mut Counts) {
-        let InForce { warnings, lows, .. } = &self.terms.in_force;
+        let InForce { warnings, lows, is_logged, .. } = &self.terms.in_force;
+        counts.note_logged(self.feature_type(), *is_logged);
         if !warnings.is_empty() || !lows.is_empty() {
             for alert in Alert::of(&self.standing(None), taken, others) {
                 // What is left now does not depend on another period.

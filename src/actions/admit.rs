@@ -5,6 +5,7 @@ use std::rc::Rc;
 use domain::answer::Answer;
 use domain::calendar::Span;
 use domain::denial::Denial;
+use domain::ledger::Kind;
 use domain::sources::Stored;
 use domain::timestamp::iso8601;
 use pgrx::Uuid;
@@ -17,8 +18,17 @@ use super::{admit_governed, admit_plain};
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::store::counter::{Counted, Counter};
+use crate::store::ledger::Cause;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::reservations;
+
+/// What a call says about itself.
+#[derive(Clone, Copy)]
+pub struct Noted<'a> {
+    pub idempotency_key: Option<&'a str>,
+    /// For the ledger: the text of a jsonb.
+    pub metadata: Option<&'a str>,
+}
 
 /// What an admitted amount is for.
 #[derive(Clone, Copy)]
@@ -40,10 +50,10 @@ pub fn consume(
     user_id: Uuid,
     feature_type: Option<&str>,
     amount: Option<i32>,
-    key: Option<&str>,
+    noted: Noted,
 ) -> Outcome {
     let arguments = || json!({"feature_type": feature_type, "amount": amount});
-    admit(Purpose::Consume, user_id, feature_type, amount, key, arguments)
+    admit(Purpose::Consume, user_id, feature_type, amount, noted, arguments)
 }
 
 /// Checks and counts an amount, and reserves it for work that is slow or may fail. The time
@@ -53,10 +63,10 @@ pub fn reserve(
     feature_type: Option<&str>,
     amount: Option<i32>,
     ttl: i64,
-    key: Option<&str>,
+    noted: Noted,
 ) -> Outcome {
     let arguments = || json!({"feature_type": feature_type, "amount": amount, "ttl": ttl});
-    admit(Purpose::Reserve { ttl }, user_id, feature_type, amount, key, arguments)
+    admit(Purpose::Reserve { ttl }, user_id, feature_type, amount, noted, arguments)
 }
 
 fn admit(
@@ -64,7 +74,7 @@ fn admit(
     user_id: Uuid,
     feature_type: Option<&str>,
     amount: Option<i32>,
-    key: Option<&str>,
+    noted: Noted,
     arguments: impl Fn() -> Value,
 ) -> Outcome {
     for _ in 0..ATTEMPTS {
@@ -79,8 +89,9 @@ fn admit(
             let answer = Answer::new(&registered.feature, &span, Err(Denial::InvalidAmount));
             return purpose.denied(answer).into();
         };
-        let request =
-            key.map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
+        let request = noted
+            .idempotency_key
+            .map(|key| Request::new(&registry, user_id, purpose.operation(), key, arguments()));
         let call = Call {
             registry: &registry,
             registered,
@@ -88,6 +99,7 @@ fn admit(
             amount,
             purpose,
             request: request.as_ref(),
+            noted,
         };
         if let Some(outcome) = call.run() {
             return outcome;
@@ -104,6 +116,7 @@ pub struct Call<'a> {
     pub amount: i32,
     pub purpose: Purpose,
     pub request: Option<&'a Request<'a>>,
+    pub noted: Noted<'a>,
 }
 
 impl Call<'_> {
@@ -129,6 +142,13 @@ impl Call<'_> {
         self.request.and_then(|request| request.replay(mismatch))
     }
 
+    fn cause(&self, kind: Kind, reservation_id: Option<Uuid>) -> Cause {
+        let Noted { idempotency_key, metadata } = self.noted;
+        let (idempotency_key, metadata) =
+            (idempotency_key.map(str::to_owned), metadata.map(str::to_owned));
+        Cause { kind, reservation_id, idempotency_key, metadata }
+    }
+
     pub fn subject(&self, span: Span) -> Subject {
         Subject::new(self.registry, self.registered, self.user_id, span, self.amount)
     }
@@ -142,7 +162,7 @@ impl Call<'_> {
         row: &Counted,
         counted: Answer,
         sources: Option<&Stored>,
-        count: impl FnOnce(),
+        count: impl FnOnce(&Cause),
     ) -> Option<Answer> {
         let stored = |answer: &Answer| self.request.is_none_or(|request| request.store(answer));
         match self.purpose {
@@ -151,7 +171,7 @@ impl Call<'_> {
                 if !stored(&answer) {
                     return None;
                 }
-                count();
+                count(&self.cause(Kind::Consume, None));
                 Some(answer)
             }
             Purpose::Reserve { ttl } => {
@@ -161,7 +181,8 @@ impl Call<'_> {
                 if !stored(&answer) {
                     return None;
                 }
-                count();
+                let id = Uuid::from_bytes(new.id.into_bytes());
+                count(&self.cause(Kind::Reserve, Some(id)));
                 new.insert(counter, row, self.amount, sources);
                 Some(answer)
             }

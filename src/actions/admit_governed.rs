@@ -9,6 +9,7 @@ use super::lock::{self, Again, Target};
 use super::replay::Outcome;
 use super::terms::Unusable;
 use crate::store::counter::Counter;
+use crate::store::ledger::Cause;
 use crate::store::users;
 
 /// The outcome; `None` if the registry has changed so that the call must begin again.
@@ -68,10 +69,13 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
     let holding = account.holding(split, row.id);
     account.fill_rates(&holding.split, &mut counts);
     account.tell(&holding.split, &mut counts);
-    counts.take(&holding, call.purpose.is_reserve());
     let answer = account.answer(decision, true);
     let sources = holding.stored();
-    call.write(&counter, &row, answer, sources.as_ref(), || counts.write())
+    let count = |cause: &Cause| {
+        counts.take(&holding, cause);
+        counts.write();
+    };
+    call.write(&counter, &row, answer, sources.as_ref(), count)
         .map(Outcome::from)
         .ok_or(Again::Changed)
 }

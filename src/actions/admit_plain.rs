@@ -15,6 +15,7 @@ use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
+use crate::store::ledger::Cause;
 use crate::store::{entitlement, registry, users};
 
 /// The outcome; `None` if the feature has got rules or calendars meanwhile.
@@ -47,7 +48,7 @@ pub fn admit(call: &Call) -> Option<Outcome> {
         let amount = i64::from(subject.amount);
         subject.counter.require_room(row.count, amount);
         let counted = answer(&subject, Ok(allowance.counted()), live);
-        let count = || match call.purpose.is_reserve() {
+        let count = |_: &Cause| match call.purpose.is_reserve() {
             true => subject.counter.add_reserved(amount),
             false => subject.counter.add(amount),
         };

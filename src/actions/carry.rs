@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use domain::granting::Carried;
+use domain::ledger::Kind;
 use domain::period::{NotAPeriod, Period, Requested};
+use domain::sources::Stored as Sources;
 use pgrx::Uuid;
 
 use super::account::Account;
@@ -17,8 +19,10 @@ use crate::error::counting::CountingError;
 use crate::error::grant::GrantError;
 use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
-use crate::store::grants::{self, New};
+use crate::store::grants::{self, New, Stored};
+use crate::store::ledger::{self, Cause, Entry};
 use crate::store::registry::{self, Registered, Registry};
+use crate::store::reservations::Open;
 use crate::store::users;
 
 /// What is to be carried over.
@@ -143,15 +147,30 @@ fn attempt(
         reason: None,
     };
     match grants::insert(target.registry, &new) {
-        Some(grant) => Ok(Carried::of(grant.grant_id.to_string(), amount, false)),
+        Some(grant) => {
+            ledger::write_if_logged(target.registry, &entry(wanted, &grant));
+            Ok(Carried::of(grant.grant_id.to_string(), amount, false))
+        }
         None => Err(Again::Changed),
+    }
+}
+
+/// What the ledger has to say of what was carried over of a period.
+fn entry(wanted: &Wanted, grant: &Stored) -> Entry {
+    Entry {
+        user_id: wanted.user_id,
+        feature_type: wanted.feature_type.to_owned(),
+        period: wanted.period.to_owned(),
+        amount: 0,
+        overage: 0,
+        sources: Some(Sources::of_grant(grant.grant_id, grant.amount)),
+        cause: Cause::of(Kind::Carry),
     }
 }
 
 /// Leaves out what expired reservations hold, which is not used; the next call gives it back.
 fn give_back_in_memory(target: &Target, account: &Account, counts: &mut Counts) {
     let open = lock::concerned(target.registry, account, Snapshot::Latest);
-    let past: Vec<_> =
-        open.iter().filter(|open| open.is_past).map(|open| open.holding.clone()).collect();
-    counts.give_back(&open, &past);
+    let past: Vec<&Open> = open.iter().filter(|open| open.is_past).collect();
+    counts.expire(&open, &past);
 }

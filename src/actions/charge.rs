@@ -16,18 +16,18 @@ use super::terms::Unusable;
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
-use crate::store::holding::Holding;
+use crate::store::ledger::Cause;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::{self, Open};
 use crate::store::windows;
 
 /// Counts an amount in the target's period. `None` if the registry has changed so that the call must
 /// begin again.
-pub fn count(target: &Target, amount: i64) -> Option<()> {
+pub fn count(target: &Target, amount: i64, cause: &Cause) -> Option<()> {
     lock::attempts(None, |wanted| {
         let (mut account, mut counts, open) = locked(target, wanted, amount)?;
         let split = split(target.registry, &mut account, &mut counts, &open, amount);
-        take(&account, &mut counts, split);
+        take(&account, &mut counts, split, cause);
         counts.write();
         Ok(())
     })
@@ -77,6 +77,7 @@ pub struct Counted<'a> {
     pub registered: &'a Rc<Registered>,
     pub period: Period,
     pub amount: i64,
+    pub cause: Cause,
 }
 
 impl Counted<'_> {
@@ -129,12 +130,8 @@ pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
         grant_ids.extend(accounts.iter().flat_map(Account::grant_ids));
         lock::lock_all_grants(registry, &mut accounts, &mut counts, &grant_ids);
     }
-    let back: Vec<Holding> = due
-        .into_iter()
-        .filter(|open| is_marked(registry, open))
-        .map(|open| open.holding.clone())
-        .collect();
-    counts.give_back(&open, &back);
+    let expired: Vec<&Open> = due.into_iter().filter(|open| is_marked(registry, open)).collect();
+    counts.expire(&open, &expired);
     draw_all(&mut accounts, all, &mut counts);
     counts.write();
 }
@@ -170,15 +167,15 @@ fn draw_all(accounts: &mut [Account], all: &[Counted], counts: &mut Counts) -> D
         let split = account.with_standing(|standing| charge(standing, counted.amount));
         drawn.takes_grants |= split.grants().next().is_some();
         drawn.is_beyond_allowance |= split.is_beyond_allowance();
-        take(account, counts, split);
+        take(account, counts, split, &counted.cause);
     }
     drawn
 }
 
-fn take(account: &Account, counts: &mut Counts, split: Split) {
+fn take(account: &Account, counts: &mut Counts, split: Split, cause: &Cause) {
     let row_id = counts.row(&account.counter()).expect("the counter is locked").id;
     let holding = account.holding(split, row_id);
     account.fill_rates(&holding.split, counts);
     account.tell(&holding.split, counts);
-    counts.take(&holding, false);
+    counts.take(&holding, cause);
 }

@@ -4,18 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use domain::alert::Alert;
+use domain::correction::Correction;
 use domain::decision::Usage;
 use domain::grant::Grant;
+use domain::ledger::Kind;
+use domain::sources::Stored;
 
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter, CounterKey};
 use crate::store::holding::{Holding, Part};
+use crate::store::ledger::{Cause, Entry};
 use crate::store::registry::Registry;
 use crate::store::reservations::{Open, held_of};
 use crate::store::windows::{self, Change, Window, WindowKey, Windows};
-use crate::store::{alerts, batch, grants};
+use crate::store::{alerts, batch, grants, ledger};
 
 /// The names of rows, in the order in which they are locked: counters first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,13 +86,18 @@ pub struct Counts {
     gone: Keys,
     /// What counters tell once their counts are written.
     alerts: Vec<(CounterKey, Alert)>,
+    /// What the ledger has to say of features that are logged.
+    entries: Vec<Entry>,
+    /// Whether features are logged, as far as their rules have been read.
+    logged: BTreeMap<String, bool>,
 }
 
 impl Counts {
     pub fn new(registry: &Rc<Registry>) -> Self {
         let registry = Rc::clone(registry);
         let (stored, rows, gone) = (Rows::default(), Rows::default(), Keys::default());
-        Self { registry, stored, rows, gone, alerts: Vec::new() }
+        let (alerts, entries, logged) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { registry, stored, rows, gone, alerts, entries, logged }
     }
 
     /// Inserts the rows of counters that are missing. Call it before any is locked.
@@ -241,14 +250,18 @@ impl Counts {
     }
 
     /// Counts an amount everywhere. What is read or locked of it changes, the rest is ignored.
-    pub fn take(&mut self, holding: &Holding, is_reserved: bool) {
+    pub fn take(&mut self, holding: &Holding, cause: &Cause) {
+        let is_reserved = cause.kind == Kind::Reserve;
         for part in holding.parts() {
-            if let Some(counter) = self.rows.counters.get_mut(&part.at.counter(holding.user_id)) {
+            let key = part.at.counter(holding.user_id);
+            if let Some(counter) = self.rows.counters.get_mut(&key) {
                 let count = counter.row.count.checked_add(part.amount);
                 counter.row.count = count.unwrap_or_else(|| raise_overflow(&self.registry, &part));
                 counter.drawn = counter.drawn.saturating_add(part.drawn);
                 counter.overage = counter.overage.saturating_add(part.overage);
                 counter.row.has_reservations |= is_reserved;
+                let (amount, overage) = (part.amount, part.overage);
+                self.entries.extend(entry(key, amount, overage, holding.told(&part), cause));
             }
             for key in part.at.windows(holding.user_id) {
                 if let Some(window) = self.rows.windows.get_mut(&key) {
@@ -276,6 +289,21 @@ impl Counts {
         self.alerts.push((counter, alert));
     }
 
+    /// Adds a correction to a counter, whose windows do not change.
+    pub fn correct(&mut self, key: &CounterKey, correction: &Correction, cause: &Cause) {
+        let Some(counter) = self.rows.counters.get_mut(key) else { return };
+        let Correction { amount, overage } = *correction;
+        // The counter refuses what it can't hold once it is written.
+        counter.row.count = counter.row.count.saturating_add(amount);
+        counter.overage += overage;
+        self.entries.extend(entry(key.clone(), amount, overage, None, cause));
+    }
+
+    /// Takes over whether a feature is logged.
+    pub fn note_logged(&mut self, feature_type: &str, is_logged: bool) {
+        self.logged.insert(feature_type.to_owned(), is_logged);
+    }
+
     /// Sets when the bucket of a rate is full again.
     pub fn fill(&mut self, key: &WindowKey, tat: i64) {
         if let Some(window) = self.rows.windows.get_mut(key) {
@@ -283,24 +311,43 @@ impl Counts {
         }
     }
 
+    /// Takes what expired reservations, which are among the open ones, hold off the counts again.
+    pub fn expire(&mut self, open: &[Open], expired: &[&Open]) {
+        let cause = |open: &Open| Cause::of_reservation(Kind::Expire, open.reservation_id);
+        let back: Vec<(&Holding, Cause)> =
+            expired.iter().map(|open| (&open.holding, cause(open))).collect();
+        self.give_back(open, &back);
+    }
+
     /// Takes holdings, which are among what open reservations hold, off the counts again.
-    pub fn give_back(&mut self, open: &[Open], back: &[Holding]) {
+    pub fn give_back(&mut self, open: &[Open], back: &[(&Holding, Cause)]) {
         for (key, counter) in &mut self.rows.counters {
-            let parts = back.iter().flat_map(|holding| holding.parts_in(key, &counter.row));
-            let sums = parts.fold((0, 0, 0), |(amount, drawn, overage), part| {
-                (amount + part.amount, drawn + part.drawn, overage + part.overage)
-            });
-            let returned = held_of(open, key, &counter.row).returnable(counter.row.count, sums.0);
+            let row = counter.row;
+            let mut parts: Vec<(&Holding, &Cause, Part)> = Vec::new();
+            for (holding, cause) in back {
+                parts.extend(holding.parts_in(key, &row).map(|part| (*holding, cause, part)));
+            }
+            let sum = |of: fn(&Part) -> i64| parts.iter().map(|(.., part)| of(part)).sum();
+            let mut returned =
+                held_of(open, key, &row).returnable(row.count, sum(|part| part.amount));
             counter.row.count -= returned;
-            counter.drawn = (counter.drawn - sums.1).max(0);
-            counter.overage = (counter.overage - sums.2).max(0);
+            counter.drawn = (counter.drawn - sum(|part| part.drawn)).max(0);
+            for (holding, cause, part) in &parts {
+                // Somebody may have lowered the counter by hand.
+                let (amount, overage) =
+                    (part.amount.min(returned), part.overage.min(counter.overage));
+                returned -= amount;
+                counter.overage -= overage;
+                let told = holding.told(part);
+                self.entries.extend(entry(key.clone(), -amount, -overage, told, cause));
+            }
         }
         for (key, window) in &mut self.rows.windows {
-            let amount: i64 = back.iter().map(|holding| holding.amount_in(key)).sum();
+            let amount: i64 = back.iter().map(|(holding, _)| holding.amount_in(key)).sum();
             // Somebody may have lowered it by hand.
             window.used = (window.used - amount).max(0);
         }
-        for holding in back {
+        for (holding, _) in back {
             for (grant_id, part) in holding.split.grants() {
                 let owner = holding.user_id.as_bytes();
                 let grant = self.rows.grants.get_mut(&grant_id);
@@ -314,7 +361,7 @@ impl Counts {
 
     /// Writes what has changed, in the order of locks.
     pub fn write(self) {
-        let Self { registry, stored, rows, alerts, .. } = self;
+        let Self { registry, stored, rows, alerts, entries, mut logged, .. } = self;
         let mut covers: BTreeMap<WindowKey, (i64, i64)> = BTreeMap::new();
         for (key, now) in &rows.counters {
             let before = &stored.counters[key];
@@ -369,7 +416,36 @@ impl Counts {
         for (counter, alert) in alerts {
             alerts::write(&registry, &counter, alert);
         }
+        for entry in entries {
+            let is_logged = *logged
+                .entry(entry.feature_type.clone())
+                .or_insert_with_key(|feature_type| ledger::is_logged(&registry, feature_type));
+            if is_logged {
+                ledger::write(&registry, &entry);
+            }
+        }
     }
+}
+
+/// What the ledger has to say of a counter, unless it does not change.
+fn entry(
+    key: CounterKey,
+    amount: i64,
+    overage: i64,
+    sources: Option<Stored>,
+    cause: &Cause,
+) -> Option<Entry> {
+    let CounterKey { user_id, period, feature_type } = key;
+    let cause = cause.clone();
+    (amount != 0).then_some(Entry {
+        user_id,
+        feature_type,
+        period,
+        amount,
+        overage,
+        sources,
+        cause,
+    })
 }
 
 fn raise_overflow(registry: &Rc<Registry>, part: &Part) -> ! {

@@ -11,7 +11,6 @@ use super::terms::{Unusable, current_calendar};
 use super::windows::Sums;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter, CounterKey};
-use crate::store::holding::Holding;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::Open;
 use crate::store::{registry, reservations};
@@ -117,10 +116,9 @@ fn of_rows(
     let covered: Vec<&&Open> = due.iter().filter(is_covered).collect();
     let ids: Vec<Uuid> = covered.iter().map(|open| open.reservation_id).collect();
     let marked = reservations::mark_these_expired(registry, user_id, &ids);
-    let is_marked = |open: &&&&Open| marked.contains(&open.reservation_id);
-    let back: Vec<Holding> =
-        covered.iter().filter(is_marked).map(|open| open.holding.clone()).collect();
-    counts.give_back(&open, &back);
+    let is_marked = |open: &&Open| marked.contains(&open.reservation_id);
+    let expired: Vec<&Open> = covered.into_iter().copied().filter(is_marked).collect();
+    counts.expire(&open, &expired);
     counts.write();
     marked.len() as i32
 }

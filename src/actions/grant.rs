@@ -1,6 +1,8 @@
 //! Grants: given once per source, and voided.
 
 use domain::granting::{Grant, Granted, Voided, VoidedGrant};
+use domain::ledger::Kind;
+use domain::sources::Stored as Sources;
 use domain::timestamp::iso8601_rounded_up;
 use pgrx::Uuid;
 
@@ -10,6 +12,7 @@ use crate::error::counting::CountingError;
 use crate::error::grant::{GrantError, MAX_SOURCE_BYTES};
 use crate::pg::clock;
 use crate::store::grants::{self, New, Stored};
+use crate::store::ledger::{self, Cause, Entry};
 use crate::store::registry::Registry;
 use crate::store::{registry, users};
 
@@ -50,7 +53,10 @@ pub fn grant(wanted: &Wanted) -> Granted {
         reason: wanted.reason,
     };
     match grants::insert(&registry, &new) {
-        Some(grant) => Granted::of(told(grant), false),
+        Some(grant) => {
+            log(&registry, Kind::Grant, wanted.user_id, &grant, grant.amount);
+            Granted::of(told(grant), false)
+        }
         // A concurrent call with the same source was first.
         None => {
             repeated(&registry, wanted).unwrap_or_else(|| CountingError::GrantSuppressed.raise())
@@ -141,6 +147,10 @@ pub fn void(
     if !open.is_empty() {
         grants::void(&registry, &open, reason);
     }
+    for grant in found.iter().filter(|grant| !grant.is_void) {
+        let owner = grant.user_id.unwrap_or_else(|| Uuid::from_bytes([0; 16]));
+        log(&registry, Kind::Void, owner, grant, grant.amount - grant.used);
+    }
     let voided = found.into_iter().map(|grant| VoidedGrant {
         used: grant.used,
         amount: grant.amount,
@@ -150,6 +160,20 @@ pub fn void(
     });
     let is_listed = feature_type.is_none();
     Voided::of(source_ref.to_owned(), voided.collect(), is_listed, open.is_empty())
+}
+
+/// Enters into the ledger what happened to a grant, if its feature is logged. No counter changes.
+fn log(registry: &Registry, kind: Kind, user_id: Uuid, grant: &Stored, amount: i64) {
+    let entry = Entry {
+        user_id,
+        feature_type: grant.feature_type.clone(),
+        period: String::new(),
+        amount: 0,
+        overage: 0,
+        sources: Some(Sources::of_grant(grant.grant_id, amount)),
+        cause: Cause::of(kind),
+    };
+    ledger::write_if_logged(registry, &entry);
 }
 
 fn require_feature(registry: &Registry, feature_type: &str) {

@@ -1,6 +1,7 @@
 //! The increment: counts usage that has happened, without checking the limit.
 
 use domain::calendar::Calendar;
+use domain::ledger::Kind;
 use domain::period::{NotAPeriod, Requested};
 use pgrx::Uuid;
 
@@ -13,6 +14,7 @@ use crate::error::argument::ArgumentError;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
 use crate::store::counter::Counter;
+use crate::store::ledger::Cause;
 use crate::store::{registry, users};
 
 /// Adds a non-negative amount to a user's counter in a period. Of a feature with rules or grants, it is
@@ -44,6 +46,7 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     if amount == 0 {
         return;
     }
+    let cause = Cause::of(Kind::Increment);
     if !registered.is_governed {
         Counter::new(&registry, registered, user_id, period).increment(amount);
         // The first rule may have been committed while this waited for the row.
@@ -54,7 +57,8 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
         let governed = registry.find(feature_type).filter(|registered| registered.is_governed);
         if let Some(registered) = governed {
             let amount = i64::from(amount);
-            charge::counted(&registry, &[Counted { user_id, registered, period, amount }]);
+            let counted = Counted { user_id, registered, period, amount, cause };
+            charge::counted(&registry, &[counted]);
         }
         return;
     }
@@ -65,7 +69,7 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
         let (period, unusable) = (Some(period), Unusable::IsIgnored);
         let target =
             Target { registry: &registry, registered, user_id, period, unusable, settled: None };
-        if charge::count(&target, amount.into()).is_some() {
+        if charge::count(&target, amount.into(), &cause).is_some() {
             return;
         }
     }

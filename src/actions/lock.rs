@@ -197,9 +197,9 @@ pub fn bring_up_to_date(
         }
         let due: Vec<Uuid> = past.iter().map(|open| open.reservation_id).collect();
         let marked = reservations::mark_these_expired(target.registry, target.user_id, &due);
-        let is_marked = |open: &&&Open| marked.contains(&open.reservation_id);
-        let back: Vec<_> = past.iter().filter(is_marked).map(|open| open.holding.clone()).collect();
-        counts.give_back(&open, &back);
+        let is_marked = |past: &&Open| marked.contains(&past.reservation_id);
+        let expired: Vec<&Open> = past.into_iter().filter(is_marked).collect();
+        counts.expire(&open, &expired);
     }
     account.fill(counts, &open);
     Ok(open)

@@ -10,6 +10,7 @@ use domain::calendar::Calendar;
 use domain::event::{BadBatch, Event, read_batch};
 use domain::feature;
 use domain::idempotency::is_key;
+use domain::ledger::Kind;
 use domain::period::{NotAPeriod, Period, Requested};
 use pgrx::Uuid;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ use crate::pg::snapshot::Snapshot;
 use crate::store::batch::{self, Amounts, RowKey};
 use crate::store::counter::Counter;
 use crate::store::idempotency::Keys;
+use crate::store::ledger::Cause;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::users;
 
@@ -230,7 +232,8 @@ fn count(registry: &Rc<Registry>, events: &[Known]) {
 fn rows_of_currencies(registry: &Rc<Registry>, events: &[Known]) -> BTreeSet<RowKey> {
     let paid = amounts_of(events).into_keys().filter_map(|(user_id, feature, period)| {
         let registered = &registry.features[feature];
-        let counted = Counted { user_id, registered, period, amount: 0 };
+        let cause = Cause::of(Kind::Record);
+        let counted = Counted { user_id, registered, period, amount: 0, cause };
         registered.is_governed.then(|| counted.account(registry).currency)?
     });
     paid.map(|currency| (currency.user_id, currency.span.period.to_string())).collect()
@@ -258,11 +261,25 @@ fn draw(registry: &Rc<Registry>, events: &[Known]) {
         .filter_map(|((user_id, feature, period), amount)| {
             let feature_type = &registry.features[feature].feature.feature_type;
             let registered = now.find(feature_type).filter(|registered| registered.is_governed)?;
-            Some(Counted { user_id, registered, period, amount })
+            let idempotency_key = only_key(events, user_id, feature, period);
+            let cause = Cause { idempotency_key, ..Cause::of(Kind::Record) };
+            Some(Counted { user_id, registered, period, amount, cause })
         })
         .collect();
     if !counted.is_empty() {
         charge::counted(&now, &counted);
+    }
+}
+
+/// The idempotency key of an amount, if it is that of a single event.
+fn only_key(events: &[Known], user_id: Uuid, feature: usize, period: Period) -> Option<String> {
+    let is_of = |known: &&Known| {
+        known.user_id == user_id && known.feature == feature && known.period == period
+    };
+    let mut found = events.iter().filter(|known| known.event.amount > 0).filter(is_of);
+    match (found.next(), found.next()) {
+        (Some(known), None) => known.event.idempotency_key.clone(),
+        _ => None,
     }
 }
 

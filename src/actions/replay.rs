@@ -16,13 +16,13 @@ use crate::store::registry::Registry;
 /// The answer of this call, or the stored answer if the call is a replay.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Outcome {
-    Answer(Box<Answer>),
+pub enum Outcome<T = Answer> {
+    Answer(Box<T>),
     Replay(Value),
 }
 
-impl From<Answer> for Outcome {
-    fn from(answer: Answer) -> Self {
+impl<T> From<T> for Outcome<T> {
+    fn from(answer: T) -> Self {
         Self::Answer(Box::new(answer))
     }
 }
@@ -50,7 +50,7 @@ impl<'a> Request<'a> {
 
     /// The outcome if the idempotency key has been used: the stored answer, or a mismatch if the
     /// arguments differ.
-    pub fn replay(&self, mismatch: impl FnOnce() -> Answer) -> Option<Outcome> {
+    pub fn replay<T>(&self, mismatch: impl FnOnce() -> T) -> Option<Outcome<T>> {
         let stored = self.key.read()?;
         if stored.arguments != self.arguments {
             return Some(mismatch().into());
@@ -62,7 +62,7 @@ impl<'a> Request<'a> {
 
     /// Stores the answer for replays. Returns false if another call has used the idempotency key
     /// meanwhile.
-    pub fn store(&self, answer: &Answer) -> bool {
+    pub fn store(&self, answer: &impl Serialize) -> bool {
         self.key.insert(&self.arguments, answer)
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use domain::ledger::Kind;
 use domain::reservation::{Change, Reservation, Settlement};
 use domain::settlement::{Request, Settled, Subject};
 use pgrx::Uuid;
@@ -19,6 +20,7 @@ use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
+use crate::store::ledger::Cause;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::{Locked, open_of};
 use crate::store::{registry, reservations, users, windows};
@@ -114,13 +116,15 @@ fn give_back(
     add_sums(registry, registered, locked);
     counts.lock_windows(&locked.holding.windows());
     let open = open_of(registry, user_id, Snapshot::Latest);
+    let kind = if change.actual.is_some() { Kind::Commit } else { Kind::Release };
+    let cause = Cause::of_reservation(kind, locked.reservation_id);
     let back = locked.holding.give_back((-change.delta).into());
     let grant_ids: BTreeSet<uuid::Uuid> =
         back.split.grants().map(|(grant_id, _)| grant_id).collect();
     if !grant_ids.is_empty() {
         counts.lock_grants(&grant_ids);
     }
-    counts.give_back(&open, &[back]);
+    counts.give_back(&open, &[(&back, cause)]);
     // Before the counters, so that a user-defined trigger on them finds nothing to give back.
     locked.settle(registry, change);
     counts.write();
@@ -175,7 +179,7 @@ fn count_more(
             now.windows.clone_from(&before.windows);
         }
         account.tell(&drawn.split, &mut counts);
-        counts.take(&drawn, false);
+        counts.take(&drawn, &Cause::of_reservation(Kind::Commit, locked.reservation_id));
         locked.settle(registry, change);
         counts.write();
         Ok(())

@@ -8,6 +8,7 @@ use super::counts::Counts;
 use super::{lock, windows};
 use crate::pg::snapshot::Snapshot;
 use crate::store::registry::Registry;
+use crate::store::reservations::Open;
 
 /// Fills an account with what is used and what is left of grants, in the caller's snapshot.
 pub fn read(registry: &Rc<Registry>, account: &mut Account) {
@@ -23,15 +24,14 @@ pub fn read(registry: &Rc<Registry>, account: &mut Account) {
         true => lock::concerned(registry, account, Snapshot::Caller),
         false => Vec::new(),
     };
-    let past: Vec<_> =
-        open.iter().filter(|open| open.is_past).map(|open| open.holding.clone()).collect();
+    let past: Vec<&Open> = open.iter().filter(|open| open.is_past).collect();
     if !past.is_empty() {
-        let of_past = past.iter().flat_map(|holding| holding.split.grants());
+        let of_past = past.iter().flat_map(|open| open.holding.split.grants());
         let grant_ids: BTreeSet<uuid::Uuid> = of_past.map(|(grant_id, _)| grant_id).collect();
         if !grant_ids.is_empty() {
             counts.read_grants(&grant_ids);
         }
-        counts.give_back(&open, &past);
+        counts.expire(&open, &past);
     }
     account.fill(&counts, &open);
 }

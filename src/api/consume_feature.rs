@@ -2,16 +2,17 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 
 use super::arguments::required;
-use crate::actions::admit;
+use crate::actions::admit::{self, Noted};
 use crate::actions::replay::Outcome;
 use crate::pg::jsonb::Jsonb;
+use crate::pg::jsonb_text::JsonbText;
 
 /// Counts an amount in the current period if the user's plan allows it, in one atomic step:
 /// concurrent calls never admit more than the limit.
 ///
 /// Returns the answer of a check, with the count afterwards, and `consumed`: the amount, or 0 if it
 /// was denied. With an idempotency key, a retry counts once and returns the same answer, with
-/// `replayed`.
+/// `replayed`. The ledger keeps `p_metadata`, if the feature is logged; a retry may have another.
 ///
 /// | SQLSTATE | when |
 /// |---|---|
@@ -25,7 +26,10 @@ fn consume_feature(
     p_feature_type: Option<&str>,
     p_amount: default!(Option<i32>, 1),
     p_idempotency_key: default!(Option<&str>, "NULL"),
+    p_metadata: default!(Option<JsonbText>, "NULL"),
 ) -> Jsonb<Outcome> {
     let user_id = required(p_user_id, "p_user_id");
-    Jsonb(admit::consume(user_id, p_feature_type, p_amount, p_idempotency_key))
+    let metadata = p_metadata.as_ref().map(|JsonbText(text)| text.as_str());
+    let noted = Noted { idempotency_key: p_idempotency_key, metadata };
+    Jsonb(admit::consume(user_id, p_feature_type, p_amount, noted))
 }

@@ -5,6 +5,7 @@ mod carry_over_usage;
 mod check_feature_limit;
 mod commit_reservation;
 mod consume_feature;
+mod correct_usage;
 mod expire_reservations;
 mod get_user_limits;
 mod grant_usage;

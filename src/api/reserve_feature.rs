@@ -4,11 +4,12 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use super::arguments::required;
-use crate::actions::admit;
+use crate::actions::admit::{self, Noted};
 use crate::actions::replay::Outcome;
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::pg::jsonb::Jsonb;
+use crate::pg::jsonb_text::JsonbText;
 
 /// Counts an amount like a consume, and reserves it for work that is slow or may fail.
 ///
@@ -27,10 +28,13 @@ fn reserve_feature(
     p_amount: default!(Option<i32>, 1),
     p_ttl: default!(Option<Interval>, "'5 minutes'"),
     p_idempotency_key: default!(Option<&str>, "NULL"),
+    p_metadata: default!(Option<JsonbText>, "NULL"),
 ) -> Jsonb<Outcome> {
     let user_id = required(p_user_id, "p_user_id");
     let ttl = required(p_ttl, "p_ttl");
     let ttl = ttl_in_microseconds(ttl.months(), ttl.days(), ttl.micros())
         .unwrap_or_else(|| ArgumentError::InvalidTtl.raise());
-    Jsonb(admit::reserve(user_id, p_feature_type, p_amount, ttl, p_idempotency_key))
+    let metadata = p_metadata.as_ref().map(|JsonbText(text)| text.as_str());
+    let noted = Noted { idempotency_key: p_idempotency_key, metadata };
+    Jsonb(admit::reserve(user_id, p_feature_type, p_amount, ttl, noted))
 }

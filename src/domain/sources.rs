@@ -89,6 +89,28 @@ impl Stored {
         (stored != Self::default()).then_some(stored)
     }
 
+    /// The sources of a split as the ledger tells them: `paid_in` is the currency with its period key.
+    pub fn told(split: &Split, paid_in: Option<(&str, &str)>) -> Option<Self> {
+        let paid_from = paid_in.map(|(feature_type, period)| PaidFrom {
+            feature_type: feature_type.to_owned(),
+            period: period.to_owned(),
+            counter_id: None,
+            windows: Vec::new(),
+        });
+        Self::of(split, Vec::new(), paid_from)
+    }
+
+    /// The same of what a currency has paid, or was given back.
+    pub fn told_of_paid(taken: &Taken) -> Option<Self> {
+        let told = Self { grants: taken.grants.clone(), overage: taken.overage, ..Self::default() };
+        (told != Self::default()).then_some(told)
+    }
+
+    /// A grant, for an entry about itself.
+    pub fn of_grant(grant_id: Uuid, amount: i64) -> Self {
+        Self { grants: vec![(grant_id, amount)], ..Self::default() }
+    }
+
     /// The same, as far as an amount can have been split like that: somebody may have written it.
     pub fn sound(self, amount: i64) -> Self {
         let units = match &self.paid {

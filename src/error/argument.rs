@@ -19,6 +19,8 @@ pub enum ArgumentError<'a> {
     NegativeMaximum { name: &'static str, maximum: i32 },
     /// The feature is not in the registry.
     UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
+    /// A text without a word.
+    Blank { name: &'static str },
     /// Not a period of the feature's kind.
     InvalidPeriod { feature: &'a Feature, text: &'a str, problem: NotAPeriod },
     /// A time zone of a user or plan that Postgres does not know.
@@ -52,6 +54,7 @@ impl Report for ArgumentError<'_> {
             Self::UnknownFeature { feature_type, .. } => {
                 format!("unknown feature type \"{}\"", excerpt(feature_type))
             }
+            Self::Blank { name } => format!("{name} is blank"),
             Self::InvalidPeriod { feature, text, problem } => feature.not_a_period(text, *problem),
             Self::UnknownZone { zone } => format!("unknown time zone \"{}\"", excerpt(zone)),
             Self::UnusableCurrency { currency } => {
@@ -75,7 +78,7 @@ impl Report for ArgumentError<'_> {
                 "Pass 0 or more, or NULL for the reserved amount.".to_owned()
             }
             Self::NegativeAmount { .. } => {
-                "Counts only grow; to correct one, run an UPDATE on feature_usage.".to_owned()
+                "Counts only grow; to correct one, call correct_usage().".to_owned()
             }
             Self::NegativeMaximum { .. } => "Pass 0 or more.".to_owned(),
             Self::UnknownFeature { known, .. } if known.is_empty() => {
@@ -87,6 +90,7 @@ impl Report for ArgumentError<'_> {
                 "The feature types are {}. Register others with add_feature().",
                 known.join(", ")
             ),
+            Self::Blank { .. } => "Say why, for whoever reads the ledger.".to_owned(),
             Self::InvalidPeriod { feature, problem: NotAPeriod::OtherForm, .. }
                 if feature.period == PeriodKind::Total =>
             {

@@ -15,6 +15,8 @@ pub enum CountingError<'a> {
     WindowSuppressed,
     /// A user-defined trigger suppressed the count of a grant, or somebody has deleted it.
     GrantSuppressed,
+    /// A user-defined trigger suppressed an entry of the ledger.
+    EntrySuppressed,
     /// Other transactions changed the same row again and again.
     Contention,
 }
@@ -23,9 +25,10 @@ impl Report for CountingError<'_> {
     fn code(&self) -> PgSqlErrorCode {
         match self {
             Self::Overflow { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            Self::Suppressed { .. } | Self::WindowSuppressed | Self::GrantSuppressed => {
-                PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION
-            }
+            Self::Suppressed { .. }
+            | Self::WindowSuppressed
+            | Self::GrantSuppressed
+            | Self::EntrySuppressed => PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
             Self::Contention => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
     }
@@ -40,6 +43,7 @@ impl Report for CountingError<'_> {
             }
             Self::WindowSuppressed => "a trigger suppressed the count of a cap".to_owned(),
             Self::GrantSuppressed => "a trigger suppressed the count of a grant".to_owned(),
+            Self::EntrySuppressed => "a trigger suppressed an entry of the ledger".to_owned(),
             Self::Contention => "could not serialize access due to concurrent updates".to_owned(),
         }
     }
@@ -57,6 +61,9 @@ impl Report for CountingError<'_> {
             }
             Self::GrantSuppressed => {
                 "A BEFORE trigger on usage_grants must return the row.".to_owned()
+            }
+            Self::EntrySuppressed => {
+                "A BEFORE trigger on usage_ledger must return the row.".to_owned()
             }
             Self::Contention => "Try again.".to_owned(),
         };

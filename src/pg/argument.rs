@@ -25,19 +25,21 @@ pub enum Argument<'a> {
     NoText,
     NoInstant,
     NoBigint,
+    NoJsonb,
+    NoUuid,
 }
 
 impl Argument<'_> {
     pub fn type_oid(&self) -> Oid {
         match self {
-            Self::Uuid(_) => pg_sys::UUIDOID,
+            Self::Uuid(_) | Self::NoUuid => pg_sys::UUIDOID,
             Self::Oid(_) => pg_sys::OIDOID,
             Self::Text(_) | Self::NoText => pg_sys::TEXTOID,
             Self::Integer(_) => pg_sys::INT4OID,
             Self::Bigint(_) | Self::NoBigint => pg_sys::INT8OID,
             Self::Instant(_) | Self::NoInstant => pg_sys::TIMESTAMPTZOID,
             Self::Boolean(_) => pg_sys::BOOLOID,
-            Self::Jsonb(_) => pg_sys::JSONBOID,
+            Self::Jsonb(_) | Self::NoJsonb => pg_sys::JSONBOID,
             Self::Uuids(_) => pg_sys::UUIDARRAYOID,
             Self::Texts(_) => pg_sys::TEXTARRAYOID,
             Self::Bigints(_) => pg_sys::INT8ARRAYOID,
@@ -58,7 +60,7 @@ impl Argument<'_> {
             Self::Uuids(uuids) => uuids.to_vec().into_datum(),
             Self::Texts(texts) => texts.to_vec().into_datum(),
             Self::Bigints(integers) => integers.to_vec().into_datum(),
-            Self::NoText | Self::NoInstant | Self::NoBigint => None,
+            Self::NoText | Self::NoInstant | Self::NoBigint | Self::NoJsonb | Self::NoUuid => None,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Part<'a> {
     pub amount: i64,
     pub drawn: i64,
     pub overage: i64,
+    /// Whether it is what the currency pays.
+    is_paid: bool,
 }
 
 impl CountedAt {
@@ -104,14 +106,25 @@ impl Holding {
             amount: split.total(),
             drawn: split.drawn(),
             overage: split.own.overage,
+            is_paid: false,
         };
         let paid = split.paid.as_ref().zip(self.paid.as_ref()).map(|(paid, at)| Part {
             at,
             amount: paid.taken.total(),
             drawn: paid.taken.granted(),
             overage: paid.taken.overage,
+            is_paid: true,
         });
         [Some(own), paid].into_iter().flatten()
+    }
+
+    /// The sources of a part, as the ledger tells them.
+    pub fn told(&self, part: &Part) -> Option<Stored> {
+        match (&self.split.paid, &self.paid) {
+            (Some(paid), _) if part.is_paid => Stored::told_of_paid(&paid.taken),
+            (_, Some(at)) => Stored::told(&self.split, Some((&at.feature_type, &at.period))),
+            (_, None) => Stored::told(&self.split, None),
+        }
     }
 
     /// What it adds to a counter with this row.

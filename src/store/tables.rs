@@ -15,7 +15,7 @@ use crate::pg::table::{self, Use};
 
 /// Our tables. Every call locks the first one before the others, and so does whoever changes any of
 /// them: so they wait for one another there, and never in a circle.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 11] = [
     "feature_usage",
     "user_plans",
     "plan_limits",
@@ -25,12 +25,13 @@ pub const TABLES: [&str; 10] = [
     "usage_rules",
     "usage_grants",
     "usage_alerts",
+    "usage_ledger",
     "usage_features",
 ];
 
 /// The names of our tables in error messages, or the alias that statements use for a column's
 /// table.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 30] = [
     "feature_usage",
     "fu",
     "fu0",
@@ -58,6 +59,7 @@ pub const NAMES: [&str; 29] = [
     "ug",
     "usage_alerts",
     "ua",
+    "usage_ledger",
     "usage_features",
     "uf",
 ];

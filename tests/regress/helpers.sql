@@ -71,7 +71,8 @@ BEGIN
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_counters AS t),
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_rules AS t),
         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_grants AS t),
-        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_alerts AS t)));
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_alerts AS t),
+        (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM usage_ledger AS t)));
 END
 $$;
 
@@ -93,7 +94,7 @@ CREATE VIEW test.relations AS
       JOIN pg_extension AS e ON e.extname = 'feature_usage' AND e.extnamespace = c.relnamespace
      WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features',
                          'feature_reservations', 'feature_idempotency_keys', 'usage_counters', 'usage_rules', 'usage_grants',
-                         'usage_alerts');
+                         'usage_alerts', 'usage_ledger');
 
 -- PUBLIC and all roles, by oid, because another test may drop its roles meanwhile.
 CREATE VIEW test.roles AS SELECT 0::oid AS oid, 'public' AS name UNION ALL SELECT oid, rolname FROM pg_roles;

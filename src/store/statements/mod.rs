@@ -8,6 +8,7 @@ mod counters;
 mod entitlements;
 mod grants;
 mod keys;
+mod ledger;
 mod reservations;
 mod rules;
 mod summary;
@@ -23,6 +24,7 @@ pub use counters::{CounterStatements, FeatureCounterStatements};
 pub use entitlements::EntitlementStatements;
 pub use grants::GrantStatements;
 pub use keys::KeyStatements;
+pub use ledger::LedgerStatements;
 pub use reservations::ReservationStatements;
 pub use rules::RuleStatements;
 pub use summary::SummaryStatement;
@@ -50,6 +52,7 @@ pub struct Statements {
     pub counters: CounterStatements,
     pub grants: GrantStatements,
     pub keys: KeyStatements,
+    pub ledger: LedgerStatements,
     pub reservations: ReservationStatements,
     pub rules: RuleStatements,
     pub summary: SummaryStatement,
@@ -66,6 +69,7 @@ impl Statements {
             counters: CounterStatements::new(schema, &counted),
             grants: GrantStatements::new(schema),
             keys: KeyStatements::new(schema),
+            ledger: LedgerStatements::new(schema),
             reservations: ReservationStatements::new(schema),
             rules: RuleStatements::new(schema),
             summary: SummaryStatement::new(tables, features),

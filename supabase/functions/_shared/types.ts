@@ -406,6 +406,52 @@ export type Database = {
         };
         Relationships: [];
       };
+      "usage_ledger": {
+        Row: {
+          "amount": number;
+          "at": string;
+          "entry_id": number;
+          "feature_type": string;
+          "idempotency_key": string | null;
+          "kind": string;
+          "metadata": Json | null;
+          "overage": number;
+          "period": string;
+          "reservation_id": string | null;
+          "sources": Json | null;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "at"?: string;
+          "entry_id"?: number;
+          "feature_type": string;
+          "idempotency_key"?: string | null;
+          "kind": string;
+          "metadata"?: Json | null;
+          "overage"?: number;
+          "period": string;
+          "reservation_id"?: string | null;
+          "sources"?: Json | null;
+          "user_id": string;
+        };
+        Update: {
+          "amount"?: number;
+          "at"?: string;
+          "entry_id"?: number;
+          "feature_type"?: string;
+          "idempotency_key"?: string | null;
+          "kind"?: string;
+          "metadata"?: Json | null;
+          "overage"?: number;
+          "period"?: string;
+          "reservation_id"?: string | null;
+          "sources"?: Json | null;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "usage_rules": {
         Row: {
           "actor": string | null;
@@ -538,6 +584,18 @@ export type Database = {
           "p_amount"?: number;
           "p_feature_type": string;
           "p_idempotency_key"?: string;
+          "p_metadata"?: Json;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
+      "correct_usage": {
+        Args: {
+          "p_amount": number;
+          "p_feature_type": string;
+          "p_idempotency_key"?: string;
+          "p_period"?: string;
+          "p_reason": string;
           "p_user_id": string;
         };
         Returns: Json;
@@ -599,6 +657,7 @@ export type Database = {
           "p_amount"?: number;
           "p_feature_type": string;
           "p_idempotency_key"?: string;
+          "p_metadata"?: Json;
           "p_ttl"?: string;
           "p_user_id": string;
         };
@@ -617,6 +676,23 @@ export type Database = {
       "usage_period": {
         Args: { "p_at"?: string; "p_feature_type": string; "p_user_id": string };
         Returns: Json;
+      };
+      "usage_report": {
+        Args: {
+          "p_by"?: string;
+          "p_feature_type"?: string;
+          "p_from": string;
+          "p_to": string;
+          "p_user_id"?: string;
+        };
+        Returns: {
+          "amount": number;
+          "bucket": string;
+          "entries": number;
+          "feature_type": string;
+          "overage": number;
+          "user_id": string;
+        }[];
       };
       "usage_status": { Args: { "p_feature_type"?: string; "p_user_id": string }; Returns: Json };
       "void_grant": {

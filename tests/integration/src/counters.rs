@@ -41,3 +41,17 @@ fn read(rows: Result<Vec<postgres::Row>, postgres::Error>) -> Counts {
     }
     counts
 }
+
+/// Requires that the ledger adds up to every counter of a feature that is logged.
+pub fn require_explained(client: &mut Client) {
+    let unexplained = "SELECT format('%s of %s in %s: %s counted, %s entered', feature_type, user_id, period, count, entered)
+        FROM (SELECT fu.user_id, fu.period, uf.feature_type, (to_jsonb(fu) ->> uf.usage_column)::bigint AS count
+                FROM feature_usage AS fu CROSS JOIN usage_features AS uf) AS c
+        FULL JOIN (SELECT user_id, period, feature_type, sum(amount) AS entered
+                     FROM usage_ledger WHERE period <> '' GROUP BY 1, 2, 3) AS e USING (user_id, period, feature_type)
+       WHERE coalesce(count, 0) <> coalesce(entered, 0)
+         AND feature_type IN (SELECT feature_type FROM usage_rules WHERE effect = 'log')";
+    let rows = client.query(unexplained, &[]).expect("counters and entries");
+    let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(rows.is_empty(), "{rows:#?}");
+}

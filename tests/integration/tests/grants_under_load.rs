@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use integration::frozen::number;
 use integration::{
-    Caller, Cluster, Database, Random, is_to_be_retried, repetitions, reservation_id, seed,
-    sqlstate, together, user,
+    Caller, Cluster, Database, Random, is_to_be_retried, repetitions, require_explained,
+    reservation_id, seed, sqlstate, together, user,
 };
 use postgres::Error;
 use postgres::error::SqlState;
@@ -35,7 +35,9 @@ fn grants_counters_and_windows_tell_the_same_whoever_is_killed() {
          INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per)
          VALUES ('all', 'therai_calls', 'overage', 25, 'period'), ('all', 'credits', 'overage', 100, 'period'),
                 ('all', 'chat', 'cap', 100000000, 'total'), ('all', 'credits', 'cap', 100000000, 'week'),
-                ('all', 'credits', 'warn', 80, 'period'), ('all', 'credits', 'low', 50, 'period')",
+                ('all', 'credits', 'warn', 80, 'period'), ('all', 'credits', 'low', 50, 'period');
+         INSERT INTO usage_rules (applies_to, feature_type, effect)
+         SELECT 'all', feature_type, 'log' FROM usage_features",
     );
     let calls = repetitions(CALLS) / SESSIONS;
     let (is_over, seed) = (AtomicBool::new(false), seed());
@@ -257,4 +259,12 @@ fn compare(database: &Database) {
         );
         require_none(&format!("{feature}: windows and counters differ"), &windows);
     }
+    // What grants gave and took back, as the ledger tells it of themselves and of the currency.
+    let granted = "SELECT ug.grant_id, ug.used, l.used AS told FROM usage_grants AS ug
+        FULL JOIN (SELECT (part ->> 0)::uuid AS grant_id, sum(sign(ul.amount) * (part ->> 1)::bigint) AS used
+                     FROM usage_ledger AS ul, jsonb_array_elements(ul.sources -> 'grants') AS part
+                    WHERE ul.amount <> 0 GROUP BY 1) AS l USING (grant_id)
+        WHERE ug.used IS DISTINCT FROM coalesce(l.used, 0)";
+    require_none("grants and the ledger differ", granted);
+    require_explained(&mut client);
 }

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use integration::{
-    Caller, Cluster, Database, FUNCTIONS, Random, is_to_be_retried, repetitions, reservation_id,
-    seed, sqlstate, together, user,
+    Caller, Cluster, Database, FUNCTIONS, Random, is_to_be_retried, repetitions, require_explained,
+    reservation_id, seed, sqlstate, together, user,
 };
 use postgres::{Client, Error};
 use serde_json::{Value, json};
@@ -31,7 +31,9 @@ fn nobody_deadlocks_and_windows_equal_counters() {
                     2 * 86400 - 5 - extract(epoch FROM (clock_timestamp() AT TIME ZONE 'UTC')::time)::integer, 86400))::text;
          INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per)
          SELECT 'all', feature, 'cap', 100000000, per
-           FROM unnest(ARRAY['chat', 'image_generation']) AS feature, unnest(ARRAY['total', 'month']) AS per",
+           FROM unnest(ARRAY['chat', 'image_generation']) AS feature, unnest(ARRAY['total', 'month']) AS per;
+         INSERT INTO usage_rules (applies_to, feature_type, effect)
+         VALUES ('all', 'chat', 'log'), ('all', 'image_generation', 'log')",
     );
     let calls = repetitions(CALLS) / SESSIONS;
     let (is_over, seed) = (AtomicBool::new(false), seed());
@@ -171,11 +173,12 @@ fn change_rules(database: &Database, is_over: &AtomicBool, seed: u64) -> u64 {
                  VALUES ('user', '{user}', '{feature}', 'deny', now() + interval '20 ms')"
             ),
             5 => "UPDATE usage_rules SET ends_at = greatest(now(), starts_at)
-                   WHERE ends_at IS NULL AND per NOT IN ('total', 'month')"
+                   WHERE ends_at IS NULL AND per NOT IN ('total', 'month') AND effect <> 'log'"
                 .to_owned(),
             6 => "DELETE FROM usage_rules WHERE ends_at < now()".to_owned(),
             _ => "DELETE FROM usage_rules WHERE rule_id IN (
-                      SELECT rule_id FROM usage_rules WHERE per NOT IN ('total', 'month') LIMIT 2)"
+                      SELECT rule_id FROM usage_rules
+                       WHERE per NOT IN ('total', 'month') AND effect <> 'log' LIMIT 2)"
                 .to_owned(),
         };
         client.batch_execute(&change).expect(&change);
@@ -207,6 +210,7 @@ fn compare(database: &Database, told: &[Told]) {
         );
         assert_eq!(number(&mut client, &window), expected, "{name} in total");
     }
+    require_explained(&mut client);
 }
 
 #[test]

@@ -106,7 +106,7 @@ SELECT input, test.outcome('SELECT consume_feature(' || replace(arguments, '$u',
     (13, 'amount: empty', '$u, ''chat'', '''''),
     (14, 'amount: infinite', '$u, ''chat'', ''infinity'''),
     (15, 'no feature', '$u'),
-    (16, 'a period', '$u, ''chat'', 1, ''k'', ''2025-02-10''')
+    (16, 'a period', '$u, ''chat'', 1, ''k'', p_period => ''2025-02-10''')
   ) AS bad (n, input, arguments) ORDER BY n;
 SELECT test.fingerprint() = :'before';
 

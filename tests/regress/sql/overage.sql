@@ -52,7 +52,7 @@ SELECT count(*) FROM usage_counters WHERE user_id = u(8);
 -- What the table refuses.
 SELECT test.sqlstate(format('INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per) VALUES (''all'', ''insights'', %s)', refused)), refused FROM (VALUES
     ('''overage'', -1, ''period'''), ('''overage'', 1, ''day'''), ('''warn'', NULL, ''period'''), ('''warn'', 0, ''period'''), ('''warn'', 1001, ''period'''),
-    ('''low'', NULL, ''period'''), ('''low'', 0, ''period'''), ('''log'', 1, ''period''')
+    ('''low'', NULL, ''period'''), ('''low'', 0, ''period''')
 ) AS r (refused);
 \c :home
 DROP DATABASE feature_usage_overage;

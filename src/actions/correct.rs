@@ -1,0 +1,145 @@
+//! Corrections: what was counted by mistake is taken off a counter, or added to it.
+
+use std::rc::Rc;
+
+use domain::calendar::Calendar;
+use domain::correction::{Corrected, Correction};
+use domain::decision::Usage;
+use domain::ledger::Kind;
+use domain::period::{NotAPeriod, Period, Requested};
+use pgrx::Uuid;
+use serde_json::json;
+
+use super::account::Account;
+use super::admit::ATTEMPTS;
+use super::counts::Counts;
+use super::lock::{self, Again, Target};
+use super::replay::{Outcome, Request};
+use super::terms::{Unusable, current_calendar};
+use crate::error::Report;
+use crate::error::argument::ArgumentError;
+use crate::error::counting::CountingError;
+use crate::pg::clock;
+use crate::store::counter::Counter;
+use crate::store::ledger::Cause;
+use crate::store::registry::{self, Registered, Registry};
+use crate::store::reservations::Open;
+use crate::store::users;
+
+/// The operation that idempotency keys belong to.
+const OPERATION: &str = "correct";
+
+/// A correction that is asked for.
+pub struct Wanted<'a> {
+    pub user_id: Uuid,
+    pub feature_type: &'a str,
+    /// What is added; negative takes off.
+    pub amount: i64,
+    pub reason: &'a str,
+    /// `None` is the current one.
+    pub period: Option<&'a str>,
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// Corrects a counter. The windows of caps do not change.
+pub fn correct(wanted: &Wanted) -> Outcome<Corrected> {
+    if wanted.reason.trim().is_empty() {
+        ArgumentError::Blank { name: "p_reason" }.raise();
+    }
+    for _ in 0..ATTEMPTS {
+        let registry = registry::current();
+        let feature_type = wanted.feature_type;
+        let Some(registered) = registry.find(feature_type) else {
+            let known = registry.feature_types();
+            ArgumentError::UnknownFeature { feature_type, known }.raise();
+        };
+        registry.tables.lock_first();
+        let period = period(&registry, registered, wanted);
+        users::lock(&registry, &[wanted.user_id]);
+        let target = Target {
+            registry: &registry,
+            registered,
+            user_id: wanted.user_id,
+            period: Some(period),
+            unusable: Unusable::IsIgnored,
+            settled: None,
+        };
+        if let Some(outcome) = lock::attempts(None, |_| attempt(&target, period, wanted)) {
+            return outcome;
+        }
+    }
+    CountingError::Contention.raise();
+}
+
+fn period(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> Period {
+    let feature = &registered.feature;
+    let text = wanted.period.unwrap_or_default();
+    let refuse = |problem| -> ! { ArgumentError::InvalidPeriod { feature, text, problem }.raise() };
+    let requested = Requested::parse_optional(feature.period, wanted.period)
+        .unwrap_or_else(|problem| refuse(problem));
+    let calendar = match registered.reads_calendar {
+        true => current_calendar(registry, registered, wanted.user_id, Unusable::IsIgnored),
+        false => Calendar::default(),
+    };
+    match requested {
+        Requested::Current => calendar.period_at(feature.period, clock::now()),
+        Requested::Key(period) if calendar.has(period) => period,
+        Requested::Key(_) => refuse(NotAPeriod::OtherAnchor),
+    }
+}
+
+fn attempt(target: &Target, period: Period, wanted: &Wanted) -> Result<Outcome<Corrected>, Again> {
+    let Wanted { user_id, feature_type, amount, reason, .. } = *wanted;
+    let arguments = || {
+        let period = wanted.period;
+        json!({"feature_type": feature_type, "amount": amount, "reason": reason, "period": period})
+    };
+    let request = wanted
+        .idempotency_key
+        .map(|key| Request::new(target.registry, user_id, OPERATION, key, arguments()));
+    let key = Counter::new(target.registry, target.registered, user_id, period).name();
+    let mut counts = target.lock(period, None);
+    if counts.row(&key).is_none() && amount > 0 {
+        target.insert(period, &mut counts);
+    }
+    target.require_same_registry()?;
+    let mismatch = |usage| Corrected::mismatch(feature_type, period.to_string(), usage);
+    let usage = counts.usage(&key);
+    if let Some(outcome) = request.as_ref().and_then(|request| request.replay(|| mismatch(usage))) {
+        return Ok(outcome);
+    }
+    let mut account = target.account(period);
+    let open = lock::bring_up_to_date(target, &mut account, &mut counts, 0)?;
+    let usage = counts.usage(&key);
+    let held = held(&account, &counts, &open);
+    let Some(correction) = Correction::of(amount, usage, held) else {
+        // What expired reservations held.
+        counts.write();
+        let exceeding = Corrected::exceeding(feature_type, period.to_string(), amount, usage);
+        return Ok(exceeding.into());
+    };
+    let cause = Cause {
+        idempotency_key: wanted.idempotency_key.map(str::to_owned),
+        metadata: Some(json!({"reason": reason}).to_string()),
+        ..Cause::of(Kind::Correct)
+    };
+    counts.correct(&key, &correction, &cause);
+    let corrected = Corrected::of(feature_type, period.to_string(), amount, counts.usage(&key));
+    if request.is_some_and(|request| !request.store(&corrected)) {
+        return Err(Again::Changed);
+    }
+    counts.write();
+    Ok(corrected.into())
+}
+
+/// What open reservations, of any feature, hold of a counter.
+fn held(account: &Account, counts: &Counts, open: &[Open]) -> Usage {
+    let key = account.counter();
+    let Some(row) = counts.row(&key) else { return Usage::default() };
+    let parts = open.iter().flat_map(|open| open.holding.parts_in(&key, row));
+    parts.fold(Usage::default(), |held, part| Usage {
+        current: held.current + part.amount,
+        drawn: held.drawn + part.drawn,
+        overage: held.overage + part.overage,
+    })
+}
