@@ -230,6 +230,16 @@ Deno.test("only the service key creates users for others", async () => {
   assert.deepEqual(await sql(`select 1 from auth.users where email = '${another.email}'`), []);
 });
 
+Deno.test("only the service key reads another user", async () => {
+  const { session } = await signUp();
+  const { id, email } = session.user;
+  const { data, error } = await client(serviceKey).auth.admin.getUserById(id);
+  assert.deepEqual([error, data.user?.id, data.user?.email], [null, id, email]);
+  assert.deepEqual(failure(await client().auth.admin.getUserById(id)), [403, "not_admin"]);
+  const nobody = await client(serviceKey).auth.admin.getUserById(crypto.randomUUID());
+  assert.deepEqual(failure(nobody), [404, "user_not_found"]);
+});
+
 Deno.test("a user whose address is not confirmed cannot sign in", async () => {
   const email = newAddress();
   await client(serviceKey).auth.admin.createUser({ email, password });

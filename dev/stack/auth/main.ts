@@ -1,11 +1,11 @@
 // A stand-in for Supabase Auth, for the local stack only, never for production: it has no rate limits,
 // sends no mail, and answers only what supabase.auth needs to sign up, in and out with a password.
 import { AuthError, errorResponse } from "./errors.ts";
-import { createdUser, emailAddress, readBody, strongPassword } from "./requests.ts";
+import { createdUser, emailAddress, readBody, strongPassword, userId } from "./requests.ts";
 import { endSessions, refreshSession, type Scope, startSession } from "./sessions.ts";
 import { isPassword } from "./passwords.ts";
 import { publicKeys, requireAdmin, requireUser } from "./tokens.ts";
-import { createUser, findUserByEmail, shown } from "./users.ts";
+import { createUser, findUser, findUserByEmail, shown } from "./users.ts";
 
 type Handler = (request: Request, url: URL) => Promise<Response> | Response;
 
@@ -15,6 +15,7 @@ const routes: Record<string, Handler> = {
   "POST /logout": signOut,
   "GET /user": async (request) => Response.json(shown((await requireUser(request)).user)),
   "POST /admin/users": createUserAsAdmin,
+  "GET /admin/users/:id": showUserToAdmin,
   "GET /.well-known/jwks.json": () => Response.json(publicKeys),
   "GET /settings": () =>
     Response.json({ external: { email: true }, disable_signup: false, mailer_autoconfirm: true }),
@@ -24,7 +25,9 @@ const routes: Record<string, Handler> = {
 Deno.serve(async (request) => {
   try {
     const url = new URL(request.url);
-    const handle = routes[`${request.method} ${url.pathname}`];
+    // The id of a user is not a part of the route.
+    const path = url.pathname.replace(/^(\/admin\/users)\/[^/]+$/, "$1/:id");
+    const handle = routes[`${request.method} ${path}`];
     if (!handle) throw new AuthError(404, "not_found", "The local stack's Auth has nothing at this address");
     return await handle(request, url);
   } catch (error) {
@@ -72,6 +75,13 @@ async function createUserAsAdmin(request: Request): Promise<Response> {
   const user = await createUser(createdUser(await readBody(request)));
   if (user) return Response.json(shown(user));
   throw new AuthError(422, "email_exists", "A user with this email address has already been registered");
+}
+
+async function showUserToAdmin(request: Request, url: URL): Promise<Response> {
+  await requireAdmin(request);
+  const user = await findUser(userId(url.pathname.split("/").at(-1)));
+  if (user) return Response.json(shown(user));
+  throw new AuthError(404, "user_not_found", "User not found");
 }
 
 async function signOut(request: Request, url: URL): Promise<Response> {

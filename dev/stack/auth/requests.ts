@@ -43,6 +43,11 @@ export function strongPassword(password = ""): string {
   return storable(password);
 }
 
+export function userId(text = ""): string {
+  if (z.uuid().safeParse(text).success) return text;
+  throw new AuthError(404, "validation_failed", "user_id must be an UUID");
+}
+
 /** The user that an administrator creates. As in Auth, their password may be weak. */
 export function createdUser({ email, password, email_confirm, ...rest }: Body): NewUser {
   return {
