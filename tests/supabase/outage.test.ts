@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { imagesCounted, newUser, run, sql, until } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
+import { checkout, deliver, newPaymentId } from "./support/stripe.ts";
 import { chat_id, post, service, serviceKey, setting, userToken } from "./support/stack.ts";
 import { checkLimit, incrementUsage, reserve } from "../../supabase/functions/_shared/limitChecker.ts";
 
@@ -45,6 +46,18 @@ Deno.test("with the database down, the edge functions report it and make nothing
   // Once the database is back, the functions work again.
   assert.equal((await ask()).status, 200);
   assert.equal(await imagesCounted(userId), 1);
+});
+
+Deno.test("with the database down, a payment is a 503, so that Stripe sends it again, and then it is granted", async () => {
+  const paid = checkout(await newUser(), newPaymentId());
+  const pay = () => deliver("checkout.session.completed", paid);
+  await withoutDatabase(async () => {
+    const { status, body } = await pay();
+    assert.deepEqual([status, body.error_code], [503, "RPC_ERROR"]);
+    assert.match(body.error, /Nothing can be granted at the moment/);
+  });
+  const { status, body } = await pay();
+  assert.deepEqual([status, body.granted, body.replayed], [200, 100, false]);
 });
 
 Deno.test("an image made while the database goes down is not returned; its reservation expires", async () => {

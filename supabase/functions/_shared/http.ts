@@ -50,18 +50,29 @@ export function servePost(handle: (request: Request) => Promise<Response>): void
   });
 }
 
+/** Returns the body of a request, unchanged: a signature is of its bytes. */
+export async function readText(request: Request, longest = MAX_BODY): Promise<string> {
+  const text = await request.text();
+  if (text.length > longest) throw new HttpError(413, "The body is too long.");
+  return text;
+}
+
 /** Parses the body of a request; throws a 400 that says what is invalid. */
 export async function readBody<T>(request: Request, shape: z.ZodType<T>): Promise<T> {
-  const text = await request.text();
-  if (text.length > MAX_BODY) throw new HttpError(413, "The body is too long.");
+  const text = await readText(request);
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
     throw new HttpError(400, "The body is not JSON.");
   }
-  const parsed = shape.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new HttpError(400, [issue.path.join("."), issue.message].filter(Boolean).join(": "));
+  return parsed(body, shape, 400);
+}
+
+/** Returns a value of this shape; throws an error of this status that says what is invalid. */
+export function parsed<T>(value: unknown, shape: z.ZodType<T>, status: number): T {
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new HttpError(status, [issue.path.join("."), issue.message].filter(Boolean).join(": "));
 }
