@@ -95,7 +95,7 @@ Deno.test("config.toml lists every function", async () => {
 });
 
 /** Those whose callers have no token of the project, and prove themselves otherwise. */
-const webhooks = ["payment-webhook"];
+const webhooks = ["payment-webhook", "usage-alert"];
 
 for (const name of functions) {
   const callers = webhooks.includes(name) ? "for callers without a token" : "for signed-in callers only";
