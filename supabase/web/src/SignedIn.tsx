@@ -1,6 +1,7 @@
 // What a signed-in user sees. What is being made, and what was said, stays while they look at another page.
 import { useState } from "react";
 import { Route, Routes } from "react-router";
+import { useAlerts } from "./alerts/useAlerts.ts";
 import { useChat } from "./chat/useChat.ts";
 import { useImage } from "./images/useImage.ts";
 import { NotFound } from "./layout/NotFound.tsx";
@@ -15,6 +16,7 @@ export function SignedIn() {
   const [chatId] = useState(() => crypto.randomUUID());
   const image = useImage(id, chatId);
   const chat = useChat(id, chatId);
+  useAlerts(id);
   return (
     <Shell>
       <Routes>

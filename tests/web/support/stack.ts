@@ -65,12 +65,13 @@ export async function count(
   user: User,
   featureType: string,
   amount: number,
+  period = "current",
 ): Promise<void> {
   const { error } = await service.rpc("increment_feature_usage", {
     p_user_id: user.id,
     p_feature_type: featureType,
     p_amount: amount,
-    p_period: "current",
+    p_period: period,
   });
   if (error) throw error;
 }
