@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { authenticate } from "../../supabase/functions/_shared/caller.ts";
 import { addRule, imagesCounted, newUser } from "./support/database.ts";
 import { service, signedIn, userToken } from "./support/stack.ts";
+import { checkout, deliver, newPaymentId } from "./support/stripe.ts";
 import { status } from "../../supabase/functions/_shared/limitChecker.ts";
 
 const QUICK = "// In an edge function, with the service key: what is quick";
@@ -13,6 +14,8 @@ const IN_THE_APP = "// In the app, as the signed-in user";
 const ON_A_SERVER = "// On a server, with the service key";
 const ON_A_PAGE = "// On a page, as the signed-in user";
 const IN_A_WEBHOOK = "// In the payment's webhook, with the service key";
+const BUYING = "// On the server, where a user buys a pack";
+const TOP_UP = "// In usage-alert, for an alert of the kind low";
 
 const paths = ["README.md", "docs/supabase.md", "docs/plans.md", "docs/credits.md"];
 const pages = await Promise.all(paths.map((page) => Deno.readTextFile(page)));
@@ -71,7 +74,9 @@ function served(code: string, userId: string, { failures = 0, supabase = service
 }
 
 Deno.test("every snippet says where it runs, and each kind occurs once", () => {
-  const kinds = [QUICK, SLOW, RULES, IN_THE_APP, ON_A_SERVER, ON_A_PAGE, IN_A_WEBHOOK].map(running);
+  const kinds = [QUICK, SLOW, RULES, IN_THE_APP, ON_A_SERVER, ON_A_PAGE, IN_A_WEBHOOK, BUYING, TOP_UP].map(
+    running,
+  );
   assert.ok(kinds.every((kind) => kind.length > 0));
   assert.equal(kinds.flat().length, snippets.length);
 });
@@ -243,5 +248,49 @@ for (const code of running(IN_A_WEBHOOK)) {
     const { features } = (await status(service(), userId))!;
     const { limit, remaining, grants } = features.image_generation;
     assert.deepEqual([limit, remaining, grants.length], [3, 103, 1]);
+  });
+}
+
+/** A payment that is made with Stripe's client: what Stripe would be asked. */
+function stripeClient() {
+  // deno-lint-ignore no-explicit-any
+  const asked: any[] = [];
+  const create = (...asking: unknown[]) => Promise.resolve(asked.push(asking));
+  return { asked, stripe: { checkout: { sessions: { create } }, paymentIntents: { create } } };
+}
+
+const grantedTo = async (userId: string) => {
+  const { features } = (await status(service(), userId))!;
+  return features.image_generation.grants.map(({ amount, source_ref }) => [amount, source_ref]);
+};
+
+for (const code of running(BUYING)) {
+  Deno.test("on the server, a session of Checkout has what the payment's webhook reads", async () => {
+    const [userId, payment] = [await newUser(), newPaymentId()];
+    const { asked, stripe } = stripeClient();
+    await compiled(code, ["stripe", "userId"])(stripe, userId);
+    const [[{ mode, client_reference_id, metadata, payment_intent_data }]] = asked;
+    const more = { mode, client_reference_id, metadata };
+    const paid = await deliver("checkout.session.completed", checkout(undefined, payment, more));
+    assert.deepEqual([paid.status, paid.body.replayed], [200, false]);
+    const succeeded = await deliver("payment_intent.succeeded", { id: payment, ...payment_intent_data });
+    assert.deepEqual([succeeded.status, succeeded.body.replayed], [200, true]);
+    assert.deepEqual(await grantedTo(userId), [[100, payment]]);
+  });
+}
+
+for (const code of running(TOP_UP)) {
+  Deno.test("in usage-alert, an automatic top-up has what the payment's webhook reads", async () => {
+    const [userId, payment] = [await newUser(), newPaymentId()];
+    const { asked, stripe } = stripeClient();
+    const savedCard = () => Promise.resolve({ customer: "cus_1", payment_method: "pm_1" });
+    const alert = { alert_id: 7, user_id: userId };
+    await compiled(code, ["stripe", "savedCard", "alert"])(stripe, savedCard, alert);
+    const [[{ customer, payment_method, metadata }, options]] = asked;
+    assert.deepEqual([customer, payment_method], ["cus_1", "pm_1"]);
+    assert.deepEqual(options, { idempotencyKey: "top-up-7" });
+    const { status } = await deliver("payment_intent.succeeded", { id: payment, metadata });
+    assert.equal(status, 200);
+    assert.deepEqual(await grantedTo(userId), [[100, payment]]);
   });
 }
