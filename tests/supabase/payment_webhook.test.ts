@@ -107,7 +107,7 @@ Deno.test("a session that is not paid, or not a payment, grants nothing", async 
   const others = [
     { payment_status: "unpaid" },
     { payment_status: "no_payment_required", payment_intent: null },
-    { mode: "subscription", payment_intent: null },
+    { mode: "subscription" },
     { mode: "setup", payment_status: "no_payment_required", payment_intent: null },
   ];
   for (const more of others) {
@@ -283,6 +283,19 @@ Deno.test("a refund of a part changes no grant, and says so", async () => {
   const { status, body } = await deliver(REFUNDED, refund(payment, 400));
   assert.deepEqual([status, body], [200, { ignored: "A part was refunded: the grant stays." }]);
   assert.deepEqual(await grantsOf(userId), [pack(payment)]);
+});
+
+Deno.test("after a refund of a part, one of the whole voids what was left as well", async () => {
+  const [userId, payment] = [await newUser(), newPaymentId()];
+  await deliver(COMPLETED, checkout(userId, payment));
+  // As docs/credits.md says.
+  await sql(`begin; select void_grant('${payment}', 'image_generation', 'refunded in part');
+    select grant_usage('${userId}', 'image_generation', 58, '${payment}:rest'); commit`);
+  assert.deepEqual((await deliver(REFUNDED, refund(payment, 1000))).body, { voided: true, replayed: true });
+  assert.deepEqual(await grantsOf(userId), [
+    `image_generation|100|${payment}|t`,
+    `image_generation|58|${payment}:rest|t`,
+  ]);
 });
 
 Deno.test("a refund that overtakes its payment: 409 until the pack is granted, then it is voided", async () => {

@@ -53,7 +53,12 @@ async function onlyOverdue(alertIds: number[]): Promise<void> {
 Deno.test("an alert is mailed to its user, and marked as handled", async () => {
   await using api = new MailServer();
   const { userId, alertId } = await alerted();
-  const { status, body } = await deliver(alertId);
+  // The body that Supabase's trigger would make.
+  const [webhook] = await sql(
+    `select jsonb_build_object('type', 'INSERT', 'table', 'usage_alerts', 'schema', 'public',
+    'record', to_jsonb(a), 'old_record', null) from usage_alerts as a where alert_id = ${alertId}`,
+  );
+  const { status, body } = await call(JSON.parse(webhook));
   assert.deepEqual([status, body], [200, { sent: true }]);
   const today = new Date().toISOString().slice(0, 10);
   assert.deepEqual(api.asked, [{

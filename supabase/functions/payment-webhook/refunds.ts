@@ -16,10 +16,12 @@ export async function voidRefunded(supabase: Client, refund: unknown) {
   const { refunded, payment_intent, metadata } = parsed(refund, charge, 422);
   if (!payment_intent) return { ignored: "The charge has no payment intent." };
   if (!refunded) {
-    // Which units that is, only a person can say: see the documentation.
+    // How many units that is, only a person can say: they void the grant, and grant what remains.
     console.error(JSON.stringify({ event: "partial_refund", payment_intent }));
     return { ignored: "A part was refunded: the grant stays." };
   }
+  // What was left to the user when a part of the payment had been refunded before.
+  await voidGrants(supabase, `${payment_intent}:rest`, "refunded");
   const { voided, replayed } = await voidGrants(supabase, payment_intent, "refunded");
   if (voided) return { voided, replayed };
   if (metadata?.pack === undefined) return { ignored: "Nothing has been granted for this payment." };
