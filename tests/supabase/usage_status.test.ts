@@ -43,7 +43,12 @@ Deno.test("usage_status says the limit in force, the usage, what remains, and th
     is_unlimited: false,
     current_usage: 7,
     reserved: 0,
+    drawn: 0,
+    overage: 0,
+    excess: 0,
     remaining: 23,
+    cost: null,
+    grants: [],
     caps: [{ per: "total", scope: "user", limit: 30, used: 7, remaining: 23, reset_at: null }],
   });
   // A day ends at midnight in Tokyo, nine hours before midnight UTC.
