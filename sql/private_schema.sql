@@ -82,12 +82,13 @@ CREATE TABLE feature_usage_internal.policies (
     name           text NOT NULL PRIMARY KEY,
     command        text NOT NULL,
     role_name      text NOT NULL,
-    condition      text NOT NULL,
+    condition      text,
+    pool_condition text,
     needs_auth_uid boolean NOT NULL,
     description    text NOT NULL
 );
 COMMENT ON TABLE feature_usage_internal.policies IS
-'The row-level security policies of the tables.';
+'The row-level security policies of the tables. pool_condition shows more rows, or all if there is no condition, as far as signed-in users may read who belongs to a pool.';
 
 CREATE TABLE feature_usage_internal.grants (
     table_name     text NOT NULL,

@@ -23,15 +23,15 @@ BEGIN
               FROM pg_catalog.pg_proc AS p
               JOIN (VALUES
                     ('add_feature', 'text, text, text, text'),
-                    ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint'),
+                    ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint, uuid'),
                     ('check_feature_limit', 'uuid, text, integer, text'),
                     ('commit_reservation', 'uuid, integer, uuid'),
-                    ('consume_feature', 'uuid, text, integer, text, jsonb'),
-                    ('correct_usage', 'uuid, text, bigint, text, text, text'),
+                    ('consume_feature', 'uuid, text, integer, text, uuid, jsonb'),
+                    ('correct_usage', 'uuid, text, bigint, text, text, uuid, text'),
                     ('expire_reservations', 'integer'),
                     ('feature_usage_setup', ''),
                     ('get_user_limits', 'uuid'),
-                    ('grant_usage', 'uuid, text, bigint, text, timestamp with time zone, timestamp with time zone, integer, text'),
+                    ('grant_usage', 'uuid, text, bigint, text, timestamp with time zone, timestamp with time zone, integer, uuid, text'),
                     ('increment_chat_messages', 'uuid, integer, text'),
                     ('increment_feature_usage', 'uuid, text, integer, text'),
                     ('increment_images_generated', 'uuid, integer, text'),
@@ -42,12 +42,12 @@ BEGIN
                     ('prune_feature_usage', 'interval, interval'),
                     ('record_usage', 'jsonb'),
                     ('release_reservation', 'uuid, uuid'),
-                    ('reserve_feature', 'uuid, text, integer, interval, text, jsonb'),
+                    ('reserve_feature', 'uuid, text, integer, interval, text, uuid, jsonb'),
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
                     ('usage_features_changed', ''),
-                    ('usage_period', 'uuid, text, timestamp with time zone'),
-                    ('usage_report', 'timestamp with time zone, timestamp with time zone, text, text, uuid'),
-                    ('usage_status', 'uuid, text'),
+                    ('usage_period', 'uuid, text, timestamp with time zone, uuid'),
+                    ('usage_report', 'timestamp with time zone, timestamp with time zone, text, text, uuid, uuid'),
+                    ('usage_status', 'uuid, text, uuid'),
                     ('void_grant', 'text, text, text, uuid')
                    ) AS ours (name, arguments)
                 ON p.proname OPERATOR(pg_catalog.=) ours.name

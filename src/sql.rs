@@ -71,9 +71,19 @@ extension_sql_file!(
     requires = ["tables_usage_alerts"]
 );
 extension_sql_file!(
+    "../sql/tables/usage_pools.sql",
+    name = "tables_usage_pools",
+    requires = ["tables_usage_ledger"]
+);
+extension_sql_file!(
+    "../sql/tables/usage_pool_members.sql",
+    name = "tables_usage_pool_members",
+    requires = ["tables_usage_pools"]
+);
+extension_sql_file!(
     "../sql/tables/usage_features.sql",
     name = "tables_usage_features",
-    requires = ["tables_usage_ledger"]
+    requires = ["tables_usage_pool_members"]
 );
 extension_sql_file!(
     "../sql/ensure/wanted.sql",

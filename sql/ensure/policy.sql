@@ -9,23 +9,38 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.knows_caller() IS
 'Returns whether Supabase''s auth.uid() says who is signed in. Without it, signed-in users see no rows.';
 
+CREATE FUNCTION feature_usage_internal.shows_pools() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    -- A policy that names a relation which may not be read would make every read of its table fail.
+    SELECT coalesce(has_table_privilege(to_regrole('authenticated'), to_regclass('@extschema@.usage_pool_members'), 'SELECT'), false)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.shows_pools() IS
+'Returns whether signed-in users may read who belongs to a pool, and so see their pools.';
+
 CREATE FUNCTION feature_usage_internal.missing_policies()
 RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text,
                description text, is_outdated boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     -- A policy that reads a table which has been replaced would go on reading it.
-    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description, p.oid IS NOT NULL
-      FROM feature_usage_internal.policies AS w
+    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.whole_condition, w.description, p.oid IS NOT NULL
+      FROM (SELECT w.*, w.pool_condition IS NOT NULL AND pools.are_shown AS shows_pools,
+                   concat_ws(' OR ', w.condition, CASE WHEN pools.are_shown THEN w.pool_condition END) AS whole_condition
+              FROM feature_usage_internal.policies AS w, (SELECT feature_usage_internal.shows_pools() AS are_shown) AS pools) AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
       LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = w.name
-     WHERE (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
+     CROSS JOIN LATERAL (SELECT pg_get_expr(p.polqual, p.polrelid) AS condition) AS existing
+     WHERE w.whole_condition <> ''
+       AND (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
        AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
        AND (p.oid IS NULL
             -- One that its owner has rewritten stays.
-            OR w.condition LIKE '%pl.is_active%' AND pg_get_expr(p.polqual, p.polrelid) LIKE '%pl.is_active%'
+            OR existing.condition LIKE ANY ('{%pl.is_active%,%usage_pool_members%}') AND (w.pool_condition IS NOT NULL OR w.condition LIKE '%pl.is_active%')
                AND EXISTS (SELECT FROM pg_depend AS d
                         WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
-                          AND d.refobjid NOT IN (SELECT o.relation FROM feature_usage_internal.relations() AS o)))
+                          AND d.refobjid NOT IN (SELECT o.relation FROM feature_usage_internal.relations() AS o))
+            -- Who belongs to a pool has become readable, or is readable no more.
+            OR w.pool_condition IS NOT NULL AND w.shows_pools <> (existing.condition LIKE '%usage_pool_members%')
+               AND obj_description(p.oid, 'pg_policy') = w.description)
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.missing_policies() IS
 'Returns the policies that are missing and can be created, and those that read a table which has been replaced.';

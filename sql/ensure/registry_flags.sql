@@ -137,7 +137,7 @@ BEGIN
           JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
                              AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
           JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-         WHERE r.name IN ('user_plans', 'plan_limits') AND NOT r.is_table
+         WHERE r.name IN ('user_plans', 'plan_limits', 'usage_pools') AND NOT r.is_table
            AND a.attname IN ('time_zone', 'period_anchor')
            AND has_column_privilege('authenticated', d.refobjid, a.attnum, 'UPDATE')
          ORDER BY 1, 2, 3

@@ -20,7 +20,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION '% is not a table', unusable.relation
             USING ERRCODE = 'wrong_object_type',
-                  HINT = 'Only user_plans and plan_limits may be views. Rename what has this name, then retry.';
+                  HINT = 'Only user_plans, plan_limits, usage_pools and usage_pool_members may be views. Rename what has this name, then retry.';
     END IF;
 
     -- A rule would turn the statements of the extension into others.

@@ -58,7 +58,7 @@ BEGIN
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
     SELECT CASE WHEN bool_or(f.reads_calendars)
                   OR EXISTS (SELECT FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-                              WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'))
+                              WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'), to_regclass('@extschema@.usage_pools'))
                                 AND c.relkind NOT IN ('r', 'p') AND a.attname IN ('time_zone', 'period_anchor'))
                 THEN interval '1 day' ELSE '0' END
       INTO margin FROM @extschema@.usage_features AS f;
@@ -106,18 +106,23 @@ BEGIN
                                   WHERE uf.feature_type = uc.feature_type AND uc.period LIKE k.shape)
                     THEN $4 AND (' || ended[2] || ')
                          AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_usage' || ' AS fu
-                                          WHERE fu.user_id = uc.user_id AND fu.period = uc.period)
+                                          WHERE uc.pool_id = $5 AND fu.user_id = uc.user_id AND fu.period = uc.period)
+                         AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
+                                          WHERE fr.pool_id = uc.pool_id AND fr.status = ''reserved''
+                                            AND (fr.period = uc.period OR fr.sources -> ''paid'' ->> ''period'' = uc.period))
                     ELSE ' || ended[1] || ' END
            AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
-                            CROSS JOIN LATERAL (VALUES (fr.feature_type, fr.sources -> ''windows''),
-                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''windows'')) AS c (feature_type, windows)
+                            CROSS JOIN LATERAL (VALUES (fr.feature_type, fr.sources -> ''windows''), (fr.feature_type, fr.sources -> ''member_windows''),
+                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''windows''),
+                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''member_windows'')) AS c (feature_type, windows)
                             CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(c.windows) WHEN ''array'' THEN c.windows ELSE ''[]'' END) AS w (part)
-                            WHERE fr.user_id = uc.user_id AND c.feature_type = uc.feature_type AND fr.status = ''reserved''
+                            WHERE CASE WHEN uc.pool_id = $5 THEN fr.user_id = uc.user_id AND fr.pool_id IS NULL ELSE fr.pool_id = uc.pool_id END
+                              AND c.feature_type = uc.feature_type AND fr.status = ''reserved''
                               AND w.part ->> 1 = uc.period)
            FOR UPDATE SKIP LOCKED)'
     USING now() - p_older_than, '{hour,day,week,month,year,total,billing_week,billing_month,billing_year}'::text[],
           '{____-__-__T__,____-__-__,____-W__,____-__,____,total,____-__-__/P1W,____-__-__/P1M,____-__-__/P1Y}'::text[],
-          p_periods_older_than IS NOT NULL;
+          p_periods_older_than IS NOT NULL, '00000000-0000-0000-0000-000000000000'::uuid;
     GET DIAGNOSTICS windows = ROW_COUNT;
     -- These rows have no foreign key, so that no update waits for the user's row.
     FOR users IN
@@ -131,7 +136,8 @@ BEGIN
     LOOP
         EXECUTE format('DELETE FROM %1$s WHERE (pool_id, user_id, feature_type, period) IN (
             SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM %1$s AS uc
-             WHERE NOT EXISTS (SELECT FROM %2$s AS u WHERE u.%3$I = uc.user_id) FOR UPDATE SKIP LOCKED)',
+             WHERE uc.pool_id = ''00000000-0000-0000-0000-000000000000''
+               AND NOT EXISTS (SELECT FROM %2$s AS u WHERE u.%3$I = uc.user_id) FOR UPDATE SKIP LOCKED)',
             '@extschema@.usage_counters', users.relation, users.key);
         GET DIAGNOSTICS gone = ROW_COUNT;
         windows := windows + gone;

@@ -2,9 +2,9 @@
 
 CREATE FUNCTION @extschema@.usage_report(
     p_from timestamptz, p_to timestamptz, p_by text DEFAULT 'day',
-    p_feature_type text DEFAULT NULL, p_user_id uuid DEFAULT NULL
+    p_feature_type text DEFAULT NULL, p_user_id uuid DEFAULT NULL, p_pool_id uuid DEFAULT NULL
 ) RETURNS TABLE (
-    bucket timestamptz, feature_type text, user_id uuid, amount bigint, overage bigint, entries bigint
+    bucket timestamptz, feature_type text, user_id uuid, pool_id uuid, amount bigint, overage bigint, entries bigint
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -46,21 +46,28 @@ BEGIN
 
     IF p_by <> 'period' THEN
         RETURN QUERY
-        SELECT date_trunc(p_by, ul.at, 'UTC'), ul.feature_type, ul.user_id,
+        SELECT date_trunc(p_by, ul.at, 'UTC'), ul.feature_type, ul.user_id, ul.pool_id,
                sum(ul.amount)::bigint, sum(ul.overage)::bigint, count(*)
           FROM @extschema@.usage_ledger AS ul
          WHERE ul.at >= p_from AND ul.at < p_to AND ul.kind NOT IN ('grant', 'void', 'carry')
            AND (p_feature_type IS NULL OR ul.feature_type = p_feature_type)
            AND (p_user_id IS NULL OR ul.user_id = p_user_id)
-         GROUP BY 1, 2, 3 ORDER BY 1, ul.feature_type COLLATE "C", 3;
+           AND (p_pool_id IS NULL OR ul.pool_id = p_pool_id)
+         GROUP BY 1, 2, 3, 4 ORDER BY 1, ul.feature_type COLLATE "C", 4 NULLS FIRST, 3 NULLS FIRST;
         RETURN;
     END IF;
 
     -- A key that somebody has written by hand, and that is no period, is left out.
     SELECT string_agg(format(
-               $$SELECT %s AS bucket, %L::text AS feature_type, fu.user_id::uuid AS user_id, fu.%I::bigint AS amount, fu.period::text AS period
-                   FROM @extschema@.feature_usage AS fu WHERE fu.%3$I > 0 AND fu.period::text ~ %L$$,
-               replace(k.starts_at, 'period', 'fu.period::text'), uf.feature_type, uf.usage_column, k.shape), ' UNION ALL ')
+               $$SELECT %1$s AS bucket, %2$L::text AS feature_type, fu.user_id::uuid AS user_id, '00000000-0000-0000-0000-000000000000'::uuid AS pool_id,
+                        fu.%3$I::bigint AS amount, fu.period::text AS period
+                   FROM @extschema@.feature_usage AS fu WHERE fu.%3$I > 0 AND fu.period::text ~ %4$L
+                  UNION ALL
+                 SELECT %5$s, uc.feature_type, uc.user_id, uc.pool_id, uc.used, uc.period
+                   FROM @extschema@.usage_counters AS uc
+                  WHERE uc.pool_id <> '00000000-0000-0000-0000-000000000000' AND uc.feature_type = %2$L AND uc.used > 0 AND uc.period ~ %4$L$$,
+               replace(k.starts_at, 'period', 'fu.period::text'), uf.feature_type, uf.usage_column, k.shape,
+               replace(k.starts_at, 'period', 'uc.period')), ' UNION ALL ')
       INTO counters
       FROM @extschema@.usage_features AS uf
       JOIN (VALUES
@@ -81,16 +88,18 @@ BEGIN
        AND EXISTS (SELECT FROM pg_attribute AS a
                     WHERE a.attrelid = '@extschema@.feature_usage'::regclass AND a.attname = uf.usage_column AND NOT a.attisdropped);
     RETURN QUERY EXECUTE format(
-        $$SELECT c.bucket, c.feature_type, c.user_id, sum(c.amount)::bigint, coalesce(sum(uc.overage), 0)::bigint, NULL::bigint
+        $$SELECT c.bucket, c.feature_type, nullif(c.user_id, '00000000-0000-0000-0000-000000000000'),
+                 nullif(c.pool_id, '00000000-0000-0000-0000-000000000000'), sum(c.amount)::bigint, coalesce(sum(uc.overage), 0)::bigint, NULL::bigint
             FROM (%s) AS c
             LEFT JOIN @extschema@.usage_counters AS uc
-              ON uc.pool_id = '00000000-0000-0000-0000-000000000000' AND uc.user_id = c.user_id
+              ON uc.pool_id = c.pool_id AND uc.user_id = c.user_id
              AND uc.feature_type = c.feature_type AND uc.period = c.period
            WHERE c.bucket >= $1 AND c.bucket < $2 AND ($3 IS NULL OR c.user_id = $3)
-           GROUP BY 1, 2, 3 ORDER BY 1, c.feature_type COLLATE "C", 3$$, counters)
-    USING p_from, p_to, p_user_id;
+             AND ($4 IS NULL OR c.pool_id = $4)
+           GROUP BY 1, 2, 3, 4 ORDER BY 1, c.feature_type COLLATE "C", 4 NULLS FIRST, 3 NULLS FIRST$$, counters)
+    USING p_from, p_to, p_user_id, p_pool_id;
 END
 $function$;
-COMMENT ON FUNCTION @extschema@.usage_report(timestamptz, timestamptz, text, text, uuid) IS
+COMMENT ON FUNCTION @extschema@.usage_report(timestamptz, timestamptz, text, text, uuid, uuid) IS
 'Returns who has used what from p_from until before p_to, per hour, day, month or period. '
-'p_by hour (of at most 400 days), day and month read the ledger, of features that a rule logs, by UTC; period reads the counters of every feature, by the date of the period key, at midnight UTC (total is -infinity). One row per bucket, feature and user that the caller may read: {bucket, feature_type, user_id, amount, overage, entries}; entries is NULL for period. Errors: 22004 for a NULL, 22023 for an unknown feature type or p_by, or unusable instants, 42P01 if a table is missing.';
+'p_by hour (of at most 400 days), day and month read the ledger, of features that a rule logs, by UTC; period reads the counters of every feature, by the date of the period key, at midnight UTC (total is -infinity). One row per bucket, feature, user and pool that the caller may read: {bucket, feature_type, user_id, pool_id, amount, overage, entries}; entries is NULL for period, and so is user_id of a pool''s total, which includes the rows of its members. Errors: 22004 for a NULL, 22023 for an unknown feature type or p_by, or unusable instants, 42P01 if a table is missing.';

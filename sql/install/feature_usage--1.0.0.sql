@@ -23,15 +23,15 @@ BEGIN
               FROM pg_catalog.pg_proc AS p
               JOIN (VALUES
                     ('add_feature', 'text, text, text, text'),
-                    ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint'),
+                    ('carry_over_usage', 'uuid, text, text, bigint, timestamp with time zone, bigint, uuid'),
                     ('check_feature_limit', 'uuid, text, integer, text'),
                     ('commit_reservation', 'uuid, integer, uuid'),
-                    ('consume_feature', 'uuid, text, integer, text, jsonb'),
-                    ('correct_usage', 'uuid, text, bigint, text, text, text'),
+                    ('consume_feature', 'uuid, text, integer, text, uuid, jsonb'),
+                    ('correct_usage', 'uuid, text, bigint, text, text, uuid, text'),
                     ('expire_reservations', 'integer'),
                     ('feature_usage_setup', ''),
                     ('get_user_limits', 'uuid'),
-                    ('grant_usage', 'uuid, text, bigint, text, timestamp with time zone, timestamp with time zone, integer, text'),
+                    ('grant_usage', 'uuid, text, bigint, text, timestamp with time zone, timestamp with time zone, integer, uuid, text'),
                     ('increment_chat_messages', 'uuid, integer, text'),
                     ('increment_feature_usage', 'uuid, text, integer, text'),
                     ('increment_images_generated', 'uuid, integer, text'),
@@ -42,12 +42,12 @@ BEGIN
                     ('prune_feature_usage', 'interval, interval'),
                     ('record_usage', 'jsonb'),
                     ('release_reservation', 'uuid, uuid'),
-                    ('reserve_feature', 'uuid, text, integer, interval, text, jsonb'),
+                    ('reserve_feature', 'uuid, text, integer, interval, text, uuid, jsonb'),
                     ('set_user_plan', 'uuid, text, boolean, text, timestamp with time zone'),
                     ('usage_features_changed', ''),
-                    ('usage_period', 'uuid, text, timestamp with time zone'),
-                    ('usage_report', 'timestamp with time zone, timestamp with time zone, text, text, uuid'),
-                    ('usage_status', 'uuid, text'),
+                    ('usage_period', 'uuid, text, timestamp with time zone, uuid'),
+                    ('usage_report', 'timestamp with time zone, timestamp with time zone, text, text, uuid, uuid'),
+                    ('usage_status', 'uuid, text, uuid'),
                     ('void_grant', 'text, text, text, uuid')
                    ) AS ours (name, arguments)
                 ON p.proname OPERATOR(pg_catalog.=) ours.name
@@ -159,12 +159,13 @@ CREATE TABLE feature_usage_internal.policies (
     name           text NOT NULL PRIMARY KEY,
     command        text NOT NULL,
     role_name      text NOT NULL,
-    condition      text NOT NULL,
+    condition      text,
+    pool_condition text,
     needs_auth_uid boolean NOT NULL,
     description    text NOT NULL
 );
 COMMENT ON TABLE feature_usage_internal.policies IS
-'The row-level security policies of the tables.';
+'The row-level security policies of the tables. pool_condition shows more rows, or all if there is no condition, as far as signed-in users may read who belongs to a pool.';
 
 CREATE TABLE feature_usage_internal.grants (
     table_name     text NOT NULL,
@@ -422,12 +423,16 @@ VALUES
     ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When its status last changed.'),
     ('feature_reservations', 13, 'sources', 'jsonb', '{jsonb}',
-     'What covers its amount besides the allowance, and in which windows of caps it is counted: {"grants": [[grant_id, units], ...], "paid": {"in", "period", "units", "cost", "grants"?, "overage"?, "windows"?}, "overage", "windows": [[kind, key], ...]}, each if there is any. NULL is none.');
+     'What covers its amount besides the allowance, and in which windows of caps it is counted: {"grants": [[grant_id, units], ...], "paid": {"in", "period", "units", "cost", "grants"?, "overage"?, "windows"?}, "overage", "windows": [[kind, key], ...], "member_windows"?}, each if there is any. NULL is none.'),
+    ('feature_reservations', 14, 'pool_id', 'uuid', '{uuid}',
+     'The pool in which the user reserved. NULL for the user''s own.');
 
--- Only open reservations are ever searched for, and they are few. One index: if two knew what is
--- open, the planner might choose the wrong one while the table has no statistics.
+-- Only open reservations are ever searched for, and they are few. A single index can answer each
+-- search: if two could, the planner might choose the wrong one while the table has no statistics.
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition)
-VALUES ('feature_reservations', 'feature_reservations_open', '(user_id) WHERE status = ''reserved''');
+VALUES
+    ('feature_reservations', 'feature_reservations_open', '(user_id) WHERE status = ''reserved'''),
+    ('feature_reservations', 'feature_reservations_open_of_pool', '(pool_id) WHERE status = ''reserved'' AND pool_id IS NOT NULL');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES
@@ -472,27 +477,27 @@ VALUES ('feature_idempotency_keys', 'feature_idempotency_keys_service_role', 'AL
 INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
 VALUES ('feature_idempotency_keys', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}');
 
--- usage_counters: what feature_usage has no columns for, one row per user, feature and window or rate.
+-- usage_counters: what feature_usage has no columns for: windows and rates of caps, and all of pools.
 
 -- No foreign key: prune_feature_usage() deletes the rows of users that are gone.
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, fill_factor, description)
 VALUES ('usage_counters', 6, '{pool_id,user_id,feature_type,period}', false, false,
         -- As in feature_usage, so that updates are HOT.
         50,
-        'What the caps of rules have counted, and how much grants and overage covered: one row per user, feature and window, rate or period.');
+        'What the caps of rules have counted, and how much grants and overage covered: one row per user, pool or member, feature, and window, rate or period.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
 VALUES
     ('usage_counters', 1, 'pool_id', 'uuid NOT NULL DEFAULT ''00000000-0000-0000-0000-000000000000''', '{uuid}',
-     'Zero: the row is a user''s own.'),
+     'The pool. Zero if the row is a user''s own.'),
     ('usage_counters', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
-     'The user whose usage this is.'),
+     'The user, or the member of the pool. Zero if it is the pool''s total.'),
     ('usage_counters', 3, 'feature_type', 'text NOT NULL', '{text}',
      'The feature.'),
     ('usage_counters', 4, 'period', 'text NOT NULL', '{text}',
      'The period key of the window, rate/ and the seconds of a rate, or the period key of the feature itself.'),
     ('usage_counters', 5, 'used', 'bigint NOT NULL DEFAULT 0', '{bigint}',
-     'How much was used in the window. 0 for a rate, and for a period of the feature itself, which feature_usage counts.'),
+     'How much was used in the window. 0 for a rate, and for a user''s own period of the feature itself, which feature_usage counts.'),
     ('usage_counters', 6, 'drawn', 'bigint NOT NULL DEFAULT 0', '{bigint}',
      'How much of the count of the period grants or a currency covered.'),
     ('usage_counters', 7, 'overage', 'bigint NOT NULL DEFAULT 0', '{bigint}',
@@ -509,11 +514,12 @@ VALUES
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
 VALUES ('usage_counters', 'usage_counters_not_negative', 'used >= 0 AND drawn >= 0 AND overage >= 0');
 
-INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, pool_condition, needs_auth_uid, description)
 VALUES
-    ('usage_counters', 'usage_counters_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
-     'Lets signed-in users read their own rows.'),
-    ('usage_counters', 'usage_counters_service_role', 'ALL', 'service_role', 'true', false,
+    ('usage_counters', 'usage_counters_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())',
+     'user_id = ''00000000-0000-0000-0000-000000000000'' AND pool_id IN (SELECT pm.pool_id FROM @extschema@.usage_pool_members AS pm WHERE pm.user_id = (SELECT auth.uid()))', true,
+     'Lets signed-in users read their own rows, and the totals of their pools.'),
+    ('usage_counters', 'usage_counters_service_role', 'ALL', 'service_role', 'true', NULL, false,
      'Lets the server''s role, and roles that are members of it, read and write all rows.');
 
 INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
@@ -521,25 +527,25 @@ VALUES
     ('usage_counters', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('usage_counters', 'authenticated', '{SELECT}');
 
--- usage_rules: what changes a plan's limits, for everybody, for a plan or for one user.
+-- usage_rules: what changes a plan's limits, for everybody, a plan, a user, a pool or its members.
 --
 -- It is written like plan_limits, as a table. One row is one sentence: for whom, which feature, what
 -- effect, how much, per what, from when until when.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
 VALUES ('usage_rules', 7, '{rule_id}', false, true,
-        'Rules: overrides, additions, blocks, caps, overage, warnings and prices, for everybody, for a plan or for one user.');
+        'Rules: overrides, additions, blocks, caps, overage, warnings and prices, for everybody, a plan, a user, a pool or its members.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
 VALUES
     ('usage_rules', 1, 'rule_id', 'uuid NOT NULL DEFAULT gen_random_uuid()', '{uuid}',
      'Identifies the rule.'),
     ('usage_rules', 2, 'applies_to', 'text NOT NULL', '{text}',
-     'Whom it applies to: all, the users of a plan, or one user.'),
+     'Whom it applies to: all, the users and pools of a plan, one user, one pool, or the members of a pool.'),
     ('usage_rules', 3, 'plan_id', 'text', '{text}',
      'The plan, if it applies to one.'),
     ('usage_rules', 4, 'user_id', 'uuid', '{uuid}',
-     'The user, if it applies to one.'),
+     'The user, if it applies to one. Of a rule for members, NULL is each of them.'),
     ('usage_rules', 5, 'feature_type', 'text NOT NULL', '{text}',
      'The feature, which must be registered.'),
     ('usage_rules', 6, 'effect', 'text NOT NULL', '{text}',
@@ -563,17 +569,23 @@ VALUES
     ('usage_rules', 15, 'source_ref', 'text', '{text}',
      'What it was made for, such as a payment: one rule per reference, feature and effect.'),
     ('usage_rules', 16, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
-     'When the rule was made.');
+     'When the rule was made.'),
+    ('usage_rules', 17, 'pool_id', 'uuid', '{uuid}',
+     'The pool, if it applies to one or to its members.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
 VALUES
-    ('usage_rules', 'usage_rules_applies_to_is_all_plan_or_user',
-     'applies_to IN (''all'', ''plan'', ''user'')'),
+    ('usage_rules', 'usage_rules_applies_to_is_all_plan_user_pool_or_member',
+     'applies_to IN (''all'', ''plan'', ''user'', ''pool'', ''member'')'),
     ('usage_rules', 'usage_rules_plan_id_if_and_only_if_applies_to_plan',
      '(applies_to = ''plan'') = (plan_id IS NOT NULL)'),
-    ('usage_rules', 'usage_rules_user_id_if_and_only_if_applies_to_user',
-     '(applies_to = ''user'') = (user_id IS NOT NULL)'),
-    ('usage_rules', 'usage_rules_effect_is_one_of_the_documented_ones',
+    ('usage_rules', 'usage_rules_pool_id_if_and_only_if_applies_to_pool_or_member',
+     '(applies_to = ANY (''{pool,member}''::text[])) = (pool_id IS NOT NULL)'),
+    ('usage_rules', 'usage_rules_user_id_for_user_and_perhaps_for_member_only',
+     'CASE applies_to WHEN ''user'' THEN user_id IS NOT NULL WHEN ''member'' THEN true ELSE user_id IS NULL END'),
+    ('usage_rules', 'usage_rules_member_has_deny_or_cap',
+     'applies_to <> ''member'' OR effect = ANY (''{deny,cap}''::text[])'),
+    ('usage_rules', 'usage_rules_effect_set_add_deny_cap_overage_warn_low_cost_log',
      'effect IN (''set'', ''add'', ''deny'', ''cap'', ''overage'', ''warn'', ''low'', ''cost'', ''log'')'),
     ('usage_rules', 'usage_rules_log_applies_to_all',
      'effect <> ''log'' OR applies_to = ''all'''),
@@ -609,7 +621,8 @@ VALUES
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
 VALUES
     ('usage_rules', 'usage_rules_by_user', '(user_id, feature_type) WHERE user_id IS NOT NULL', false),
-    ('usage_rules', 'usage_rules_by_plan', '(feature_type, plan_id) WHERE user_id IS NULL', false),
+    ('usage_rules', 'usage_rules_by_pool', '(pool_id, feature_type) WHERE pool_id IS NOT NULL', false),
+    ('usage_rules', 'usage_rules_by_plan', '(feature_type, plan_id) WHERE user_id IS NULL AND pool_id IS NULL', false),
     ('usage_rules', 'usage_rules_once_per_source', '(source_ref, feature_type, effect)', true);
 
 INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, function_name, description)
@@ -621,12 +634,13 @@ VALUES ('usage_rules', 'usage_rules_refuse_chains', 'INSERT OR UPDATE', 'ROW', '
         'feature_usage_internal.refuse_chained_costs', 'Refuses a currency that has a cost itself.');
 
 -- One policy for all: several permissive ones would be evaluated one after the other.
-INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, pool_condition, needs_auth_uid, description)
 VALUES
     ('usage_rules', 'usage_rules_readable_rows', 'SELECT', 'authenticated',
      'user_id = (SELECT auth.uid()) OR applies_to = ''all'' OR applies_to = ''plan'' AND plan_id IN (SELECT pl.plan_id FROM @extschema@.plan_limits AS pl WHERE pl.is_active)',
-     true, 'Lets signed-in users read the rules for themselves, for all, and for active plans.'),
-    ('usage_rules', 'usage_rules_service_role', 'ALL', 'service_role', 'true', false,
+     'pool_id IN (SELECT pm.pool_id FROM @extschema@.usage_pool_members AS pm WHERE pm.user_id = (SELECT auth.uid())) AND (user_id IS NULL OR user_id = (SELECT auth.uid()))',
+     true, 'Lets signed-in users read the rules for themselves, their pools, all, and active plans.'),
+    ('usage_rules', 'usage_rules_service_role', 'ALL', 'service_role', 'true', NULL, false,
      'Lets the server''s role, and roles that are members of it, read and write all rows.');
 
 INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges, select_columns)
@@ -634,7 +648,7 @@ VALUES
     ('usage_rules', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}', '{}'),
     -- Neither reason nor actor, which are for operators.
     ('usage_rules', 'authenticated', '{}',
-     '{rule_id,applies_to,plan_id,user_id,feature_type,effect,amount,per,every,paid_in,starts_at,ends_at,source_ref,created_at}');
+     '{rule_id,applies_to,plan_id,user_id,pool_id,feature_type,effect,amount,per,every,paid_in,starts_at,ends_at,source_ref,created_at}');
 
 -- usage_grants: stocks of units beside the allowance, such as a credit pack that was paid.
 
@@ -642,14 +656,14 @@ INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, r
 VALUES ('usage_grants', 8, '{grant_id}', false, true,
         -- As in feature_usage, so that updates are HOT.
         50,
-        'Grants: units of a feature that a user has beside the allowance, until they are used up or expire.');
+        'Grants: units of a feature that a user or a pool has beside the allowance, until they are used up or expire.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
 VALUES
     ('usage_grants', 1, 'grant_id', 'uuid NOT NULL DEFAULT gen_random_uuid()', '{uuid}',
      'Identifies the grant.'),
     ('usage_grants', 2, 'user_id', 'uuid', '{uuid}',
-     'The user who has it.'),
+     'The user who has it, unless a pool has it.'),
     ('usage_grants', 3, 'feature_type', 'text NOT NULL', '{text}',
      'The feature, which must be registered.'),
     ('usage_grants', 4, 'amount', 'bigint NOT NULL', '{bigint}',
@@ -671,11 +685,13 @@ VALUES
     ('usage_grants', 12, 'voided_at', 'timestamptz', '{timestamp with time zone}',
      'When it was voided, such as after a refund. NULL means it was not.'),
     ('usage_grants', 13, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
-     'When it was granted.');
+     'When it was granted.'),
+    ('usage_grants', 14, 'pool_id', 'uuid', '{uuid}',
+     'The pool that has it, unless a user has it.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
 VALUES
-    ('usage_grants', 'usage_grants_belongs_to_a_user', 'user_id IS NOT NULL'),
+    ('usage_grants', 'usage_grants_belongs_to_either_a_user_or_a_pool', '(user_id IS NULL) <> (pool_id IS NULL)'),
     ('usage_grants', 'usage_grants_amount_is_at_least_1', 'amount > 0'),
     ('usage_grants', 'usage_grants_used_is_not_negative_nor_over_the_amount', 'used >= 0 AND used <= amount'),
     ('usage_grants', 'usage_grants_priority_is_0_to_32767', 'priority >= 0 AND priority <= 32767'),
@@ -688,7 +704,8 @@ VALUES
 -- Without used, so that drawing from a grant is a HOT update.
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
 VALUES
-    ('usage_grants', 'usage_grants_by_user', '(user_id, feature_type)', false),
+    ('usage_grants', 'usage_grants_by_user', '(user_id, feature_type) WHERE pool_id IS NULL', false),
+    ('usage_grants', 'usage_grants_by_pool', '(pool_id, feature_type) WHERE pool_id IS NOT NULL', false),
     ('usage_grants', 'usage_grants_once_per_source', '(source_ref, feature_type)', true);
 
 INSERT INTO feature_usage_internal.triggers (table_name, name, events, level, condition, function_name, description)
@@ -696,15 +713,16 @@ VALUES
     ('usage_grants', 'usage_grants_govern', 'INSERT', 'ROW', NULL, 'feature_usage_internal.govern_feature',
      'Checks the feature, and makes its calls read the grants.'),
     ('usage_grants', 'usage_grants_keep_terms', 'UPDATE', 'ROW',
-     '(OLD.grant_id IS DISTINCT FROM NEW.grant_id OR OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.feature_type IS DISTINCT FROM NEW.feature_type OR OLD.amount IS DISTINCT FROM NEW.amount OR OLD.priority IS DISTINCT FROM NEW.priority OR OLD.effective_at IS DISTINCT FROM NEW.effective_at OR OLD.expires_at IS DISTINCT FROM NEW.expires_at OR OLD.source_ref IS DISTINCT FROM NEW.source_ref OR OLD.created_at IS DISTINCT FROM NEW.created_at)',
+     '(OLD.grant_id IS DISTINCT FROM NEW.grant_id OR OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.pool_id IS DISTINCT FROM NEW.pool_id OR OLD.feature_type IS DISTINCT FROM NEW.feature_type OR OLD.amount IS DISTINCT FROM NEW.amount OR OLD.priority IS DISTINCT FROM NEW.priority OR OLD.effective_at IS DISTINCT FROM NEW.effective_at OR OLD.expires_at IS DISTINCT FROM NEW.expires_at OR OLD.source_ref IS DISTINCT FROM NEW.source_ref OR OLD.created_at IS DISTINCT FROM NEW.created_at)',
      'feature_usage_internal.keep_terms',
      'Refuses to change the terms of a grant, which may have been paid.');
 
-INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, pool_condition, needs_auth_uid, description)
 VALUES
-    ('usage_grants', 'usage_grants_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
-     'Lets signed-in users read their own rows.'),
-    ('usage_grants', 'usage_grants_service_role', 'ALL', 'service_role', 'true', false,
+    ('usage_grants', 'usage_grants_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())',
+     'pool_id IN (SELECT pm.pool_id FROM @extschema@.usage_pool_members AS pm WHERE pm.user_id = (SELECT auth.uid()))', true,
+     'Lets signed-in users read their own rows, and those of their pools.'),
+    ('usage_grants', 'usage_grants_service_role', 'ALL', 'service_role', 'true', NULL, false,
      'Lets the server''s role, and roles that are members of it, read and write all rows.');
 
 INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges, select_columns)
@@ -712,7 +730,7 @@ VALUES
     ('usage_grants', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}', '{}'),
     -- Neither reason nor actor, which are for operators.
     ('usage_grants', 'authenticated', '{}',
-     '{grant_id,user_id,feature_type,amount,used,priority,effective_at,expires_at,source_ref,voided_at,created_at}');
+     '{grant_id,user_id,pool_id,feature_type,amount,used,priority,effective_at,expires_at,source_ref,voided_at,created_at}');
 
 -- usage_alerts: what a count told when it crossed a threshold, once.
 --
@@ -726,8 +744,8 @@ INSERT INTO feature_usage_internal.columns (table_name, position, name, definiti
 VALUES
     ('usage_alerts', 1, 'alert_id', 'bigint NOT NULL GENERATED BY DEFAULT AS IDENTITY', '{bigint}',
      'Identifies the alert.'),
-    ('usage_alerts', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
-     'The user whose count it is about.'),
+    ('usage_alerts', 2, 'user_id', 'uuid', '{uuid}',
+     'The user whose count it is about. NULL for a pool''s.'),
     ('usage_alerts', 3, 'feature_type', 'text NOT NULL', '{text}',
      'The feature.'),
     ('usage_alerts', 4, 'period', 'text NOT NULL', '{text}',
@@ -747,14 +765,19 @@ VALUES
     ('usage_alerts', 11, 'created_at', 'timestamptz NOT NULL DEFAULT now()', '{timestamp with time zone}',
      'When the count was made.'),
     ('usage_alerts', 12, 'handled_at', 'timestamptz', '{timestamp with time zone}',
-     'When it was delivered, by whoever delivers alerts. NULL means not yet.');
+     'When it was delivered, by whoever delivers alerts. NULL means not yet.'),
+    ('usage_alerts', 13, 'pool_id', 'uuid NOT NULL DEFAULT ''00000000-0000-0000-0000-000000000000''', '{uuid}',
+     'The pool whose count it is about. Zero for a user''s.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
-VALUES ('usage_alerts', 'usage_alerts_kind_is_warn_or_low', 'kind IN (''warn'', ''low'')');
+VALUES
+    ('usage_alerts', 'usage_alerts_are_about_either_a_user_or_a_pool',
+     '(user_id IS NULL) = (pool_id <> ''00000000-0000-0000-0000-000000000000'')'),
+    ('usage_alerts', 'usage_alerts_kind_is_warn_or_low', 'kind IN (''warn'', ''low'')');
 
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
 VALUES
-    ('usage_alerts', 'usage_alerts_once', '(user_id, feature_type, period, kind, threshold, basis, basis_grant)', true),
+    ('usage_alerts', 'usage_alerts_once', '(pool_id, (coalesce(user_id, ''00000000-0000-0000-0000-000000000000''::uuid)), feature_type, period, kind, threshold, basis, basis_grant)', true),
     ('usage_alerts', 'usage_alerts_unhandled', '(alert_id) WHERE handled_at IS NULL', false);
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
@@ -784,8 +807,8 @@ VALUES
      'Identifies the entry.'),
     ('usage_ledger', 2, 'at', 'timestamptz NOT NULL DEFAULT clock_timestamp()', '{timestamp with time zone}',
      'When it happened.'),
-    ('usage_ledger', 3, 'user_id', 'uuid NOT NULL', '{uuid}',
-     'The user whose counter or grant it is.'),
+    ('usage_ledger', 3, 'user_id', 'uuid', '{uuid}',
+     'The user whose counter or grant it is, or who acted in a pool. NULL for what happened to a pool alone.'),
     ('usage_ledger', 4, 'feature_type', 'text NOT NULL', '{text}',
      'The feature of the counter or grant.'),
     ('usage_ledger', 5, 'period', 'text NOT NULL', '{text}',
@@ -803,7 +826,9 @@ VALUES
     ('usage_ledger', 11, 'idempotency_key', 'text', '{text}',
      'The idempotency key of the call.'),
     ('usage_ledger', 12, 'metadata', 'jsonb', '{jsonb}',
-     'What the caller noted, such as a model or a request.');
+     'What the caller noted, such as a model or a request.'),
+    ('usage_ledger', 13, 'pool_id', 'uuid', '{uuid}',
+     'The pool whose counter or grant it is. NULL for a user''s own.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
 VALUES ('usage_ledger', 'usage_ledger_kind_is_one_of_the_documented_ones',
@@ -812,6 +837,7 @@ VALUES ('usage_ledger', 'usage_ledger_kind_is_one_of_the_documented_ones',
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
 VALUES
     ('usage_ledger', 'usage_ledger_by_user', '(user_id, at)', false),
+    ('usage_ledger', 'usage_ledger_by_pool', '(pool_id, at) WHERE pool_id IS NOT NULL', false),
     ('usage_ledger', 'usage_ledger_by_time', 'USING brin (at)', false);
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
@@ -827,10 +853,85 @@ VALUES
     ('usage_ledger', 'service_role', '{SELECT,INSERT}'),
     ('usage_ledger', 'authenticated', '{SELECT}');
 
+-- usage_pools: who shares a plan. What user_plans is for a user; may be a view over an app's organizations.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('usage_pools', 11, '{pool_id}', true, false,
+        'Pools, such as teams: each has a plan that its members use together. May be a view.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, is_to_be_filled, default_value, description)
+VALUES
+    ('usage_pools', 1, 'pool_id', 'uuid NOT NULL CONSTRAINT usage_pools_pool_id_is_not_zero CHECK (pool_id <> ''00000000-0000-0000-0000-000000000000'')', '{uuid}', false, NULL,
+     'Identifies the pool.'),
+    ('usage_pools', 2, 'plan_id', 'text', NULL, true, NULL,
+     'The plan. NULL is the plan free.'),
+    ('usage_pools', 3, 'is_active', 'boolean', '{boolean}', true, 'true',
+     'Whether the subscription is active. NULL means no; true if left out.'),
+    ('usage_pools', 4, 'status', 'text', NULL, true, 'active',
+     'The state of the subscription. Only active and trialing allow anything; active if left out.'),
+    ('usage_pools', 5, 'trial_end_date', 'timestamptz',
+     '{timestamp with time zone,timestamp without time zone,date}', false, NULL,
+     'When the trial of a pool on the plan free ends. NULL means never.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, views_may_lack, description)
+VALUES
+    ('usage_pools', 6, 'period_anchor',
+     'timestamptz CONSTRAINT usage_pools_period_anchor_is_of_the_years_1_to_9999 CHECK (period_anchor >= ''0001-01-02 00:00:00+00'' AND period_anchor < ''9999-12-31 00:00:00+00'')',
+     '{timestamp with time zone,timestamp without time zone,date}', true,
+     'When the billing periods of the pool begin: the day counts, not its time. NULL is that of the plan.'),
+    ('usage_pools', 7, 'time_zone', 'text', '{text,character varying}', true,
+     'The time zone in which the periods of the pool begin, such as Europe/Berlin. NULL is that of the plan, else UTC.'),
+    ('usage_pools', 8, 'seats',
+     'integer NOT NULL DEFAULT 1 CONSTRAINT usage_pools_seats_are_at_least_1 CHECK (seats >= 1)',
+     '{integer,bigint,smallint}', true,
+     'How many seats are paid: the limits of the plan are multiplied by them. Of a view, NULL is none.');
+
+-- The members' rows say who belongs to a pool, so they decide who sees it.
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, pool_condition, needs_auth_uid, description)
+VALUES
+    ('usage_pools', 'usage_pools_of_members', 'SELECT', 'authenticated', NULL,
+     'pool_id IN (SELECT pm.pool_id FROM @extschema@.usage_pool_members AS pm WHERE pm.user_id = (SELECT auth.uid()))', true,
+     'Lets signed-in users read their pools.'),
+    ('usage_pools', 'usage_pools_service_role', 'ALL', 'service_role', 'true', NULL, false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('usage_pools', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('usage_pools', 'authenticated', '{SELECT}');
+
+-- usage_pool_members: who may act in which pool. May be a view over an app's memberships, of accepted ones only.
+
+INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
+VALUES ('usage_pool_members', 12, '{pool_id,user_id}', true, true,
+        'The members of pools. May be a view, which must show accepted memberships only.');
+
+INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
+VALUES
+    ('usage_pool_members', 1, 'pool_id', 'uuid NOT NULL', '{uuid}',
+     'The pool.'),
+    ('usage_pool_members', 2, 'user_id', 'uuid NOT NULL', '{uuid}',
+     'The member.');
+
+INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
+VALUES ('usage_pool_members', 'usage_pool_members_by_user', '(user_id)', false);
+
+INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
+VALUES
+    ('usage_pool_members', 'usage_pool_members_own_rows', 'SELECT', 'authenticated', 'user_id = (SELECT auth.uid())', true,
+     'Lets signed-in users read their own rows.'),
+    ('usage_pool_members', 'usage_pool_members_service_role', 'ALL', 'service_role', 'true', false,
+     'Lets the server''s role, and roles that are members of it, read and write all rows.');
+
+INSERT INTO feature_usage_internal.grants (table_name, role_name, privileges)
+VALUES
+    ('usage_pool_members', 'service_role', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('usage_pool_members', 'authenticated', '{SELECT}');
+
 -- usage_features: the registry. Which features there are, where each is counted and what limits it.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
-VALUES ('usage_features', 12, '{feature_type}', false, false,
+VALUES ('usage_features', 13, '{feature_type}', false, false,
         'The registry of features. add_feature() writes the rows of user-defined features.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)
@@ -982,7 +1083,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION '% is not a table', unusable.relation
             USING ERRCODE = 'wrong_object_type',
-                  HINT = 'Only user_plans and plan_limits may be views. Rename what has this name, then retry.';
+                  HINT = 'Only user_plans, plan_limits, usage_pools and usage_pool_members may be views. Rename what has this name, then retry.';
     END IF;
 
     -- A rule would turn the statements of the extension into others.
@@ -1678,23 +1779,38 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.knows_caller() IS
 'Returns whether Supabase''s auth.uid() says who is signed in. Without it, signed-in users see no rows.';
 
+CREATE FUNCTION feature_usage_internal.shows_pools() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+    -- A policy that names a relation which may not be read would make every read of its table fail.
+    SELECT coalesce(has_table_privilege(to_regrole('authenticated'), to_regclass('@extschema@.usage_pool_members'), 'SELECT'), false)
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.shows_pools() IS
+'Returns whether signed-in users may read who belongs to a pool, and so see their pools.';
+
 CREATE FUNCTION feature_usage_internal.missing_policies()
 RETURNS TABLE (relation regclass, lock_order smallint, name text, command text, role_name text, condition text,
                description text, is_outdated boolean)
 LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
     -- A policy that reads a table which has been replaced would go on reading it.
-    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.condition, w.description, p.oid IS NOT NULL
-      FROM feature_usage_internal.policies AS w
+    SELECT r.relation, r.lock_order, w.name, w.command, w.role_name, w.whole_condition, w.description, p.oid IS NOT NULL
+      FROM (SELECT w.*, w.pool_condition IS NOT NULL AND pools.are_shown AS shows_pools,
+                   concat_ws(' OR ', w.condition, CASE WHEN pools.are_shown THEN w.pool_condition END) AS whole_condition
+              FROM feature_usage_internal.policies AS w, (SELECT feature_usage_internal.shows_pools() AS are_shown) AS pools) AS w
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
       LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = w.name
-     WHERE (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
+     CROSS JOIN LATERAL (SELECT pg_get_expr(p.polqual, p.polrelid) AS condition) AS existing
+     WHERE w.whole_condition <> ''
+       AND (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
        AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
        AND (p.oid IS NULL
             -- One that its owner has rewritten stays.
-            OR w.condition LIKE '%pl.is_active%' AND pg_get_expr(p.polqual, p.polrelid) LIKE '%pl.is_active%'
+            OR existing.condition LIKE ANY ('{%pl.is_active%,%usage_pool_members%}') AND (w.pool_condition IS NOT NULL OR w.condition LIKE '%pl.is_active%')
                AND EXISTS (SELECT FROM pg_depend AS d
                         WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
-                          AND d.refobjid NOT IN (SELECT o.relation FROM feature_usage_internal.relations() AS o)))
+                          AND d.refobjid NOT IN (SELECT o.relation FROM feature_usage_internal.relations() AS o))
+            -- Who belongs to a pool has become readable, or is readable no more.
+            OR w.pool_condition IS NOT NULL AND w.shows_pools <> (existing.condition LIKE '%usage_pool_members%')
+               AND obj_description(p.oid, 'pg_policy') = w.description)
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.missing_policies() IS
 'Returns the policies that are missing and can be created, and those that read a table which has been replaced.';
@@ -2176,7 +2292,7 @@ BEGIN
           JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
                              AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
           JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-         WHERE r.name IN ('user_plans', 'plan_limits') AND NOT r.is_table
+         WHERE r.name IN ('user_plans', 'plan_limits', 'usage_pools') AND NOT r.is_table
            AND a.attname IN ('time_zone', 'period_anchor')
            AND has_column_privilege('authenticated', d.refobjid, a.attnum, 'UPDATE')
          ORDER BY 1, 2, 3
@@ -2708,7 +2824,7 @@ BEGIN
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
     SELECT CASE WHEN bool_or(f.reads_calendars)
                   OR EXISTS (SELECT FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-                              WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'))
+                              WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'), to_regclass('@extschema@.usage_pools'))
                                 AND c.relkind NOT IN ('r', 'p') AND a.attname IN ('time_zone', 'period_anchor'))
                 THEN interval '1 day' ELSE '0' END
       INTO margin FROM @extschema@.usage_features AS f;
@@ -2756,18 +2872,23 @@ BEGIN
                                   WHERE uf.feature_type = uc.feature_type AND uc.period LIKE k.shape)
                     THEN $4 AND (' || ended[2] || ')
                          AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_usage' || ' AS fu
-                                          WHERE fu.user_id = uc.user_id AND fu.period = uc.period)
+                                          WHERE uc.pool_id = $5 AND fu.user_id = uc.user_id AND fu.period = uc.period)
+                         AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
+                                          WHERE fr.pool_id = uc.pool_id AND fr.status = ''reserved''
+                                            AND (fr.period = uc.period OR fr.sources -> ''paid'' ->> ''period'' = uc.period))
                     ELSE ' || ended[1] || ' END
            AND NOT EXISTS (SELECT FROM ' || '@extschema@.feature_reservations' || ' AS fr
-                            CROSS JOIN LATERAL (VALUES (fr.feature_type, fr.sources -> ''windows''),
-                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''windows'')) AS c (feature_type, windows)
+                            CROSS JOIN LATERAL (VALUES (fr.feature_type, fr.sources -> ''windows''), (fr.feature_type, fr.sources -> ''member_windows''),
+                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''windows''),
+                                               (fr.sources -> ''paid'' ->> ''in'', fr.sources -> ''paid'' -> ''member_windows'')) AS c (feature_type, windows)
                             CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(c.windows) WHEN ''array'' THEN c.windows ELSE ''[]'' END) AS w (part)
-                            WHERE fr.user_id = uc.user_id AND c.feature_type = uc.feature_type AND fr.status = ''reserved''
+                            WHERE CASE WHEN uc.pool_id = $5 THEN fr.user_id = uc.user_id AND fr.pool_id IS NULL ELSE fr.pool_id = uc.pool_id END
+                              AND c.feature_type = uc.feature_type AND fr.status = ''reserved''
                               AND w.part ->> 1 = uc.period)
            FOR UPDATE SKIP LOCKED)'
     USING now() - p_older_than, '{hour,day,week,month,year,total,billing_week,billing_month,billing_year}'::text[],
           '{____-__-__T__,____-__-__,____-W__,____-__,____,total,____-__-__/P1W,____-__-__/P1M,____-__-__/P1Y}'::text[],
-          p_periods_older_than IS NOT NULL;
+          p_periods_older_than IS NOT NULL, '00000000-0000-0000-0000-000000000000'::uuid;
     GET DIAGNOSTICS windows = ROW_COUNT;
     -- These rows have no foreign key, so that no update waits for the user's row.
     FOR users IN
@@ -2781,7 +2902,8 @@ BEGIN
     LOOP
         EXECUTE format('DELETE FROM %1$s WHERE (pool_id, user_id, feature_type, period) IN (
             SELECT uc.pool_id, uc.user_id, uc.feature_type, uc.period FROM %1$s AS uc
-             WHERE NOT EXISTS (SELECT FROM %2$s AS u WHERE u.%3$I = uc.user_id) FOR UPDATE SKIP LOCKED)',
+             WHERE uc.pool_id = ''00000000-0000-0000-0000-000000000000''
+               AND NOT EXISTS (SELECT FROM %2$s AS u WHERE u.%3$I = uc.user_id) FOR UPDATE SKIP LOCKED)',
             '@extschema@.usage_counters', users.relation, users.key);
         GET DIAGNOSTICS gone = ROW_COUNT;
         windows := windows + gone;
@@ -2879,9 +3001,9 @@ COMMENT ON FUNCTION @extschema@.set_user_plan(uuid, text, boolean, text, timesta
 
 CREATE FUNCTION @extschema@.usage_report(
     p_from timestamptz, p_to timestamptz, p_by text DEFAULT 'day',
-    p_feature_type text DEFAULT NULL, p_user_id uuid DEFAULT NULL
+    p_feature_type text DEFAULT NULL, p_user_id uuid DEFAULT NULL, p_pool_id uuid DEFAULT NULL
 ) RETURNS TABLE (
-    bucket timestamptz, feature_type text, user_id uuid, amount bigint, overage bigint, entries bigint
+    bucket timestamptz, feature_type text, user_id uuid, pool_id uuid, amount bigint, overage bigint, entries bigint
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -2923,21 +3045,28 @@ BEGIN
 
     IF p_by <> 'period' THEN
         RETURN QUERY
-        SELECT date_trunc(p_by, ul.at, 'UTC'), ul.feature_type, ul.user_id,
+        SELECT date_trunc(p_by, ul.at, 'UTC'), ul.feature_type, ul.user_id, ul.pool_id,
                sum(ul.amount)::bigint, sum(ul.overage)::bigint, count(*)
           FROM @extschema@.usage_ledger AS ul
          WHERE ul.at >= p_from AND ul.at < p_to AND ul.kind NOT IN ('grant', 'void', 'carry')
            AND (p_feature_type IS NULL OR ul.feature_type = p_feature_type)
            AND (p_user_id IS NULL OR ul.user_id = p_user_id)
-         GROUP BY 1, 2, 3 ORDER BY 1, ul.feature_type COLLATE "C", 3;
+           AND (p_pool_id IS NULL OR ul.pool_id = p_pool_id)
+         GROUP BY 1, 2, 3, 4 ORDER BY 1, ul.feature_type COLLATE "C", 4 NULLS FIRST, 3 NULLS FIRST;
         RETURN;
     END IF;
 
     -- A key that somebody has written by hand, and that is no period, is left out.
     SELECT string_agg(format(
-               $$SELECT %s AS bucket, %L::text AS feature_type, fu.user_id::uuid AS user_id, fu.%I::bigint AS amount, fu.period::text AS period
-                   FROM @extschema@.feature_usage AS fu WHERE fu.%3$I > 0 AND fu.period::text ~ %L$$,
-               replace(k.starts_at, 'period', 'fu.period::text'), uf.feature_type, uf.usage_column, k.shape), ' UNION ALL ')
+               $$SELECT %1$s AS bucket, %2$L::text AS feature_type, fu.user_id::uuid AS user_id, '00000000-0000-0000-0000-000000000000'::uuid AS pool_id,
+                        fu.%3$I::bigint AS amount, fu.period::text AS period
+                   FROM @extschema@.feature_usage AS fu WHERE fu.%3$I > 0 AND fu.period::text ~ %4$L
+                  UNION ALL
+                 SELECT %5$s, uc.feature_type, uc.user_id, uc.pool_id, uc.used, uc.period
+                   FROM @extschema@.usage_counters AS uc
+                  WHERE uc.pool_id <> '00000000-0000-0000-0000-000000000000' AND uc.feature_type = %2$L AND uc.used > 0 AND uc.period ~ %4$L$$,
+               replace(k.starts_at, 'period', 'fu.period::text'), uf.feature_type, uf.usage_column, k.shape,
+               replace(k.starts_at, 'period', 'uc.period')), ' UNION ALL ')
       INTO counters
       FROM @extschema@.usage_features AS uf
       JOIN (VALUES
@@ -2958,19 +3087,21 @@ BEGIN
        AND EXISTS (SELECT FROM pg_attribute AS a
                     WHERE a.attrelid = '@extschema@.feature_usage'::regclass AND a.attname = uf.usage_column AND NOT a.attisdropped);
     RETURN QUERY EXECUTE format(
-        $$SELECT c.bucket, c.feature_type, c.user_id, sum(c.amount)::bigint, coalesce(sum(uc.overage), 0)::bigint, NULL::bigint
+        $$SELECT c.bucket, c.feature_type, nullif(c.user_id, '00000000-0000-0000-0000-000000000000'),
+                 nullif(c.pool_id, '00000000-0000-0000-0000-000000000000'), sum(c.amount)::bigint, coalesce(sum(uc.overage), 0)::bigint, NULL::bigint
             FROM (%s) AS c
             LEFT JOIN @extschema@.usage_counters AS uc
-              ON uc.pool_id = '00000000-0000-0000-0000-000000000000' AND uc.user_id = c.user_id
+              ON uc.pool_id = c.pool_id AND uc.user_id = c.user_id
              AND uc.feature_type = c.feature_type AND uc.period = c.period
            WHERE c.bucket >= $1 AND c.bucket < $2 AND ($3 IS NULL OR c.user_id = $3)
-           GROUP BY 1, 2, 3 ORDER BY 1, c.feature_type COLLATE "C", 3$$, counters)
-    USING p_from, p_to, p_user_id;
+             AND ($4 IS NULL OR c.pool_id = $4)
+           GROUP BY 1, 2, 3, 4 ORDER BY 1, c.feature_type COLLATE "C", 4 NULLS FIRST, 3 NULLS FIRST$$, counters)
+    USING p_from, p_to, p_user_id, p_pool_id;
 END
 $function$;
-COMMENT ON FUNCTION @extschema@.usage_report(timestamptz, timestamptz, text, text, uuid) IS
+COMMENT ON FUNCTION @extschema@.usage_report(timestamptz, timestamptz, text, text, uuid, uuid) IS
 'Returns who has used what from p_from until before p_to, per hour, day, month or period. '
-'p_by hour (of at most 400 days), day and month read the ledger, of features that a rule logs, by UTC; period reads the counters of every feature, by the date of the period key, at midnight UTC (total is -infinity). One row per bucket, feature and user that the caller may read: {bucket, feature_type, user_id, amount, overage, entries}; entries is NULL for period. Errors: 22004 for a NULL, 22023 for an unknown feature type or p_by, or unusable instants, 42P01 if a table is missing.';
+'p_by hour (of at most 400 days), day and month read the ledger, of features that a rule logs, by UTC; period reads the counters of every feature, by the date of the period key, at midnight UTC (total is -infinity). One row per bucket, feature, user and pool that the caller may read: {bucket, feature_type, user_id, pool_id, amount, overage, entries}; entries is NULL for period, and so is user_id of a pool''s total, which includes the rows of its members. Errors: 22004 for a NULL, 22023 for an unknown feature type or p_by, or unusable instants, 42P01 if a table is missing.';
 
 -- Who may execute what. A function that is not listed is for the owner of the extension.
 
@@ -3011,7 +3142,8 @@ CREATE  FUNCTION "carry_over_usage"(
 	"p_period" TEXT, /* Option < & str > */
 	"p_max" bigint, /* Option < i64 > */
 	"p_expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
-	"p_allowance" bigint DEFAULT NULL /* Option < i64 > */
+	"p_allowance" bigint DEFAULT NULL, /* Option < i64 > */
+	"p_pool_id" uuid DEFAULT NULL /* Option < Uuid > */
 ) RETURNS jsonb /* Jsonb < Carried > */
 VOLATILE
 LANGUAGE c /* Rust */
@@ -3041,6 +3173,7 @@ CREATE  FUNCTION "consume_feature"(
 	"p_feature_type" TEXT, /* Option < & str > */
 	"p_amount" INT DEFAULT 1, /* Option < i32 > */
 	"p_idempotency_key" TEXT DEFAULT NULL, /* Option < & str > */
+	"p_pool_id" uuid DEFAULT NULL, /* Option < Uuid > */
 	"p_metadata" jsonb DEFAULT NULL /* Option < JsonbText > */
 ) RETURNS jsonb /* Jsonb < Outcome > */
 VOLATILE
@@ -3053,6 +3186,7 @@ CREATE  FUNCTION "correct_usage"(
 	"p_amount" bigint, /* Option < i64 > */
 	"p_reason" TEXT, /* Option < & str > */
 	"p_period" TEXT DEFAULT NULL, /* Option < & str > */
+	"p_pool_id" uuid DEFAULT NULL, /* Option < Uuid > */
 	"p_idempotency_key" TEXT DEFAULT NULL /* Option < & str > */
 ) RETURNS jsonb /* Jsonb < Outcome < Corrected > > */
 VOLATILE
@@ -3081,6 +3215,7 @@ CREATE  FUNCTION "grant_usage"(
 	"p_expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"p_effective_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"p_priority" INT DEFAULT 100, /* Option < i32 > */
+	"p_pool_id" uuid DEFAULT NULL, /* Option < Uuid > */
 	"p_reason" TEXT DEFAULT NULL /* Option < & str > */
 ) RETURNS jsonb /* Jsonb < Granted > */
 VOLATILE
@@ -3163,6 +3298,7 @@ CREATE  FUNCTION "reserve_feature"(
 	"p_amount" INT DEFAULT 1, /* Option < i32 > */
 	"p_ttl" interval DEFAULT '5 minutes', /* Option < Interval > */
 	"p_idempotency_key" TEXT DEFAULT NULL, /* Option < & str > */
+	"p_pool_id" uuid DEFAULT NULL, /* Option < Uuid > */
 	"p_metadata" jsonb DEFAULT NULL /* Option < JsonbText > */
 ) RETURNS jsonb /* Jsonb < Outcome > */
 VOLATILE
@@ -3172,7 +3308,8 @@ AS 'MODULE_PATHNAME', 'reserve_feature_wrapper';
 CREATE  FUNCTION "usage_period"(
 	"p_user_id" uuid, /* Option < Uuid > */
 	"p_feature_type" TEXT, /* Option < & str > */
-	"p_at" timestamp with time zone DEFAULT now() /* Option < TimestampWithTimeZone > */
+	"p_at" timestamp with time zone DEFAULT now(), /* Option < TimestampWithTimeZone > */
+	"p_pool_id" uuid DEFAULT NULL /* Option < Uuid > */
 ) RETURNS jsonb /* Jsonb < Named > */
 STABLE
 LANGUAGE c /* Rust */
@@ -3180,7 +3317,8 @@ AS 'MODULE_PATHNAME', 'usage_period_wrapper';
 
 CREATE  FUNCTION "usage_status"(
 	"p_user_id" uuid, /* Option < Uuid > */
-	"p_feature_type" TEXT DEFAULT NULL /* Option < & str > */
+	"p_feature_type" TEXT DEFAULT NULL, /* Option < & str > */
+	"p_pool_id" uuid DEFAULT NULL /* Option < Uuid > */
 ) RETURNS jsonb /* Jsonb < Status > */
 STABLE
 LANGUAGE c /* Rust */
@@ -3228,10 +3366,10 @@ COMMENT ON FUNCTION @extschema@.check_feature_limit(uuid, text, integer, text) I
 COMMENT ON FUNCTION @extschema@.get_user_limits(uuid) IS
 'Returns the limits of a user''s plan and the usage of every feature in its current period. '
 'Limits are those in force: rules that set or add are applied, a denied feature has 0. Result: {"limits": {"plan_id", "plan_name", one key per feature, "features": {one key per has_ column}}, "usage": {one key per counter}}. A limit of null means unlimited; limits is null if the plan is unknown or inactive. Writes nothing. Error: 22004 for a NULL user.';
-COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.consume_feature(uuid, text, integer, text, uuid, jsonb) IS
 'Checks the limit and counts p_amount, in one atomic step: never more than the limit is admitted. '
-'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. The ledger keeps p_metadata, if the feature is logged. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
-COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text, jsonb) IS
+'Result: that of check_feature_limit(), with current_usage after the call, and consumed: p_amount, or 0 if it was denied. With p_idempotency_key (1 to 255 bytes, per user) a retry is counted once and replays the answer with "replayed": true; other arguments return IDEMPOTENCY_MISMATCH. Denials are not stored. With p_pool_id, the user acts in a pool, and only the plan, rules, grants and counts of the pool matter: NOT_A_MEMBER for another user, UNKNOWN_POOL for no pool. The ledger keeps p_metadata, if the feature is logged. Errors: 22004 for a NULL user, 22003 if the count would be out of range, 22023 for an unusable idempotency key.';
+COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, text, uuid, jsonb) IS
 'Counts p_amount as consume_feature() does, for work that is slow or may fail. '
 'Result: that of consume_feature(), with reservation_id, expires_at, and reserved: how much of current_usage is reserved. If it is neither committed nor released within p_ttl (1 second to 24 hours), its amount is given back. Errors: those of consume_feature(), 22004 for a NULL p_ttl, 22023 for one out of range.';
 COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
@@ -3239,7 +3377,7 @@ COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
 'For a scheduler: a user''s expired reservations are given back on their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
 COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
 'Counts a batch of events that have happened, whatever the limits; all or nothing. '
-'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?}, …]; without a period, or with the period current, it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
+'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?, "pool_id"?}, …]; with a pool_id, the user must be a member; without a period, or with the period current, it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';
 
 -- The two that settle a reservation.
 COMMENT ON FUNCTION @extschema@.commit_reservation(uuid, integer, uuid) IS
@@ -3249,26 +3387,26 @@ COMMENT ON FUNCTION @extschema@.release_reservation(uuid, uuid) IS
 'Ends a reservation after failure, and takes its whole amount off the count again. '
 'The same release again returns the same answer, one after a commit "released": false with RESERVATION_FINALIZED. If p_user_id is given, the reservation must be that user''s. Errors: 22004 for a NULL id, P0002 for an unknown reservation.';
 
-COMMENT ON FUNCTION @extschema@.usage_period(uuid, text, timestamptz) IS
-'Returns the period of a feature that contains an instant, by default now, for a user. '
-'It is in the time zone of the user, else of the plan, else UTC; billing periods begin at the anchor of the user, else of the plan. Result: {"period", "starts_at", "reset_at"}, where period is the period key; the period total has no beginning and no end. Errors: 22004 for a NULL, 22023 for an unknown feature type or time zone, for an instant or an anchor outside the years 1 to 9999.';
-COMMENT ON FUNCTION @extschema@.usage_status(uuid, text) IS
-'Returns what a page shows of a user: plan, limits in force, usage, what remains, and caps. '
-'p_feature_type NULL is every feature. Result: {"user_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for a NULL user, 22023 for an unknown feature type or time zone.';
+COMMENT ON FUNCTION @extschema@.usage_period(uuid, text, timestamptz, uuid) IS
+'Returns the period of a feature that contains an instant, by default now, for a user or a pool. '
+'It is in the time zone of the user, or of the pool if p_pool_id is given, else of the plan, else UTC; billing periods begin at their anchor, else that of the plan. Result: {"period", "starts_at", "reset_at"}, where period is the period key; the period total has no beginning and no end. Errors: 22004 for neither a user nor a pool and for another NULL, 22023 for an unknown feature type or time zone, for an instant or an anchor outside the years 1 to 9999.';
+COMMENT ON FUNCTION @extschema@.usage_status(uuid, text, uuid) IS
+'Returns what a page shows of a user or a pool: plan, limits, usage, what remains, and caps. '
+'p_feature_type NULL is every feature. With p_pool_id, it is that of the pool, with "member_usage", the part of the user; p_user_id may then be NULL. Result: {"user_id", "pool_id", "plan_id", "features": {"chat": {"period", "reset_at", "limit", "is_unlimited", "current_usage", "reserved", "remaining", "caps", "error_code"?}, ...}}; error_code is what a consume of 0 would be denied with. Writes nothing. Errors: 22004 for neither a user nor a pool, 22023 for an unknown feature type or time zone.';
 
-COMMENT ON FUNCTION @extschema@.grant_usage(uuid, text, bigint, text, timestamptz, timestamptz, integer, text) IS
+COMMENT ON FUNCTION @extschema@.grant_usage(uuid, text, bigint, text, timestamptz, timestamptz, integer, uuid, text) IS
 'Grants units of a feature beside the allowance, such as a paid credit pack; once per source. '
-'The units are used once the allowance is used up: those with the lower p_priority (0 to 32767) first, then those that expire first. p_source_ref (1 to 255 bytes) is what they are granted for, such as a payment: calling it again with the same terms returns the grant with "replayed": true, with other terms "granted": false and GRANT_MISMATCH. p_effective_at NULL is now, p_expires_at NULL is never. Result: {"granted", "grant_id", "feature_type", "amount", "used", "effective_at", "expires_at", "source_ref"}. Errors: 22004 for a NULL, 22023 for an unknown feature type, an amount below 1, an unusable source, priority or instant, 23503 for an unknown user.';
+'The units are used once the allowance is used up: those with the lower p_priority (0 to 32767) first, then those that expire first. p_source_ref (1 to 255 bytes) is what they are granted for, such as a payment: calling it again with the same terms returns the grant with "replayed": true, with other terms "granted": false and GRANT_MISMATCH. p_effective_at NULL is now, p_expires_at NULL is never. Give either p_user_id or p_pool_id; a pool that does not exist is UNKNOWN_POOL. Result: {"granted", "grant_id", "feature_type", "amount", "used", "effective_at", "expires_at", "source_ref"}. Errors: 22004 for a NULL, 22023 for neither or both of a user and a pool, an unknown feature type, an amount below 1, an unusable source, priority or instant, 23503 for an unknown user.';
 COMMENT ON FUNCTION @extschema@.void_grant(text, text, text, uuid) IS
 'Ends the grants of a source, such as a refunded payment; what is used of them stays used. '
 'p_feature_type NULL is every feature: then grants lists them. p_reason is added to the reasons of the grants. If p_user_id is given, the grants must be that user''s. Result: {"voided", "source_ref", "amount", "used", "forfeited"}; again, with "replayed": true; UNKNOWN_GRANT if there is none. Errors: 22004 for a NULL source, 22023 for an unknown feature type.';
-COMMENT ON FUNCTION @extschema@.carry_over_usage(uuid, text, text, bigint, timestamptz, bigint) IS
+COMMENT ON FUNCTION @extschema@.carry_over_usage(uuid, text, text, bigint, timestamptz, bigint, uuid) IS
 'Grants what is left of the allowance of a period that is over, at most p_max units, once. '
-'For the webhook of a renewal. p_period is the period key; p_expires_at NULL is the end of the current period; p_allowance NULL is the limit in force now. Open reservations count as used. Result: {"carried", "grant_id"?}; again, the same with "replayed": true. Errors: 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a period that is not over, a total, an unlimited allowance, a negative amount, or an expiry that is not in the future.';
+'For the webhook of a renewal. p_period is the period key; p_expires_at NULL is the end of the current period; p_allowance NULL is the limit in force now. Open reservations count as used. Give either p_user_id or p_pool_id. Result: {"carried", "grant_id"?}; again, the same with "replayed": true. Errors: 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for neither or both of a user and a pool, an unknown feature type, a period that is not over, a total, an unlimited allowance, a negative amount, or an expiry that is not in the future.';
 
-COMMENT ON FUNCTION @extschema@.correct_usage(uuid, text, bigint, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.correct_usage(uuid, text, bigint, text, text, uuid, text) IS
 'Adds p_amount to a count, or takes it off if it is negative: for what was counted by mistake. '
-'p_reason goes into the ledger; p_period NULL is the current period. What is taken off is overage first, then what the allowance covered; what grants, a currency or open reservations cover stays: "corrected": false with EXCEEDS_USAGE. Windows of caps do not change. With p_idempotency_key, a retry corrects once. Result: {"corrected", "amount", "current_usage", "overage", "feature_type", "period"}. Errors: 22003 if the count would be out of range, 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a blank reason or an unusable idempotency key.';
+'p_reason goes into the ledger; p_period NULL is the current period. What is taken off is overage first, then what the allowance covered; what grants, a currency or open reservations cover stays: "corrected": false with EXCEEDS_USAGE. Windows of caps do not change. With p_pool_id, it is the count of the pool, and with p_user_id as well also the part of that member. With p_idempotency_key, a retry corrects once. Result: {"corrected", "amount", "current_usage", "overage", "feature_type", "period"}. Errors: 22003 if the count would be out of range, 22004 for a NULL, 22007 for a period that is none of the feature, 22023 for an unknown feature type, a blank reason or an unusable idempotency key.';
 
 COMMENT ON FUNCTION @extschema@.usage_features_changed() IS
 'Trigger function of usage_features: makes every session read the registry again.';
@@ -3288,7 +3426,7 @@ DECLARE
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
                                     'feature_reservations', 'feature_idempotency_keys',
                                     'usage_counters', 'usage_rules', 'usage_grants', 'usage_alerts',
-                                    'usage_ledger', 'usage_features'];
+                                    'usage_ledger', 'usage_pools', 'usage_pool_members', 'usage_features'];
     is_restore boolean;
     part record;
 BEGIN

@@ -34,12 +34,16 @@ VALUES
     ('feature_reservations', 12, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When its status last changed.'),
     ('feature_reservations', 13, 'sources', 'jsonb', '{jsonb}',
-     'What covers its amount besides the allowance, and in which windows of caps it is counted: {"grants": [[grant_id, units], ...], "paid": {"in", "period", "units", "cost", "grants"?, "overage"?, "windows"?}, "overage", "windows": [[kind, key], ...]}, each if there is any. NULL is none.');
+     'What covers its amount besides the allowance, and in which windows of caps it is counted: {"grants": [[grant_id, units], ...], "paid": {"in", "period", "units", "cost", "grants"?, "overage"?, "windows"?}, "overage", "windows": [[kind, key], ...], "member_windows"?}, each if there is any. NULL is none.'),
+    ('feature_reservations', 14, 'pool_id', 'uuid', '{uuid}',
+     'The pool in which the user reserved. NULL for the user''s own.');
 
--- Only open reservations are ever searched for, and they are few. One index: if two knew what is
--- open, the planner might choose the wrong one while the table has no statistics.
+-- Only open reservations are ever searched for, and they are few. A single index can answer each
+-- search: if two could, the planner might choose the wrong one while the table has no statistics.
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition)
-VALUES ('feature_reservations', 'feature_reservations_open', '(user_id) WHERE status = ''reserved''');
+VALUES
+    ('feature_reservations', 'feature_reservations_open', '(user_id) WHERE status = ''reserved'''),
+    ('feature_reservations', 'feature_reservations_open_of_pool', '(pool_id) WHERE status = ''reserved'' AND pool_id IS NOT NULL');
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)
 VALUES

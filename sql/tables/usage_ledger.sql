@@ -13,8 +13,8 @@ VALUES
      'Identifies the entry.'),
     ('usage_ledger', 2, 'at', 'timestamptz NOT NULL DEFAULT clock_timestamp()', '{timestamp with time zone}',
      'When it happened.'),
-    ('usage_ledger', 3, 'user_id', 'uuid NOT NULL', '{uuid}',
-     'The user whose counter or grant it is.'),
+    ('usage_ledger', 3, 'user_id', 'uuid', '{uuid}',
+     'The user whose counter or grant it is, or who acted in a pool. NULL for what happened to a pool alone.'),
     ('usage_ledger', 4, 'feature_type', 'text NOT NULL', '{text}',
      'The feature of the counter or grant.'),
     ('usage_ledger', 5, 'period', 'text NOT NULL', '{text}',
@@ -32,7 +32,9 @@ VALUES
     ('usage_ledger', 11, 'idempotency_key', 'text', '{text}',
      'The idempotency key of the call.'),
     ('usage_ledger', 12, 'metadata', 'jsonb', '{jsonb}',
-     'What the caller noted, such as a model or a request.');
+     'What the caller noted, such as a model or a request.'),
+    ('usage_ledger', 13, 'pool_id', 'uuid', '{uuid}',
+     'The pool whose counter or grant it is. NULL for a user''s own.');
 
 INSERT INTO feature_usage_internal.checks (table_name, name, condition)
 VALUES ('usage_ledger', 'usage_ledger_kind_is_one_of_the_documented_ones',
@@ -41,6 +43,7 @@ VALUES ('usage_ledger', 'usage_ledger_kind_is_one_of_the_documented_ones',
 INSERT INTO feature_usage_internal.indexes (table_name, name, definition, is_unique)
 VALUES
     ('usage_ledger', 'usage_ledger_by_user', '(user_id, at)', false),
+    ('usage_ledger', 'usage_ledger_by_pool', '(pool_id, at) WHERE pool_id IS NOT NULL', false),
     ('usage_ledger', 'usage_ledger_by_time', 'USING brin (at)', false);
 
 INSERT INTO feature_usage_internal.policies (table_name, name, command, role_name, condition, needs_auth_uid, description)

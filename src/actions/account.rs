@@ -1,4 +1,4 @@
-//! A user's account of a feature in a period: the terms, the usage, the caps, and what is left of
+//! The account of a user or a pool of a feature in a period: the terms, the usage, the caps, and what is left of
 //! grants and of the currency. It is what a call is decided by.
 
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ use domain::decision::{Allowance, Standing, Usage, decide};
 use domain::denial::Denial;
 use domain::grant::{Grant, in_burn_order};
 use domain::period::Period;
-use domain::rule::InForce;
-use pgrx::Uuid;
+use domain::rule::{InForce, Scope};
+use domain::sources::WindowNames;
 
 use super::counts::{Counts, Keys};
 use super::terms::{Terms, Unusable};
@@ -25,12 +25,14 @@ use crate::pg::snapshot;
 use crate::store::counter::{CounterKey, RowId};
 use crate::store::grants;
 use crate::store::holding::{CountedAt, Holding};
+use crate::store::owner::Owner;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::Open;
+use crate::store::windows::WindowKey;
 
 pub struct Account {
     pub registered: Rc<Registered>,
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub span: Span,
     pub terms: Terms,
     /// Where the caps in force are counted; none about another period than the current one.
@@ -53,20 +55,20 @@ impl Account {
     pub fn latest(
         registry: &Registry,
         registered: &Rc<Registered>,
-        user_id: Uuid,
+        owner: Owner,
         unusable: Unusable,
     ) -> Self {
-        snapshot::latest(|| Self::read(registry, registered, user_id, unusable))
+        snapshot::latest(|| Self::read(registry, registered, owner, unusable))
     }
 
     /// Reads the terms in the caller's snapshot.
     pub fn read(
         registry: &Registry,
         registered: &Rc<Registered>,
-        user_id: Uuid,
+        owner: Owner,
         unusable: Unusable,
     ) -> Self {
-        let mut account = Self::without_currency(registry, registered, user_id, unusable);
+        let mut account = Self::without_currency(registry, registered, owner, unusable);
         let price = account.terms.in_force.price.as_ref();
         let currency = price.and_then(|price| registry.find(&price.paid_in));
         if let (Some(price), None) = (price, currency)
@@ -75,7 +77,7 @@ impl Account {
             ArgumentError::UnusableCurrency { currency: &price.paid_in }.raise();
         }
         if let Some(currency) = currency {
-            let paying = Self::without_currency(registry, currency, user_id, unusable);
+            let paying = Self::without_currency(registry, currency, owner, unusable);
             match (paying.terms.in_force.price.is_some(), unusable) {
                 (false, _) => account.currency = Some(Box::new(paying)),
                 (true, Unusable::IsIgnored) => {}
@@ -91,14 +93,14 @@ impl Account {
     fn without_currency(
         registry: &Registry,
         registered: &Rc<Registered>,
-        user_id: Uuid,
+        owner: Owner,
         unusable: Unusable,
     ) -> Self {
-        let terms = Terms::read(registry, registered, user_id, unusable);
+        let terms = Terms::read(registry, registered, owner, unusable);
         let (span, places) = (terms.span(registered), terms.places(registered));
         Self {
             registered: Rc::clone(registered),
-            user_id,
+            owner,
             span,
             terms,
             places,
@@ -121,8 +123,8 @@ impl Account {
             self.span = self.terms.calendar.span(period);
             self.places.clear();
             if self.registered.is_governed {
-                let CounterKey { user_id, period, feature_type } = self.counter();
-                let source_ref = grants::carried_source(user_id, &feature_type, &period);
+                let CounterKey { period, feature_type, .. } = self.counter();
+                let source_ref = grants::carried_source(self.owner, &feature_type, &period);
                 let grant = grants::find(registry, &source_ref, &feature_type);
                 self.carried = grant.map_or(0, |grant| grant.amount);
             }
@@ -159,17 +161,20 @@ impl Account {
         &self.registered.feature.feature_type
     }
 
+    /// The row that counts a member's part of a pool's counter.
+    pub fn share(&self) -> Option<WindowKey> {
+        let period = self.span.period.to_string();
+        self.owner.window(Scope::Member, self.feature_type(), &period)
+    }
+
     pub fn counter(&self) -> CounterKey {
-        let (feature_type, period) = (self.feature_type().to_owned(), self.span.period.to_string());
-        CounterKey { user_id: self.user_id, period, feature_type }
+        self.owner.counter(self.feature_type(), &self.span.period.to_string())
     }
 
     /// The rows that decide a call: the counter and the windows of caps, and those of the currency.
     pub fn keys(&self) -> Keys {
-        let mut keys = Keys {
-            counters: BTreeSet::from([self.counter()]),
-            windows: windows::keys(self.user_id, &self.registered, &self.places),
-        };
+        let mut keys =
+            Keys { counters: BTreeSet::from([self.counter()]), windows: windows::keys(self) };
         if let Some(currency) = &self.currency {
             keys.extend(currency.keys());
         }
@@ -210,15 +215,12 @@ impl Account {
         self.usage = counts.usage(&key);
         self.row_id = counts.row(&key).map_or(RowId::UNKNOWN, |row| row.id);
         self.reserved = counts.reserved(&key, open);
-        let own = (self.usage.current, &self.span);
-        self.caps =
-            windows::capped(self.user_id, &self.registered, &self.places, own, counts.windows());
+        self.caps = windows::capped(self, counts.windows());
         // What is locked is newer than what was read before.
         let locked = counts.grants();
-        let owner = self.user_id.as_bytes();
-        let is_own = |grant: &&Grant| {
-            grant.feature_type == self.feature_type() && grant.owner.as_bytes() == owner
-        };
+        let owner = self.owner.of_grants();
+        let is_own =
+            |grant: &&Grant| grant.feature_type == self.feature_type() && grant.owner == owner;
         let read = self.terms.grants.iter().filter(|grant| !locked.contains_key(&grant.grant_id));
         let grants = read.chain(locked.values().filter(is_own));
         self.grants = in_burn_order(grants, self.terms.clock.wall);
@@ -252,6 +254,11 @@ impl Account {
         self.standing(None).limit()
     }
 
+    /// Why the feature can't be used, whatever is left of it.
+    pub fn refusal(&self) -> Option<Denial> {
+        self.standing(None).refusal()
+    }
+
     pub fn decide(&self, amount: i64) -> Result<Allowance, Denial> {
         self.with_standing(|standing| decide(standing, amount))
     }
@@ -264,6 +271,7 @@ impl Account {
             false => decision,
         };
         let answer = Answer::new(&self.registered.feature, &self.span, decision)
+            .with_pool(self.owner.pool_id().map(|pool_id| pool_id.to_string()))
             .with_reserved(self.reserved);
         self.with_standing(|standing| {
             answer.with_governed(Governed { standing, split: split.as_ref(), is_counted })
@@ -273,15 +281,20 @@ impl Account {
     /// A split amount of this account, with the rows in which it is counted now.
     pub fn holding(&self, split: Split, row_id: RowId) -> Holding {
         let paid = self.currency.as_ref().map(|currency| currency.counted_at(currency.row_id));
-        Holding { user_id: self.user_id, split, own: self.counted_at(row_id), paid }
+        Holding { owner: self.owner, split, own: self.counted_at(row_id), paid }
     }
 
     fn counted_at(&self, row_id: RowId) -> CountedAt {
-        let windows = self.places.iter().filter_map(Place::window);
+        let of = |is_members: bool| {
+            let places = self.places.iter();
+            let places = places.filter(move |place| place.cap.scope.is_member() == is_members);
+            let windows = places.filter_map(Place::window);
+            windows.map(|(kind, period)| (kind.to_owned(), period)).collect()
+        };
         CountedAt {
             feature_type: self.feature_type().to_owned(),
             period: self.span.period.to_string(),
-            windows: windows.map(|(kind, period)| (kind.to_owned(), period)).collect(),
+            windows: WindowNames { own: of(false), members: of(true) },
             row_id,
         }
     }
@@ -318,7 +331,7 @@ impl Account {
 
     fn fill_own_rates(&self, amount: i64, counts: &mut Counts) {
         for (place, cap) in self.places.iter().zip(&self.caps) {
-            let key = windows::key(self.user_id, &self.registered, place);
+            let key = windows::key(self, place);
             if let Some((key, tat)) = key.zip(cap.counted(amount, self.terms.clock.wall).tat()) {
                 counts.fill(&key, tat);
             }

@@ -17,10 +17,18 @@ use super::terms::{Unusable, current_span};
 use super::{admit_governed, admit_plain};
 use crate::error::Report;
 use crate::error::counting::CountingError;
-use crate::store::counter::{Counted, Counter};
+use crate::store::counter::{Counted, CounterKey};
 use crate::store::ledger::Cause;
+use crate::store::owner::Owner;
 use crate::store::registry::{self, Registered, Registry};
-use crate::store::reservations;
+use crate::store::reservations::{self, Reserved};
+
+/// Who acts, and in which pool if in any.
+#[derive(Clone, Copy)]
+pub struct Acting {
+    pub user_id: Uuid,
+    pub pool_id: Option<Uuid>,
+}
 
 /// What a call says about itself.
 #[derive(Clone, Copy)]
@@ -47,36 +55,46 @@ pub const ATTEMPTS: usize = 10;
 
 /// Checks and counts an amount in one atomic step.
 pub fn consume(
-    user_id: Uuid,
+    who: Acting,
     feature_type: Option<&str>,
     amount: Option<i32>,
     noted: Noted,
 ) -> Outcome {
     let arguments = || json!({"feature_type": feature_type, "amount": amount});
-    admit(Purpose::Consume, user_id, feature_type, amount, noted, arguments)
+    admit(Purpose::Consume, who, feature_type, amount, noted, arguments)
 }
 
 /// Checks and counts an amount, and reserves it for work that is slow or may fail. The time
 /// to live, `ttl`, is in microseconds.
 pub fn reserve(
-    user_id: Uuid,
+    who: Acting,
     feature_type: Option<&str>,
     amount: Option<i32>,
     ttl: i64,
     noted: Noted,
 ) -> Outcome {
     let arguments = || json!({"feature_type": feature_type, "amount": amount, "ttl": ttl});
-    admit(Purpose::Reserve { ttl }, user_id, feature_type, amount, noted, arguments)
+    admit(Purpose::Reserve { ttl }, who, feature_type, amount, noted, arguments)
 }
 
 fn admit(
     purpose: Purpose,
-    user_id: Uuid,
+    who: Acting,
     feature_type: Option<&str>,
     amount: Option<i32>,
     noted: Noted,
     arguments: impl Fn() -> Value,
 ) -> Outcome {
+    let Acting { user_id, pool_id } = who;
+    let owner = Owner::of(user_id, pool_id);
+    let arguments = || match pool_id {
+        None => arguments(),
+        Some(pool_id) => {
+            let mut arguments = arguments();
+            arguments["pool_id"] = pool_id.to_string().into();
+            arguments
+        }
+    };
     for _ in 0..ATTEMPTS {
         let registry = registry::current();
         let registered = feature_type.and_then(|feature_type| registry.find(feature_type));
@@ -85,8 +103,9 @@ fn admit(
             return purpose.denied(Answer::of_unknown_feature(feature_type, &known)).into();
         };
         let Some(amount @ 0..) = amount else {
-            let span = current_span(&registry, registered, user_id, Unusable::IsIgnored);
-            let answer = Answer::new(&registered.feature, &span, Err(Denial::InvalidAmount));
+            let span = current_span(&registry, registered, owner, Unusable::IsIgnored);
+            let answer = Answer::new(&registered.feature, &span, Err(Denial::InvalidAmount))
+                .with_pool(pool_id.map(|pool_id| pool_id.to_string()));
             return purpose.denied(answer).into();
         };
         let request = noted
@@ -96,6 +115,7 @@ fn admit(
             registry: &registry,
             registered,
             user_id,
+            owner,
             amount,
             purpose,
             request: request.as_ref(),
@@ -112,7 +132,10 @@ fn admit(
 pub struct Call<'a> {
     pub registry: &'a Rc<Registry>,
     pub registered: &'a Rc<Registered>,
+    /// Who acts.
     pub user_id: Uuid,
+    /// Whose usage it is.
+    pub owner: Owner,
     pub amount: i32,
     pub purpose: Purpose,
     pub request: Option<&'a Request<'a>>,
@@ -122,7 +145,9 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// The outcome; `None` if the registry has changed so that the call must begin again.
     fn run(&self) -> Option<Outcome> {
-        let is_plain = !self.registered.is_governed && !self.registered.reads_calendar;
+        let is_plain = !self.registered.is_governed
+            && !self.registered.reads_calendar
+            && !self.owner.is_pool();
         if self.request.is_some() || !is_plain {
             self.registry.tables.lock_first();
         }
@@ -136,8 +161,10 @@ impl Call<'_> {
     pub fn replay(&self) -> Option<Outcome> {
         let mismatch = || {
             let (registry, registered) = (self.registry, self.registered);
-            let span = current_span(registry, registered, self.user_id, Unusable::IsIgnored);
-            self.purpose.denied(self.subject(span).denied(Denial::IdempotencyMismatch))
+            let span = current_span(registry, registered, self.owner, Unusable::IsIgnored);
+            let denial = Err(Denial::IdempotencyMismatch);
+            let pool_id = self.owner.pool_id().map(|pool_id| pool_id.to_string());
+            self.purpose.denied(Answer::new(&registered.feature, &span, denial).with_pool(pool_id))
         };
         self.request.and_then(|request| request.replay(mismatch))
     }
@@ -158,7 +185,7 @@ impl Call<'_> {
     /// key meanwhile.
     pub fn write(
         &self,
-        counter: &Counter,
+        counter: CounterKey,
         row: &Counted,
         counted: Answer,
         sources: Option<&Stored>,
@@ -183,7 +210,15 @@ impl Call<'_> {
                 }
                 let id = Uuid::from_bytes(new.id.into_bytes());
                 count(&self.cause(Kind::Reserve, Some(id)));
-                new.insert(counter, row, self.amount, sources);
+                let reserved = Reserved {
+                    user_id: self.user_id,
+                    pool_id: self.owner.pool_id(),
+                    counter,
+                    row_id: row.id,
+                    amount: self.amount,
+                    sources,
+                };
+                new.insert(self.registry, &reserved);
                 Some(answer)
             }
         }

@@ -8,7 +8,6 @@ use super::counts::{Counts, Keys};
 use super::lock::{self, Again, Target};
 use super::replay::Outcome;
 use super::terms::Unusable;
-use crate::store::counter::Counter;
 use crate::store::ledger::Cause;
 use crate::store::users;
 
@@ -23,15 +22,15 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
     let target = Target {
         registry: call.registry,
         registered: call.registered,
-        user_id: call.user_id,
+        owner: call.owner,
         period: None,
         unusable: Unusable::IsRefused,
         settled: None,
     };
     let period = target.period();
     let mut counts = target.lock(period, wanted);
-    let counter = Counter::new(call.registry, call.registered, call.user_id, period);
-    if counts.row(&counter.name()).is_none() {
+    let counter = target.counter(period);
+    if counts.row(&counter).is_none() {
         // A denial that is certain inserts no row.
         let denial = || certain_denial(call, &mut target.account(period));
         if let Some(outcome) = call.replay().or_else(denial) {
@@ -46,8 +45,8 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
 
     let mut account = target.account(period);
     target.require_same_period(&account, period)?;
-    if account.terms.in_force.is_denied {
-        return Ok(denied(call, &account, Denial::Denied));
+    if let Some(refusal) = account.refusal() {
+        return Ok(denied(call, &account, refusal));
     }
     lock::lock_rest(&account, &mut counts, wanted.is_none())?;
     let amount = i64::from(call.amount);
@@ -65,7 +64,7 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
         counts.write();
         return Ok(call.purpose.denied(answer).into());
     };
-    let row = *counts.row(&counter.name()).expect("the counter is locked");
+    let row = *counts.row(&counter).expect("the counter is locked");
     let holding = account.holding(split, row.id);
     account.fill_rates(&holding.split, &mut counts);
     account.tell(&holding.split, &mut counts);
@@ -75,7 +74,7 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
         counts.take(&holding, cause);
         counts.write();
     };
-    call.write(&counter, &row, answer, sources.as_ref(), count)
+    call.write(counter, &row, answer, sources.as_ref(), count)
         .map(Outcome::from)
         .ok_or(Again::Changed)
 }

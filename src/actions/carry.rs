@@ -6,7 +6,6 @@ use domain::granting::Carried;
 use domain::ledger::Kind;
 use domain::period::{NotAPeriod, Period, Requested};
 use domain::sources::Stored as Sources;
-use pgrx::Uuid;
 
 use super::account::Account;
 use super::admit::ATTEMPTS;
@@ -21,13 +20,14 @@ use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
 use crate::store::grants::{self, New, Stored};
 use crate::store::ledger::{self, Cause, Entry};
+use crate::store::owner::Owner;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::reservations::Open;
 use crate::store::users;
 
 /// What is to be carried over.
 pub struct Wanted<'a> {
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub feature_type: &'a str,
     pub period: &'a str,
     /// The most that is carried over.
@@ -50,15 +50,17 @@ pub fn carry_over(wanted: &Wanted) -> Carried {
         };
         registry.tables.lock_first();
         let period = ended(&registry, registered, wanted);
-        let source_ref = grants::carried_source(wanted.user_id, feature_type, wanted.period);
+        let source_ref = grants::carried_source(wanted.owner, feature_type, wanted.period);
         if let Some(carried) = repeated(&registry, feature_type, &source_ref) {
             return carried;
         }
-        users::lock(&registry, &[wanted.user_id]);
+        if let Owner::User(user_id) = wanted.owner {
+            users::lock(&registry, &[user_id]);
+        }
         let target = Target {
             registry: &registry,
             registered,
-            user_id: wanted.user_id,
+            owner: wanted.owner,
             period: Some(period),
             unusable: Unusable::IsRefused,
             settled: None,
@@ -85,7 +87,7 @@ fn ended(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> P
     let requested =
         Requested::parse(feature.period, text).unwrap_or_else(|problem| refuse(problem));
     let Requested::Key(period) = requested else { GrantError::NotOver { period: text }.raise() };
-    let account = Account::latest(registry, registered, wanted.user_id, Unusable::IsRefused);
+    let account = Account::latest(registry, registered, wanted.owner, Unusable::IsRefused);
     if !account.terms.calendar.has(period) {
         refuse(NotAPeriod::OtherAnchor);
     }
@@ -137,7 +139,7 @@ fn attempt(
         GrantError::Expiry.raise();
     }
     let new = New {
-        user_id: wanted.user_id,
+        owner: wanted.owner,
         feature_type,
         amount,
         source_ref,
@@ -158,7 +160,7 @@ fn attempt(
 /// What the ledger has to say of what was carried over of a period.
 fn entry(wanted: &Wanted, grant: &Stored) -> Entry {
     Entry {
-        user_id: wanted.user_id,
+        owner: wanted.owner,
         feature_type: wanted.feature_type.to_owned(),
         period: wanted.period.to_owned(),
         amount: 0,

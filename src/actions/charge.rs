@@ -7,7 +7,6 @@ use std::rc::Rc;
 use domain::burn::Split;
 use domain::decision::charge;
 use domain::period::Period;
-use pgrx::Uuid;
 
 use super::account::Account;
 use super::counts::{Counts, Keys};
@@ -17,6 +16,7 @@ use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::ledger::Cause;
+use crate::store::owner::Owner;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::{self, Open};
 use crate::store::windows;
@@ -71,9 +71,10 @@ pub fn split(
     charged
 }
 
-/// An amount of a feature that its counter, which is locked, has counted already.
+/// An amount of a feature that has happened. A user's counter, which is locked, has counted it already;
+/// a pool's has not.
 pub struct Counted<'a> {
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub registered: &'a Rc<Registered>,
     pub period: Period,
     pub amount: i64,
@@ -81,25 +82,32 @@ pub struct Counted<'a> {
 }
 
 impl Counted<'_> {
+    /// What the counter has counted of it already.
+    fn stored(&self) -> i64 {
+        if self.owner.is_pool() { 0 } else { self.amount }
+    }
+
     /// The account with the terms as they are committed now.
     pub fn account(&self, registry: &Registry) -> Account {
-        Account::latest(registry, self.registered, self.user_id, Unusable::IsIgnored)
+        Account::latest(registry, self.registered, self.owner, Unusable::IsIgnored)
             .in_period(registry, self.period)
     }
 }
 
-/// Draws amounts that have been counted already, once per user, feature and period. Terms are read
-/// after the locks of the counters, so a rule that was committed before holds.
+/// Draws amounts from their sources, once per owner, feature and period. Terms are read after the locks
+/// of the counters, so a rule that was committed before holds.
 pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
     let mut accounts: Vec<Account> = all.iter().map(|counted| counted.account(registry)).collect();
     let own: BTreeSet<_> = accounts.iter().map(Account::counter).collect();
     let keys = Keys::of_all(accounts.iter().map(Account::keys));
     let mut counts = Counts::new(registry);
+    let of_pools = keys.counters.iter().filter(|key| key.is_of_pool()).cloned().collect();
+    counts.insert_counters(&of_pools);
     counts.lock_counters(&own);
     // Those of currencies are locked as well, unless a price was committed while this waited.
     counts.lock_counters_if_free(&keys.counters);
     let existing = snapshot::latest(|| windows::read(registry, &keys.windows));
-    let amounts = all.iter().map(|counted| counted.amount);
+    let amounts = all.iter().map(Counted::stored);
     lock::insert_windows(registry, accounts.iter().zip(amounts), &existing);
     counts.lock_windows(&keys.windows);
     // At REPEATABLE READ, a row that another call has inserted since the snapshot can't be locked.
@@ -107,7 +115,7 @@ pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
         CountingError::Contention.raise();
     }
     for (account, counted) in accounts.iter().zip(all) {
-        counts.uncount(&account.counter(), counted.amount);
+        counts.uncount(&account.counter(), counted.stored());
     }
     let first = draw_all(&mut accounts, all, &mut counts.clone());
     let may_matter = counts.has_reservations() || first.is_beyond_allowance;
@@ -138,9 +146,7 @@ pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
 
 /// Marks a reservation as expired, unless another transaction has locked it.
 fn is_marked(registry: &Registry, open: &Open) -> bool {
-    let marked =
-        reservations::mark_these_expired(registry, open.holding.user_id, &[open.reservation_id]);
-    !marked.is_empty()
+    !reservations::mark_these_expired(registry, [open].into_iter()).is_empty()
 }
 
 /// The open reservations that concern any of these accounts, once each.

@@ -16,6 +16,7 @@ use super::terms::Unusable;
 use super::usage;
 use crate::pg::clock;
 use crate::pg::snapshot::Snapshot;
+use crate::store::owner::Owner;
 use crate::store::registry::Registry;
 use crate::store::{entitlement, registry, reservations};
 
@@ -32,8 +33,9 @@ pub fn check(
     };
     let feature = &registered.feature;
     let is_plain = !registered.is_governed && !registered.reads_calendar;
+    let owner = Owner::User(user_id);
     let account =
-        (!is_plain).then(|| Account::read(&registry, registered, user_id, Unusable::IsRefused));
+        (!is_plain).then(|| Account::read(&registry, registered, owner, Unusable::IsRefused));
     let utc = Calendar::default();
     let calendar = account.as_ref().map_or(&utc, |account| &account.terms.calendar);
     let current = calendar.period_at(feature.period, clock::now());

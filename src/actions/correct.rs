@@ -2,36 +2,36 @@
 
 use std::rc::Rc;
 
-use domain::calendar::Calendar;
 use domain::correction::{Corrected, Correction};
 use domain::decision::Usage;
 use domain::ledger::Kind;
 use domain::period::{NotAPeriod, Period, Requested};
-use pgrx::Uuid;
 use serde_json::json;
 
 use super::account::Account;
 use super::admit::ATTEMPTS;
-use super::counts::Counts;
+use super::counts::{Counts, Keys};
 use super::lock::{self, Again, Target};
 use super::replay::{Outcome, Request};
-use super::terms::{Unusable, current_calendar};
+use super::terms::{Unusable, current_calendar, require_member};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
-use crate::store::counter::Counter;
 use crate::store::ledger::Cause;
+use crate::store::owner::Owner;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::reservations::Open;
 use crate::store::users;
 
 /// The operation that idempotency keys belong to.
 const OPERATION: &str = "correct";
+const OPERATION_ON_POOL: &str = "correct pool";
 
 /// A correction that is asked for.
 pub struct Wanted<'a> {
-    pub user_id: Uuid,
+    /// Of a pool, the part of the member is corrected as well.
+    pub owner: Owner,
     pub feature_type: &'a str,
     /// What is added; negative takes off.
     pub amount: i64,
@@ -55,16 +55,24 @@ pub fn correct(wanted: &Wanted) -> Outcome<Corrected> {
         };
         registry.tables.lock_first();
         let period = period(&registry, registered, wanted);
-        users::lock(&registry, &[wanted.user_id]);
+        // Who has left a pool can be corrected; a pool that does not exist can't.
+        if let Some(pool_id) = wanted.owner.pool_id() {
+            let pool = Owner::Pool { pool_id, member: None };
+            if let Err(denial) = require_member(&registry, registered, pool) {
+                let (code, reason) = (denial.error_code(), denial.reason(feature_type));
+                return Corrected::refused(feature_type, period.to_string(), code, reason).into();
+            }
+        }
+        users::lock(&registry, wanted.owner.user_id().as_slice());
         let target = Target {
             registry: &registry,
             registered,
-            user_id: wanted.user_id,
+            owner: wanted.owner,
             period: Some(period),
             unusable: Unusable::IsIgnored,
             settled: None,
         };
-        if let Some(outcome) = lock::attempts(None, |_| attempt(&target, period, wanted)) {
+        if let Some(outcome) = lock::attempts(None, |rows| attempt(&target, period, wanted, rows)) {
             return outcome;
         }
     }
@@ -77,10 +85,7 @@ fn period(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> 
     let refuse = |problem| -> ! { ArgumentError::InvalidPeriod { feature, text, problem }.raise() };
     let requested = Requested::parse_optional(feature.period, wanted.period)
         .unwrap_or_else(|problem| refuse(problem));
-    let calendar = match registered.reads_calendar {
-        true => current_calendar(registry, registered, wanted.user_id, Unusable::IsIgnored),
-        false => Calendar::default(),
-    };
+    let calendar = current_calendar(registry, registered, wanted.owner, Unusable::IsIgnored);
     match requested {
         Requested::Current => calendar.period_at(feature.period, clock::now()),
         Requested::Key(period) if calendar.has(period) => period,
@@ -88,17 +93,27 @@ fn period(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> 
     }
 }
 
-fn attempt(target: &Target, period: Period, wanted: &Wanted) -> Result<Outcome<Corrected>, Again> {
-    let Wanted { user_id, feature_type, amount, reason, .. } = *wanted;
+fn attempt(
+    target: &Target,
+    period: Period,
+    wanted: &Wanted,
+    rows: Option<&Keys>,
+) -> Result<Outcome<Corrected>, Again> {
+    let Wanted { owner, feature_type, amount, reason, .. } = *wanted;
     let arguments = || {
         let period = wanted.period;
         json!({"feature_type": feature_type, "amount": amount, "reason": reason, "period": period})
     };
+    // A pool's keys are its own, even if a user has the same id.
+    let (id, operation) = match owner {
+        Owner::User(user_id) => (user_id, OPERATION),
+        Owner::Pool { pool_id, .. } => (pool_id, OPERATION_ON_POOL),
+    };
     let request = wanted
         .idempotency_key
-        .map(|key| Request::new(target.registry, user_id, OPERATION, key, arguments()));
-    let key = Counter::new(target.registry, target.registered, user_id, period).name();
-    let mut counts = target.lock(period, None);
+        .map(|key| Request::new(target.registry, id, operation, key, arguments()));
+    let key = target.counter(period);
+    let mut counts = target.lock(period, rows);
     if counts.row(&key).is_none() && amount > 0 {
         target.insert(period, &mut counts);
     }
@@ -109,6 +124,9 @@ fn attempt(target: &Target, period: Period, wanted: &Wanted) -> Result<Outcome<C
         return Ok(outcome);
     }
     let mut account = target.account(period);
+    if owner.member_ids().is_some() {
+        lock::lock_rest(&account, &mut counts, rows.is_none())?;
+    }
     let open = lock::bring_up_to_date(target, &mut account, &mut counts, 0)?;
     let usage = counts.usage(&key);
     let held = held(&account, &counts, &open);
@@ -123,7 +141,7 @@ fn attempt(target: &Target, period: Period, wanted: &Wanted) -> Result<Outcome<C
         metadata: Some(json!({"reason": reason}).to_string()),
         ..Cause::of(Kind::Correct)
     };
-    counts.correct(&key, &correction, &cause);
+    counts.correct(owner, &key, &correction, &cause);
     let corrected = Corrected::of(feature_type, period.to_string(), amount, counts.usage(&key));
     if request.is_some_and(|request| !request.store(&corrected)) {
         return Err(Again::Changed);

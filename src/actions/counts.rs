@@ -8,14 +8,16 @@ use domain::correction::Correction;
 use domain::decision::Usage;
 use domain::grant::Grant;
 use domain::ledger::Kind;
+use domain::rule::Scope;
 use domain::sources::Stored;
 
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
-use crate::store::counter::{Counted, Counter, CounterKey};
+use crate::store::counter::{Counted, Counter, CounterKey, RowId};
 use crate::store::holding::{Holding, Part};
 use crate::store::ledger::{Cause, Entry};
+use crate::store::owner::Owner;
 use crate::store::registry::Registry;
 use crate::store::reservations::{Open, held_of};
 use crate::store::windows::{self, Change, Window, WindowKey, Windows};
@@ -102,16 +104,27 @@ impl Counts {
 
     /// Inserts the rows of counters that are missing. Call it before any is locked.
     pub fn insert_counters(&self, keys: &BTreeSet<CounterKey>) {
-        let row = |key: &CounterKey| (key.user_id, key.period.clone());
-        batch::insert_missing(&self.registry, &keys.iter().map(row).collect());
+        let (of_pools, own): (Vec<&CounterKey>, Vec<_>) =
+            keys.iter().partition(|key| key.is_of_pool());
+        if !own.is_empty() {
+            let rows = own.iter().map(|key| (key.user_id, key.period.clone()));
+            batch::insert_missing(&self.registry, &rows.collect());
+        }
+        let of_pools = of_pools.iter().map(|key| (key.cover(), 0)).collect();
+        windows::insert_missing(&self.registry, &of_pools, false);
     }
 
     /// Locks counters one after the other, in their order.
     pub fn lock_counters(&mut self, keys: &BTreeSet<CounterKey>) {
         for key in keys {
-            match Counter::of(&self.registry, key).and_then(|counter| counter.lock()) {
-                Some(row) => self.add_counter(key, row, Snapshot::Latest),
-                None => drop(self.gone.counters.insert(key.clone())),
+            let is_locked = if key.is_of_pool() {
+                self.add_pool(key, windows::lock(&self.registry, &BTreeSet::from([key.cover()])))
+            } else {
+                let row = Counter::of(&self.registry, key).and_then(|counter| counter.lock());
+                row.map(|row| self.add_counter(key, row, Snapshot::Latest)).is_some()
+            };
+            if !is_locked {
+                self.gone.counters.insert(key.clone());
             }
         }
     }
@@ -120,6 +133,11 @@ impl Counts {
     pub fn lock_counters_if_free(&mut self, keys: &BTreeSet<CounterKey>) {
         for key in keys {
             if self.rows.counters.contains_key(key) {
+                continue;
+            }
+            if key.is_of_pool() {
+                let own = BTreeSet::from([key.cover()]);
+                self.add_pool(key, windows::lock_if_free(&self.registry, &own));
                 continue;
             }
             let row = Counter::of(&self.registry, key).and_then(|counter| counter.lock_if_free());
@@ -156,6 +174,11 @@ impl Counts {
     /// Reads rows in the caller's snapshot, without locks.
     pub fn read(&mut self, keys: &Keys) {
         for key in &keys.counters {
+            if key.is_of_pool() {
+                let own = BTreeSet::from([key.cover()]);
+                self.add_pool(key, windows::read(&self.registry, &own));
+                continue;
+            }
             let row = Counter::of(&self.registry, key).and_then(|counter| counter.read());
             if let Some(row) = row {
                 self.add_counter(key, row, Snapshot::Caller);
@@ -190,6 +213,18 @@ impl Counts {
         let overage = overage.min(row.count.max(0));
         let drawn = drawn.min(row.count.max(0) - overage);
         self.rows.counters.insert(key.clone(), CounterRow { row, drawn, overage });
+    }
+
+    /// Adds the counter of a pool, whose row is like a window. Returns whether there is one.
+    fn add_pool(&mut self, key: &CounterKey, found: Windows) -> bool {
+        let Some(window) = found.get(&key.cover()) else { return false };
+        let Window { used, has_reservations, drawn, overage, .. } = *window;
+        let row = Counted { count: used, has_reservations, id: RowId::UNKNOWN };
+        self.stored.counters.insert(key.clone(), CounterRow { row, drawn, overage });
+        let overage = overage.min(used.max(0));
+        let drawn = drawn.min(used.max(0) - overage);
+        self.rows.counters.insert(key.clone(), CounterRow { row, drawn, overage });
+        true
     }
 
     fn add_windows(&mut self, windows: Windows) {
@@ -232,6 +267,11 @@ impl Counts {
         })
     }
 
+    /// The member's part of a pool's counter, as far as it is read or locked.
+    pub fn share(&self, key: &WindowKey) -> i64 {
+        self.rows.windows.get(key).map_or(0, |window| window.used)
+    }
+
     pub fn row(&self, key: &CounterKey) -> Option<&Counted> {
         self.rows.counters.get(key).map(|counter| &counter.row)
     }
@@ -253,7 +293,7 @@ impl Counts {
     pub fn take(&mut self, holding: &Holding, cause: &Cause) {
         let is_reserved = cause.kind == Kind::Reserve;
         for part in holding.parts() {
-            let key = part.at.counter(holding.user_id);
+            let key = part.at.counter(holding.owner);
             if let Some(counter) = self.rows.counters.get_mut(&key) {
                 let count = counter.row.count.checked_add(part.amount);
                 counter.row.count = count.unwrap_or_else(|| raise_overflow(&self.registry, &part));
@@ -261,9 +301,10 @@ impl Counts {
                 counter.overage = counter.overage.saturating_add(part.overage);
                 counter.row.has_reservations |= is_reserved;
                 let (amount, overage) = (part.amount, part.overage);
-                self.entries.extend(entry(key, amount, overage, holding.told(&part), cause));
+                let told = holding.told(&part);
+                self.entries.extend(entry(holding.owner, key, amount, overage, told, cause));
             }
-            for key in part.at.windows(holding.user_id) {
+            for key in part.at.windows(holding.owner) {
                 if let Some(window) = self.rows.windows.get_mut(&key) {
                     window.used = window.used.saturating_add(part.amount);
                     window.has_reservations |= is_reserved;
@@ -289,14 +330,25 @@ impl Counts {
         self.alerts.push((counter, alert));
     }
 
-    /// Adds a correction to a counter, whose windows do not change.
-    pub fn correct(&mut self, key: &CounterKey, correction: &Correction, cause: &Cause) {
+    /// Adds a correction to a counter, and to the part of the member of a pool. The windows of caps do not
+    /// change.
+    pub fn correct(
+        &mut self,
+        owner: Owner,
+        key: &CounterKey,
+        correction: &Correction,
+        cause: &Cause,
+    ) {
         let Some(counter) = self.rows.counters.get_mut(key) else { return };
         let Correction { amount, overage } = *correction;
+        let share = owner.window(Scope::Member, &key.feature_type, &key.period);
+        if let Some(share) = share.and_then(|share| self.rows.windows.get_mut(&share)) {
+            share.used = share.used.saturating_add(amount).max(0);
+        }
         // The counter refuses what it can't hold once it is written.
         counter.row.count = counter.row.count.saturating_add(amount);
         counter.overage += overage;
-        self.entries.extend(entry(key.clone(), amount, overage, None, cause));
+        self.entries.extend(entry(owner, key.clone(), amount, overage, None, cause));
     }
 
     /// Takes over whether a feature is logged.
@@ -338,8 +390,8 @@ impl Counts {
                     (part.amount.min(returned), part.overage.min(counter.overage));
                 returned -= amount;
                 counter.overage -= overage;
-                let told = holding.told(part);
-                self.entries.extend(entry(key.clone(), -amount, -overage, told, cause));
+                let (owner, told) = (holding.owner, holding.told(part));
+                self.entries.extend(entry(owner, key.clone(), -amount, -overage, told, cause));
             }
         }
         for (key, window) in &mut self.rows.windows {
@@ -349,9 +401,9 @@ impl Counts {
         }
         for (holding, _) in back {
             for (grant_id, part) in holding.split.grants() {
-                let owner = holding.user_id.as_bytes();
+                let owner = holding.owner.of_grants();
                 let grant = self.rows.grants.get_mut(&grant_id);
-                if let Some(grant) = grant.filter(|grant| grant.owner.as_bytes() == owner) {
+                if let Some(grant) = grant.filter(|grant| grant.owner == owner) {
                     // Somebody may have corrected what is used by hand.
                     grant.left = grant.left.saturating_add(part).min(grant.amount.max(grant.left));
                 }
@@ -363,8 +415,23 @@ impl Counts {
     pub fn write(self) {
         let Self { registry, stored, rows, alerts, entries, mut logged, .. } = self;
         let mut covers: BTreeMap<WindowKey, (i64, i64)> = BTreeMap::new();
+        let mut changes: BTreeMap<WindowKey, Change> = BTreeMap::new();
+        let mut reserved: BTreeMap<WindowKey, Change> = BTreeMap::new();
         for (key, now) in &rows.counters {
             let before = &stored.counters[key];
+            let change = (now.drawn - before.drawn, now.overage - before.overage);
+            if change != (0, 0) {
+                covers.insert(key.cover(), change);
+            }
+            if key.is_of_pool() {
+                let used = Change::Add(now.row.count - before.row.count);
+                if now.row.has_reservations && !before.row.has_reservations {
+                    reserved.insert(key.cover(), used);
+                } else if now.row.count != before.row.count {
+                    changes.insert(key.cover(), used);
+                }
+                continue;
+            }
             let counter =
                 Counter::of(&registry, key).expect("a counter that was read is registered");
             let change = now.row.count.saturating_sub(before.row.count);
@@ -380,13 +447,7 @@ impl Counts {
             } else if change > 0 {
                 counter.add(change);
             }
-            let change = (now.drawn - before.drawn, now.overage - before.overage);
-            if change != (0, 0) {
-                covers.insert(key.cover(), change);
-            }
         }
-        let mut changes: BTreeMap<WindowKey, Change> = BTreeMap::new();
-        let mut reserved: BTreeMap<WindowKey, Change> = BTreeMap::new();
         for (key, now) in &rows.windows {
             let before = stored.windows.get(key).copied().unwrap_or_default();
             let used = Change::Add(now.used - before.used);
@@ -429,23 +490,16 @@ impl Counts {
 
 /// What the ledger has to say of a counter, unless it does not change.
 fn entry(
+    owner: Owner,
     key: CounterKey,
     amount: i64,
     overage: i64,
     sources: Option<Stored>,
     cause: &Cause,
 ) -> Option<Entry> {
-    let CounterKey { user_id, period, feature_type } = key;
+    let CounterKey { period, feature_type, .. } = key;
     let cause = cause.clone();
-    (amount != 0).then_some(Entry {
-        user_id,
-        feature_type,
-        period,
-        amount,
-        overage,
-        sources,
-        cause,
-    })
+    (amount != 0).then_some(Entry { owner, feature_type, period, amount, overage, sources, cause })
 }
 
 fn raise_overflow(registry: &Rc<Registry>, part: &Part) -> ! {

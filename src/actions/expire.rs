@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use domain::reservation::Held;
-use pgrx::Uuid;
 
 use super::counts::{Counts, Keys};
 use super::terms::{Unusable, current_calendar};
@@ -34,27 +33,19 @@ pub fn of_any(limit: i32) -> i32 {
     // In the order of the unique key, like every call that locks several counters.
     let counters: BTreeSet<_> = reservations::past_of_any(&registry, limit).into_iter().collect();
     let mut number = 0;
-    for (user_id, key, feature_type) in &counters {
-        number += of_counter(&registry, *user_id, key, feature_type, limit - number);
+    for key in &counters {
+        number += of_counter(&registry, key, limit - number);
     }
     number
 }
 
-fn of_counter(
-    registry: &Rc<Registry>,
-    user_id: Uuid,
-    key: &str,
-    feature_type: &str,
-    limit: i32,
-) -> i32 {
-    let name =
-        CounterKey { user_id, period: key.to_owned(), feature_type: feature_type.to_owned() };
-    let registered = registry.find(feature_type);
+fn of_counter(registry: &Rc<Registry>, key: &CounterKey, limit: i32) -> i32 {
+    let registered = registry.find(&key.feature_type);
     // A feature that is no longer registered has no counter, but may have been paid in another one.
-    let counter = Counter::of(registry, &name);
+    let counter = Counter::of(registry, key).filter(|_| !key.is_of_pool());
     let counter = match (counter, registered) {
         (Some(counter), Some(registered)) if !registered.is_governed => counter,
-        _ => return of_rows(registry, registered.map(AsRef::as_ref), &name, limit),
+        _ => return of_rows(registry, registered.map(AsRef::as_ref), key, limit),
     };
     let Some(row) = counter.lock_if_free() else {
         if counter.count(Snapshot::Latest).is_some() {
@@ -77,19 +68,22 @@ fn of_rows(
     key: &CounterKey,
     limit: i32,
 ) -> i32 {
-    let user_id = key.user_id;
+    let owner = key.owner();
     let mut counts = Counts::new(registry);
     counts.lock_counters_if_free(&BTreeSet::from([key.clone()]));
     let read_open = || {
-        let mut open = reservations::open_of(registry, user_id, Snapshot::Latest);
+        let mut open = reservations::open_of(registry, owner, Snapshot::Latest);
         if let Some(registered) = registered {
-            let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
-            let sums = Sums::of(registry, registered, user_id, &calendar, Snapshot::Latest);
-            sums.extend_all(&mut open);
+            let calendar = current_calendar(registry, registered, owner, Unusable::IsIgnored);
+            for open in &mut open {
+                let owner = open.holding.owner;
+                Sums::of(registry, registered, owner, &calendar, Snapshot::Latest)
+                    .extend(&mut open.holding, open.since);
+            }
         }
         open
     };
-    let is_due = |open: &&Open| open.is_past && open.holding.own.counter(user_id) == *key;
+    let is_due = |open: &&Open| open.is_past && open.holding.own.counter(owner) == *key;
     let before = read_open();
     let due: Vec<&Open> = before.iter().filter(is_due).take(limit.max(0) as usize).collect();
     let keys = Keys::of_all(due.iter().map(|open| Keys::of(&open.holding)));
@@ -114,8 +108,7 @@ fn of_rows(
         of_open.without(&missing) == of_open && grants_of(open).all(is_locked)
     };
     let covered: Vec<&&Open> = due.iter().filter(is_covered).collect();
-    let ids: Vec<Uuid> = covered.iter().map(|open| open.reservation_id).collect();
-    let marked = reservations::mark_these_expired(registry, user_id, &ids);
+    let marked = reservations::mark_these_expired(registry, covered.iter().map(|open| **open));
     let is_marked = |open: &&Open| marked.contains(&open.reservation_id);
     let expired: Vec<&Open> = covered.into_iter().copied().filter(is_marked).collect();
     counts.expire(&open, &expired);

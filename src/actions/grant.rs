@@ -6,6 +6,7 @@ use domain::sources::Stored as Sources;
 use domain::timestamp::iso8601_rounded_up;
 use pgrx::Uuid;
 
+use super::terms::require_member;
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::error::counting::CountingError;
@@ -13,12 +14,13 @@ use crate::error::grant::{GrantError, MAX_SOURCE_BYTES};
 use crate::pg::clock;
 use crate::store::grants::{self, New, Stored};
 use crate::store::ledger::{self, Cause, Entry};
-use crate::store::registry::Registry;
+use crate::store::owner::Owner;
+use crate::store::registry::{Registered, Registry};
 use crate::store::{registry, users};
 
 /// A grant that is asked for. Instants are in microseconds from 2000.
 pub struct Wanted<'a> {
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub feature_type: &'a str,
     pub amount: i64,
     pub source_ref: &'a str,
@@ -33,7 +35,7 @@ pub struct Wanted<'a> {
 /// refused.
 pub fn grant(wanted: &Wanted) -> Granted {
     let registry = registry::current();
-    require_feature(&registry, wanted.feature_type);
+    let registered = require_feature(&registry, wanted.feature_type);
     registry.tables.lock_first();
     // Before anything is checked: a date that has passed meanwhile is no error.
     if let Some(granted) = repeated(&registry, wanted) {
@@ -41,9 +43,16 @@ pub fn grant(wanted: &Wanted) -> Granted {
     }
     let effective_at = wanted.effective_at.unwrap_or_else(|| clock::since_2000(clock::now()));
     require_usable(wanted, effective_at);
-    users::lock(&registry, &[wanted.user_id]);
+    if let Err(denial) = require_member(&registry, registered, wanted.owner) {
+        let (source_ref, feature_type) = (wanted.source_ref, wanted.feature_type);
+        let (code, reason) = (denial.error_code(), denial.reason(feature_type));
+        return Granted::refused(source_ref.to_owned(), feature_type.to_owned(), code, reason);
+    }
+    if let Owner::User(user_id) = wanted.owner {
+        users::lock(&registry, &[user_id]);
+    }
     let new = New {
-        user_id: wanted.user_id,
+        owner: wanted.owner,
         feature_type: wanted.feature_type,
         amount: wanted.amount,
         source_ref: wanted.source_ref,
@@ -54,7 +63,7 @@ pub fn grant(wanted: &Wanted) -> Granted {
     };
     match grants::insert(&registry, &new) {
         Some(grant) => {
-            log(&registry, Kind::Grant, wanted.user_id, &grant, grant.amount);
+            log(&registry, Kind::Grant, &grant, grant.amount);
             Granted::of(told(grant), false)
         }
         // A concurrent call with the same source was first.
@@ -67,7 +76,7 @@ pub fn grant(wanted: &Wanted) -> Granted {
 /// The answer if something was granted for the source before.
 fn repeated(registry: &Registry, wanted: &Wanted) -> Option<Granted> {
     let grant = grants::find(registry, wanted.source_ref, wanted.feature_type)?;
-    let is_same = grant.user_id == Some(wanted.user_id)
+    let is_same = grant.owner() == Some(wanted.owner)
         && grant.amount == wanted.amount
         && grant.priority == i64::from(wanted.priority)
         && grant.expires_at == wanted.expires_at
@@ -93,10 +102,7 @@ fn told(grant: Stored) -> Grant {
 }
 
 fn require_usable(wanted: &Wanted, effective_at: i64) {
-    let Wanted { user_id, amount, source_ref, expires_at, priority, .. } = *wanted;
-    if *user_id.as_bytes() == [0; 16] {
-        GrantError::Nobody.raise();
-    }
+    let Wanted { amount, source_ref, expires_at, priority, .. } = *wanted;
     if amount < 1 {
         GrantError::Amount { amount }.raise();
     }
@@ -148,8 +154,7 @@ pub fn void(
         grants::void(&registry, &open, reason);
     }
     for grant in found.iter().filter(|grant| !grant.is_void) {
-        let owner = grant.user_id.unwrap_or_else(|| Uuid::from_bytes([0; 16]));
-        log(&registry, Kind::Void, owner, grant, grant.amount - grant.used);
+        log(&registry, Kind::Void, grant, grant.amount - grant.used);
     }
     let voided = found.into_iter().map(|grant| VoidedGrant {
         used: grant.used,
@@ -163,9 +168,11 @@ pub fn void(
 }
 
 /// Enters into the ledger what happened to a grant, if its feature is logged. No counter changes.
-fn log(registry: &Registry, kind: Kind, user_id: Uuid, grant: &Stored, amount: i64) {
+fn log(registry: &Registry, kind: Kind, grant: &Stored, amount: i64) {
+    // A grant of nobody, which the table refuses, would have no entry.
+    let Some(owner) = grant.owner() else { return };
     let entry = Entry {
-        user_id,
+        owner,
         feature_type: grant.feature_type.clone(),
         period: String::new(),
         amount: 0,
@@ -176,9 +183,9 @@ fn log(registry: &Registry, kind: Kind, user_id: Uuid, grant: &Stored, amount: i
     ledger::write_if_logged(registry, &entry);
 }
 
-fn require_feature(registry: &Registry, feature_type: &str) {
-    if registry.find(feature_type).is_none() {
-        let known = registry.feature_types();
-        ArgumentError::UnknownFeature { feature_type, known }.raise();
-    }
+fn require_feature<'a>(registry: &'a Registry, feature_type: &str) -> &'a Registered {
+    let known = || registry.feature_types();
+    registry
+        .find(feature_type)
+        .unwrap_or_else(|| ArgumentError::UnknownFeature { feature_type, known: known() }.raise())
 }

@@ -15,12 +15,14 @@ use crate::error::counting::CountingError;
 use crate::pg::clock;
 use crate::store::counter::Counter;
 use crate::store::ledger::Cause;
+use crate::store::owner::Owner;
 use crate::store::{registry, users};
 
 /// Adds a non-negative amount to a user's counter in a period. Of a feature with rules or grants, it is
 /// drawn from its sources, and added to the windows and rates of caps if the period is the current
 /// one.
 pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
+    let owner = Owner::User(user_id);
     let registry = registry::current();
     let Some(registered) = registry.find(feature_type) else {
         let known = registry.feature_types();
@@ -35,7 +37,7 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     }
     let needs_calendar = requested == Requested::Current || feature.period.is_anchored();
     let calendar = match needs_calendar {
-        true => current_calendar(&registry, registered, user_id, Unusable::IsIgnored),
+        true => current_calendar(&registry, registered, owner, Unusable::IsIgnored),
         false => Calendar::default(),
     };
     let period = match requested {
@@ -57,7 +59,7 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
         let governed = registry.find(feature_type).filter(|registered| registered.is_governed);
         if let Some(registered) = governed {
             let amount = i64::from(amount);
-            let counted = Counted { user_id, registered, period, amount, cause };
+            let counted = Counted { owner, registered, period, amount, cause };
             charge::counted(&registry, &[counted]);
         }
         return;
@@ -68,7 +70,7 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
         let Some(registered) = registry.find(feature_type) else { break };
         let (period, unusable) = (Some(period), Unusable::IsIgnored);
         let target =
-            Target { registry: &registry, registered, user_id, period, unusable, settled: None };
+            Target { registry: &registry, registered, owner, period, unusable, settled: None };
         if charge::count(&target, amount.into(), &cause).is_some() {
             return;
         }

@@ -10,9 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use domain::calendar::Calendar;
 use domain::period::Period;
-use pgrx::Uuid;
 
 use super::account::Account;
 use super::admit::ATTEMPTS;
@@ -21,11 +19,11 @@ use super::terms::{Unusable, current_span};
 use super::windows::{self, Sums};
 use crate::error::Report;
 use crate::error::counting::CountingError;
-use crate::pg::clock;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::pg::subtransaction;
-use crate::store::counter::Counter;
+use crate::store::counter::CounterKey;
 use crate::store::grants;
+use crate::store::owner::Owner;
 use crate::store::registry::{self, Registered, Registry};
 use crate::store::reservations::{self, Locked, Open, open_of};
 use crate::store::windows::{self as rows, WindowKey, Windows};
@@ -72,7 +70,7 @@ pub fn attempts<T>(
 pub struct Target<'a> {
     pub registry: &'a Rc<Registry>,
     pub registered: &'a Rc<Registered>,
-    pub user_id: Uuid,
+    pub owner: Owner,
     /// `None` is the current one.
     pub period: Option<Period>,
     pub unusable: Unusable,
@@ -83,20 +81,16 @@ pub struct Target<'a> {
 impl Target<'_> {
     /// The period of the counter.
     pub fn period(&self) -> Period {
-        let current = || match self.registered.reads_calendar {
-            true => {
-                current_span(self.registry, self.registered, self.user_id, self.unusable).period
-            }
-            false => Calendar::default().period_at(self.registered.feature.period, clock::now()),
-        };
+        let current =
+            || current_span(self.registry, self.registered, self.owner, self.unusable).period;
         self.period.unwrap_or_else(current)
     }
 
     /// The account with the terms as they are committed now, in this period.
     pub fn account(&self, period: Period) -> Account {
-        let Self { registry, registered, user_id, unusable, .. } = *self;
+        let Self { registry, registered, owner, unusable, .. } = *self;
         let account =
-            Account::latest(registry, registered, user_id, unusable).in_period(registry, period);
+            Account::latest(registry, registered, owner, unusable).in_period(registry, period);
         let Some(settled) = self.settled else { return account };
         match &settled.holding.paid {
             Some(paid) => account.without_caps().paid_at(registry, paid),
@@ -105,15 +99,16 @@ impl Target<'_> {
         }
     }
 
-    fn counter(&self, period: Period) -> Counter {
-        Counter::new(self.registry, self.registered, self.user_id, period)
+    /// The name of the counter.
+    pub fn counter(&self, period: Period) -> CounterKey {
+        self.owner.counter(&self.registered.feature.feature_type, &period.to_string())
     }
 
     /// Locks the counter, and from the second attempt on everything that the terms say and that is
     /// wanted. The counter may not exist.
     pub fn lock(&self, period: Period, wanted: Option<&Keys>) -> Counts {
         let mut counts = Counts::new(self.registry);
-        let own = self.counter(period).name();
+        let own = self.counter(period);
         let Some(wanted) = wanted else {
             counts.lock_counters(&BTreeSet::from([own]));
             return counts;
@@ -131,12 +126,11 @@ impl Target<'_> {
 
     /// Inserts the counter, and locks it.
     pub fn insert(&self, period: Period, counts: &mut Counts) {
-        let counter = self.counter(period);
-        counter.insert();
-        let own = counter.name();
-        counts.lock_counters(&BTreeSet::from([own.clone()]));
-        if counts.row(&own).is_none() {
-            CountingError::Suppressed { feature: counter.feature() }.raise();
+        let own = BTreeSet::from([self.counter(period)]);
+        counts.insert_counters(&own);
+        counts.lock_counters(&own);
+        if own.iter().any(|own| counts.row(own).is_none()) {
+            CountingError::Suppressed { feature: &self.registered.feature }.raise();
         }
     }
 
@@ -181,10 +175,16 @@ pub fn bring_up_to_date(
         target.settled.is_some_and(|settled| settled.reservation_id == open.reservation_id)
     };
     let past = open.iter().filter(|open| open.is_past && !is_settled(open));
-    let past: Vec<&Open> = past.take(MOST_EXPIRED).collect();
+    let mut past: Vec<&Open> = past.take(MOST_EXPIRED).collect();
     if !past.is_empty() {
         let keys = Keys::of_all(past.iter().map(|open| Keys::of(&open.holding)));
-        let unlocked = counts.unlocked(&keys);
+        if target.owner.is_pool() {
+            // Those of other members are left if anybody has locked their rows.
+            counts.lock_windows_if_free(&keys.windows);
+            past.retain(|open| counts.unlocked(&Keys::of(&open.holding)).windows.is_empty());
+        }
+        let unlocked =
+            counts.unlocked(&Keys::of_all(past.iter().map(|open| Keys::of(&open.holding))));
         if !unlocked.is_empty() {
             return Err(Again::Expired(unlocked));
         }
@@ -195,8 +195,7 @@ pub fn bring_up_to_date(
             grant_ids.extend(of_past.map(|(grant_id, _)| grant_id));
             lock_all_grants(target.registry, std::slice::from_mut(account), counts, &grant_ids);
         }
-        let due: Vec<Uuid> = past.iter().map(|open| open.reservation_id).collect();
-        let marked = reservations::mark_these_expired(target.registry, target.user_id, &due);
+        let marked = reservations::mark_these_expired(target.registry, past.iter().copied());
         let is_marked = |past: &&Open| marked.contains(&past.reservation_id);
         let expired: Vec<&Open> = past.into_iter().filter(is_marked).collect();
         counts.expire(&open, &expired);
@@ -261,7 +260,7 @@ fn open_reservations(
 
 /// The open reservations that concern an account, by id, with all windows in which they are counted.
 pub fn concerned(registry: &Rc<Registry>, account: &Account, snapshot: Snapshot) -> Vec<Open> {
-    let mut open = open_of(registry, account.user_id, snapshot);
+    let mut open = open_of(registry, account.owner, snapshot);
     open.retain(|open| account.is_concerned_by(open));
     if !open.is_empty() {
         for account in account.with_currency() {
@@ -287,14 +286,14 @@ pub fn insert_windows<'a>(
     let accounts: Vec<(&Account, i64)> = accounts.flat_map(with_currency).collect();
     let mut missing: BTreeMap<WindowKey, i64> = BTreeMap::new();
     for (account, counted) in &accounts {
-        let mut keys = windows::keys(account.user_id, &account.registered, &account.places);
+        let mut keys = windows::keys(account);
         keys.retain(|key| !existing.contains_key(key));
         if keys.is_empty() {
             continue;
         }
         let begun = windows::beginnings(registry, account, &account.places, Snapshot::Latest);
         for key in keys {
-            let used = begun.get(&key.period).map_or(0, |sum| (sum - counted).max(0));
+            let used = begun.get(&key).map_or(0, |sum| (sum - counted).max(0));
             // A currency that is used directly as well is there twice.
             missing.entry(key).and_modify(|least| *least = used.min(*least)).or_insert(used);
         }

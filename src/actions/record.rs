@@ -16,18 +16,19 @@ use pgrx::Uuid;
 use serde_json::{Value, json};
 
 use super::charge::{self, Counted};
-use super::terms::{Unusable, current_calendar};
+use super::terms::{Unusable, current_calendar, require_member};
 use crate::error::Report;
 use crate::error::batch::BatchError;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
-use crate::pg::snapshot::Snapshot;
+use crate::pg::snapshot::{self, Snapshot};
 use crate::store::batch::{self, Amounts, RowKey};
 use crate::store::counter::Counter;
 use crate::store::idempotency::Keys;
 use crate::store::ledger::Cause;
+use crate::store::owner::{Owner, nobody};
 use crate::store::registry::{self, Registered, Registry};
-use crate::store::users;
+use crate::store::{users, windows};
 
 /// The operation that the idempotency keys of events belong to.
 const OPERATION: &str = "record";
@@ -40,6 +41,7 @@ struct Known<'a> {
     index: usize,
     event: &'a Event,
     user_id: Uuid,
+    owner: Owner,
     /// The position of the feature in the registry.
     feature: usize,
     period: Period,
@@ -57,8 +59,18 @@ impl Known<'_> {
     /// What is stored with the idempotency key: the event as the caller wrote it, so that an event
     /// without a period is the same event after midnight.
     fn arguments(&self) -> Value {
-        let Event { feature_type, amount, period, .. } = self.event;
-        json!({"feature_type": feature_type, "amount": amount, "period": period})
+        let Event { feature_type, amount, period, pool_id, .. } = self.event;
+        let mut arguments =
+            json!({"feature_type": feature_type, "amount": amount, "period": period});
+        if let Some(pool_id) = pool_id {
+            arguments["pool_id"] = pool_id.to_string().into();
+        }
+        arguments
+    }
+
+    /// Whether a counter of the user's own counts it.
+    fn is_counted(&self) -> bool {
+        self.event.amount > 0 && !self.owner.is_pool()
     }
 }
 
@@ -81,7 +93,7 @@ pub fn record(text: &str) -> i32 {
     });
     let (known, keyed) = fold_keys(known.collect());
     users::lock(&registry, &users_of(&known));
-    let counted = known.iter().filter(|known| known.event.amount > 0);
+    let counted = known.iter().filter(|known| known.is_counted());
     let mut rows: BTreeSet<RowKey> = counted.map(Known::row).collect();
     let currencies = rows_of_currencies(&registry, &known);
     let has_currencies = !currencies.is_empty();
@@ -103,7 +115,7 @@ fn know<'a>(
     registry: &Rc<Registry>,
     index: usize,
     event: &'a Event,
-    calendars: &mut BTreeMap<Uuid, Calendar>,
+    calendars: &mut BTreeMap<Owner, Calendar>,
 ) -> Result<Known<'a>, String> {
     let feature_type = &event.feature_type;
     let is_meant = |registered: &Rc<Registered>| registered.feature.feature_type == *feature_type;
@@ -112,24 +124,30 @@ fn know<'a>(
         position.ok_or_else(|| feature::unknown(Some(feature_type), &registry.feature_types()))?;
     let registered = &registry.features[position];
     let feature = &registered.feature;
-    let user_id = Uuid::from_bytes(*event.user_id.as_bytes());
+    let uuid = |id: uuid::Uuid| Uuid::from_bytes(*id.as_bytes());
+    let user_id = uuid(event.user_id);
+    let owner = Owner::of(user_id, event.pool_id.map(uuid));
+    if let Owner::Pool { pool_id, .. } = owner
+        && [pool_id, user_id].contains(&nobody())
+    {
+        return Err("user_id or pool_id is the zero uuid".to_owned());
+    }
+    require_member(registry, registered, owner).map_err(|denial| denial.reason(feature_type))?;
     let text = event.period.as_deref();
     let not_a_period = |problem| feature.not_a_period(text.unwrap_or_default(), problem);
     let requested = Requested::parse_optional(feature.period, text).map_err(not_a_period)?;
     let utc = Calendar::default();
-    let calendar = match registered.reads_calendar {
-        true => &*calendars.entry(user_id).or_insert_with(|| {
-            current_calendar(registry, registered, user_id, Unusable::IsIgnored)
-        }),
+    let calendar = match registered.reads_calendar || owner.is_pool() {
+        true => &*calendars
+            .entry(owner)
+            .or_insert_with(|| current_calendar(registry, registered, owner, Unusable::IsIgnored)),
         false => &utc,
     };
     let period = match requested {
         Requested::Current => calendar.period_at(feature.period, clock::now()),
         Requested::Key(period) => {
             // A period of an earlier anchor goes on counting what arrives late.
-            let has_row =
-                || Counter::new(registry, registered, user_id, period).count(Snapshot::Latest);
-            if !calendar.has(period) && has_row().is_none() {
+            if !calendar.has(period) && !has_counter(registry, registered, owner, period) {
                 return Err(not_a_period(NotAPeriod::OtherAnchor));
             }
             period
@@ -138,7 +156,26 @@ fn know<'a>(
     if event.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
         return Err("idempotency_key is empty or longer than 255 bytes".to_owned());
     }
-    Ok(Known { index, event, user_id, feature: position, period })
+    Ok(Known { index, event, user_id, owner, feature: position, period })
+}
+
+fn has_counter(
+    registry: &Rc<Registry>,
+    registered: &Rc<Registered>,
+    owner: Owner,
+    period: Period,
+) -> bool {
+    match owner {
+        Owner::User(user_id) => {
+            let counter = Counter::new(registry, registered, user_id, period);
+            counter.count(Snapshot::Latest).is_some()
+        }
+        Owner::Pool { .. } => {
+            let key = owner.counter(&registered.feature.feature_type, &period.to_string());
+            let row = BTreeSet::from([key.cover()]);
+            !snapshot::latest(|| windows::read(registry, &row)).is_empty()
+        }
+    }
 }
 
 /// Drops events that repeat another of the batch. Also returns the arguments of each idempotency
@@ -214,7 +251,7 @@ fn raise_mismatch(known: &Known) -> ! {
 
 fn count(registry: &Rc<Registry>, events: &[Known]) {
     let mut rows: BTreeMap<RowKey, Amounts> = BTreeMap::new();
-    for known in events.iter().filter(|known| known.event.amount > 0) {
+    for known in events.iter().filter(|known| known.is_counted()) {
         let amounts = rows.entry(known.row()).or_default();
         // No batch is long enough to overflow this.
         *amounts.entry(known.feature).or_insert(0) += i64::from(known.event.amount);
@@ -230,19 +267,21 @@ fn count(registry: &Rc<Registry>, events: &[Known]) {
 
 /// The rows in which currencies count what events with rules are paid with.
 fn rows_of_currencies(registry: &Rc<Registry>, events: &[Known]) -> BTreeSet<RowKey> {
-    let paid = amounts_of(events).into_keys().filter_map(|(user_id, feature, period)| {
+    let paid = amounts_of(events).into_keys().filter_map(|(owner, feature, period)| {
         let registered = &registry.features[feature];
+        let Owner::User(user_id) = owner else { return None };
         let cause = Cause::of(Kind::Record);
-        let counted = Counted { user_id, registered, period, amount: 0, cause };
-        registered.is_governed.then(|| counted.account(registry).currency)?
+        let counted = Counted { owner, registered, period, amount: 0, cause };
+        let currency = registered.is_governed.then(|| counted.account(registry).currency)??;
+        Some((user_id, currency.span.period.to_string()))
     });
-    paid.map(|currency| (currency.user_id, currency.span.period.to_string())).collect()
+    paid.collect()
 }
 
-fn amounts_of(events: &[Known]) -> BTreeMap<(Uuid, usize, Period), i64> {
-    let mut amounts: BTreeMap<(Uuid, usize, Period), i64> = BTreeMap::new();
+fn amounts_of(events: &[Known]) -> BTreeMap<(Owner, usize, Period), i64> {
+    let mut amounts: BTreeMap<(Owner, usize, Period), i64> = BTreeMap::new();
     for known in events.iter().filter(|known| known.event.amount > 0) {
-        let amount = amounts.entry((known.user_id, known.feature, known.period)).or_default();
+        let amount = amounts.entry((known.owner, known.feature, known.period)).or_default();
         *amount += i64::from(known.event.amount);
     }
     amounts
@@ -258,12 +297,13 @@ fn draw(registry: &Rc<Registry>, events: &[Known]) {
     let now = if is_unchanged { Rc::clone(registry) } else { registry::current() };
     let counted: Vec<Counted> = amounts
         .into_iter()
-        .filter_map(|((user_id, feature, period), amount)| {
+        .filter_map(|((owner, feature, period), amount)| {
             let feature_type = &registry.features[feature].feature.feature_type;
-            let registered = now.find(feature_type).filter(|registered| registered.is_governed)?;
-            let idempotency_key = only_key(events, user_id, feature, period);
+            let registered = now.find(feature_type);
+            let registered = registered.filter(|one| one.is_governed || owner.is_pool())?;
+            let idempotency_key = only_key(events, owner, feature, period);
             let cause = Cause { idempotency_key, ..Cause::of(Kind::Record) };
-            Some(Counted { user_id, registered, period, amount, cause })
+            Some(Counted { owner, registered, period, amount, cause })
         })
         .collect();
     if !counted.is_empty() {
@@ -272,10 +312,9 @@ fn draw(registry: &Rc<Registry>, events: &[Known]) {
 }
 
 /// The idempotency key of an amount, if it is that of a single event.
-fn only_key(events: &[Known], user_id: Uuid, feature: usize, period: Period) -> Option<String> {
-    let is_of = |known: &&Known| {
-        known.user_id == user_id && known.feature == feature && known.period == period
-    };
+fn only_key(events: &[Known], owner: Owner, feature: usize, period: Period) -> Option<String> {
+    let is_of =
+        |known: &&Known| known.owner == owner && known.feature == feature && known.period == period;
     let mut found = events.iter().filter(|known| known.event.amount > 0).filter(is_of);
     match (found.next(), found.next()) {
         (Some(known), None) => known.event.idempotency_key.clone(),
@@ -307,7 +346,7 @@ fn raise_overflow(
     counted: impl Fn(&RowKey, usize) -> i64,
 ) {
     let mut counts: BTreeMap<(RowKey, usize), i64> = BTreeMap::new();
-    for known in events {
+    for known in events.iter().filter(|known| !known.owner.is_pool()) {
         let name = (known.row(), known.feature);
         let feature = &registry.features[known.feature].feature;
         let count = counts.entry(name).or_insert_with_key(|(row, feature)| counted(row, *feature));

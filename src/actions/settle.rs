@@ -66,7 +66,7 @@ fn lock_user(registry: &Registry, reservation_id: Uuid, request: Request) {
 fn change_counts(registry: &Rc<Registry>, locked: &mut Locked, change: &Change) {
     let delta = i64::from(change.delta);
     let governed = registry.find(&locked.holding.own.feature_type).cloned();
-    let is_in_other_rows = locked.holding.stored().is_some();
+    let is_in_other_rows = locked.holding.stored().is_some() || locked.holding.owner.is_pool();
     let governed = governed.filter(|registered| registered.is_governed || is_in_other_rows);
     match governed {
         _ if delta == 0 => locked.settle(registry, change),
@@ -109,13 +109,12 @@ fn give_back(
     locked: &mut Locked,
     change: &Change,
 ) {
-    let user_id = locked.holding.user_id;
     let mut counts = Counts::new(registry);
     counts.lock_counters(&locked.holding.counters());
     // After the counters are locked, which new windows begin with.
     add_sums(registry, registered, locked);
     counts.lock_windows(&locked.holding.windows());
-    let open = open_of(registry, user_id, Snapshot::Latest);
+    let open = open_of(registry, locked.holding.owner, Snapshot::Latest);
     let kind = if change.actual.is_some() { Kind::Commit } else { Kind::Release };
     let cause = Cause::of_reservation(kind, locked.reservation_id);
     let back = locked.holding.give_back((-change.delta).into());
@@ -132,11 +131,11 @@ fn give_back(
 
 /// Adds the windows that have begun with what the reservation had counted.
 fn add_sums(registry: &Registry, registered: &Registered, locked: &mut Locked) {
-    let user_id = locked.holding.user_id;
+    let owner = locked.holding.owner;
     let paid = locked.holding.paid.as_ref().and_then(|paid| registry.find(&paid.feature_type));
     for registered in [Some(registered), paid.map(AsRef::as_ref)].into_iter().flatten() {
-        let calendar = current_calendar(registry, registered, user_id, Unusable::IsIgnored);
-        let sums = Sums::of(registry, registered, user_id, &calendar, Snapshot::Latest);
+        let calendar = current_calendar(registry, registered, owner, Unusable::IsIgnored);
+        let sums = Sums::of(registry, registered, owner, &calendar, Snapshot::Latest);
         sums.extend(&mut locked.holding, locked.since);
     }
 }
@@ -160,7 +159,7 @@ fn count_more(
         let target = Target {
             registry,
             registered,
-            user_id: locked.holding.user_id,
+            owner: locked.holding.owner,
             period: Some(period),
             unusable: Unusable::IsIgnored,
             settled: Some(locked),

@@ -1,4 +1,4 @@
-//! The status: everything that a page or an operator wants to know of a user, as one answer.
+//! The status: everything that a page or an operator wants to know of a user or a pool, as one answer.
 
 use std::rc::Rc;
 
@@ -13,10 +13,11 @@ use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::pg::clock;
 use crate::store::grants;
+use crate::store::owner::Owner;
 use crate::store::registry::{self, Registry};
 
 /// The status of one feature, or of all.
-pub fn status(user_id: Uuid, feature_type: Option<&str>) -> Status {
+pub fn status(owner: Owner, feature_type: Option<&str>) -> Status {
     let registry = registry::current();
     let features = match feature_type {
         None => registry.features.clone(),
@@ -28,13 +29,14 @@ pub fn status(user_id: Uuid, feature_type: Option<&str>) -> Status {
             }
         },
     };
-    let mut status = Status::of_user(user_id.to_string());
+    let text = |id: Option<Uuid>| id.map(|id| id.to_string());
+    let mut status = Status::of(text(owner.user_id()), text(owner.pool_id()));
     for registered in &features {
-        let mut account = Account::read(&registry, registered, user_id, Unusable::IsRefused);
-        usage::read(&registry, &mut account);
+        let mut account = Account::read(&registry, registered, owner, Unusable::IsRefused);
+        let share = usage::read(&registry, &mut account);
         let plan_id = account.terms.entitlement.subscription.plan_id();
         status.plan_id = Some(plan_id.to_owned());
-        let of_feature = of_feature(&registry, &account);
+        let of_feature = of_feature(&registry, &account).with_member_usage(share);
         status.features.insert(registered.feature.feature_type.clone(), of_feature);
     }
     status
@@ -55,7 +57,7 @@ fn grants_of(registry: &Registry, account: &Account) -> Vec<GrantReport> {
         return Vec::new();
     }
     let feature_type = &account.registered.feature.feature_type;
-    let listed = grants::list(registry, account.user_id, feature_type);
+    let listed = grants::list(registry, account.owner, feature_type);
     let iso8601 = |since_2000| iso8601_rounded_up(clock::from_1970(since_2000));
     let report = |(grant_id, left): &(uuid::Uuid, i64)| {
         let listed = listed.iter().find(|listed| listed.grant_id == *grant_id)?;

@@ -2,9 +2,7 @@
 
 use std::rc::Rc;
 
-use domain::answer::Answer;
 use domain::calendar::Span;
-use domain::denial::Denial;
 use pgrx::Uuid;
 
 use crate::store::counter::Counter;
@@ -27,10 +25,5 @@ impl Subject {
     ) -> Self {
         let counter = Counter::new(registry, registered, user_id, span.period);
         Self { counter, span, amount }
-    }
-
-    /// The answer of a denial that needs no decision.
-    pub fn denied(&self, denial: Denial) -> Answer {
-        Answer::new(self.counter.feature(), &self.span, Err(denial))
     }
 }

@@ -1,12 +1,13 @@
 //! The summary of a user's plan and usage, for a page that shows both.
 
 use domain::calendar::Calendar;
-use domain::rule::InForce;
+use domain::rule::{Holder, InForce};
 use domain::summary::{Plan, Summary};
 use pgrx::Uuid;
 
 use super::terms::{Unusable, read_calendar};
 use crate::pg::clock;
+use crate::store::owner::Owner;
 use crate::store::registry::Registry;
 use crate::store::{registry, rules, summary};
 
@@ -14,7 +15,7 @@ pub fn summarize(user_id: Uuid) -> Summary {
     let registry = registry::current();
     let zoned = registry.features.iter().find(|registered| registered.reads_calendar);
     let calendar = zoned.map_or_else(Calendar::default, |registered| {
-        read_calendar(&registry, registered, user_id, Unusable::IsRefused)
+        read_calendar(&registry, registered, Owner::User(user_id), Unusable::IsRefused)
     });
     let current = |kind| calendar.period_at(kind, clock::now());
     let (mut plan, usage) = summary::read(&registry, user_id, current);
@@ -34,7 +35,7 @@ fn apply_rules(registry: &Registry, user_id: Uuid, plan: &mut Plan) {
     let now = clock::wall_in_microseconds();
     for (registered, limit) in registry.features.iter().zip(&mut plan.limits) {
         if let Some(rules) = rules.get(&registered.feature.feature_type) {
-            let in_force = InForce::of(rules, now);
+            let in_force = InForce::of(rules, now, Holder::User);
             *limit = if in_force.is_denied { Some(0) } else { in_force.limit(*limit) };
         }
     }

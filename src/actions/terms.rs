@@ -1,4 +1,5 @@
-//! The terms of a call: the user's plan, the calendar of the user's periods, and the rules in force.
+//! The terms of a call: the plan of the user or the pool, the calendar of its periods, and the rules in
+//! force.
 
 use std::rc::Rc;
 
@@ -6,16 +7,18 @@ use chrono::{DateTime, Utc};
 use domain::calendar::{Calendar, Span, Zone};
 use domain::cap::Place;
 use domain::decision::{Clock, Entitlement};
+use domain::denial::Denial;
 use domain::grant::Grant;
 use domain::rule::{Cap, InForce, Per};
-use pgrx::Uuid;
 
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::pg::clock;
 use crate::pg::snapshot;
 use crate::pg::zone::Named;
-use crate::store::entitlement::{UserPlan, with_calendar};
+use crate::store::entitlement::{Plan, with_calendar};
+use crate::store::owner::Owner;
+use crate::store::pools;
 use crate::store::registry::{Registered, Registry};
 use crate::store::rules::{self, Governing};
 
@@ -32,7 +35,7 @@ pub struct Terms {
     pub entitlement: Entitlement,
     pub calendar: Calendar,
     pub in_force: InForce,
-    /// The user's grants of which something is left, unless they have expired.
+    /// The grants of which something is left, unless they have expired.
     pub grants: Vec<Grant>,
     pub clock: Clock,
 }
@@ -43,20 +46,20 @@ impl Terms {
     pub fn read(
         registry: &Registry,
         registered: &Registered,
-        user_id: Uuid,
+        owner: Owner,
         unusable: Unusable,
     ) -> Self {
-        let UserPlan { entitlement, zone, anchor } = with_calendar(registry, registered, user_id);
+        let Plan { entitlement, holder, zone, anchor } = plan_of(registry, registered, owner);
         let plan_id = entitlement.subscription.plan_id();
         let feature_type = &registered.feature.feature_type;
         let Governing { rules, grants } = match registered.is_governed {
-            true => rules::read(registry, user_id, feature_type, plan_id),
+            true => rules::read(registry, owner, feature_type, plan_id),
             false => Governing::default(),
         };
         // After the rules, since those that are over are not read.
         let clock =
             Clock { transaction: clock::now_in_seconds(), wall: clock::wall_in_microseconds() };
-        let in_force = InForce::of(&rules, clock.wall);
+        let in_force = InForce::of(&rules, clock.wall, holder);
         let is_anchored = |cap: &Cap| matches!(cap.per, Per::Window(kind) if kind.is_anchored());
         let has_anchor =
             registered.feature.period.is_anchored() || in_force.caps.iter().any(is_anchored);
@@ -76,38 +79,60 @@ impl Terms {
     }
 }
 
-/// The current period of a feature for a user, without the rest of the terms.
+fn plan_of(registry: &Registry, registered: &Registered, owner: Owner) -> Plan {
+    match owner {
+        Owner::User(user_id) => with_calendar(registry, registered, user_id),
+        Owner::Pool { pool_id, member } => pools::plan(registry, registered, pool_id, member),
+    }
+}
+
+/// Denies unless the pool exists, if there is one, and the member may act in it.
+pub fn require_member(
+    registry: &Registry,
+    registered: &Registered,
+    owner: Owner,
+) -> Result<(), Denial> {
+    match owner {
+        Owner::User(_) => Ok(()),
+        Owner::Pool { .. } => {
+            let plan = snapshot::latest(|| plan_of(registry, registered, owner));
+            plan.entitlement.membership.require()
+        }
+    }
+}
+
+/// The current period of a feature for an owner, without the rest of the terms.
 pub fn current_span(
     registry: &Registry,
     registered: &Registered,
-    user_id: Uuid,
+    owner: Owner,
     unusable: Unusable,
 ) -> Span {
-    current_calendar(registry, registered, user_id, unusable)
+    current_calendar(registry, registered, owner, unusable)
         .span_at(registered.feature.period, clock::now())
 }
 
-/// The calendar of a user, if the periods of the feature depend on it.
+/// The calendar of an owner, if the periods of the feature depend on it. Those of a pool may.
 pub fn current_calendar(
     registry: &Registry,
     registered: &Registered,
-    user_id: Uuid,
+    owner: Owner,
     unusable: Unusable,
 ) -> Calendar {
-    if !registered.reads_calendar {
+    if !registered.reads_calendar && !owner.is_pool() {
         return Calendar::default();
     }
-    snapshot::latest(|| read_calendar(registry, registered, user_id, unusable))
+    snapshot::latest(|| read_calendar(registry, registered, owner, unusable))
 }
 
-/// The calendar of a user in the caller's snapshot.
+/// The calendar of an owner in the caller's snapshot.
 pub fn read_calendar(
     registry: &Registry,
     registered: &Registered,
-    user_id: Uuid,
+    owner: Owner,
     unusable: Unusable,
 ) -> Calendar {
-    let plan = with_calendar(registry, registered, user_id);
+    let plan = plan_of(registry, registered, owner);
     // Only billing periods have an anchor; another kind needs none that is usable.
     let has_anchor = registry.features.iter().any(|found| found.feature.period.is_anchored());
     calendar_of(plan.zone.as_deref(), plan.anchor.filter(|_| has_anchor), unusable)

@@ -10,8 +10,9 @@ use crate::pg::snapshot::Snapshot;
 use crate::store::registry::Registry;
 use crate::store::reservations::Open;
 
-/// Fills an account with what is used and what is left of grants, in the caller's snapshot.
-pub fn read(registry: &Rc<Registry>, account: &mut Account) {
+/// Fills an account with what is used and what is left of grants, in the caller's snapshot. Returns the
+/// member's part of a pool's usage.
+pub fn read(registry: &Rc<Registry>, account: &mut Account) -> Option<i64> {
     let mut counts = Counts::new(registry);
     counts.read(&account.keys());
     for account in account.with_currency() {
@@ -34,4 +35,5 @@ pub fn read(registry: &Rc<Registry>, account: &mut Account) {
         counts.expire(&open, &past);
     }
     account.fill(&counts, &open);
+    account.share().map(|share| counts.share(&share))
 }

@@ -7,38 +7,37 @@ use domain::calendar::{Calendar, Span};
 use domain::cap::{At, Capped, Place, State};
 use domain::period::Period;
 use domain::period_kind::PeriodKind;
+use domain::rule::Scope;
 use pgrx::Uuid;
 
 use super::account::Account;
 use crate::pg::snapshot::Snapshot;
 use crate::store::counter::Counter;
 use crate::store::holding::Holding;
+use crate::store::owner::Owner;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::{Open, open_of};
 use crate::store::windows::{self, Window, WindowKey, Windows};
 
 /// The row that counts a cap, if it is not the feature's own counter.
-pub fn key(user_id: Uuid, registered: &Registered, place: &Place) -> Option<WindowKey> {
-    let feature_type = registered.feature.feature_type.clone();
-    place.key().map(|period| WindowKey { user_id, feature_type, period })
+pub fn key(account: &Account, place: &Place) -> Option<WindowKey> {
+    let feature_type = &account.registered.feature.feature_type;
+    account.owner.window(place.cap.scope, feature_type, &place.key()?)
 }
 
-pub fn keys(user_id: Uuid, registered: &Registered, places: &[Place]) -> BTreeSet<WindowKey> {
-    places.iter().filter_map(|place| key(user_id, registered, place)).collect()
+/// The rows that count the caps of an account, and of a pool the part of the member.
+pub fn keys(account: &Account) -> BTreeSet<WindowKey> {
+    let places = account.places.iter();
+    places.filter_map(|place| key(account, place)).chain(account.share()).collect()
 }
 
-/// The caps with what is used of them, given the usage and the period of the feature's own counter.
-pub fn capped(
-    user_id: Uuid,
-    registered: &Registered,
-    places: &[Place],
-    own: (i64, &Span),
-    windows: &Windows,
-) -> Vec<Capped> {
+/// The caps with what is used of them.
+pub fn capped(account: &Account, windows: &Windows) -> Vec<Capped> {
+    let (used_by_all, own) = (account.usage.current, &account.span);
     let capped = |place: &Place| {
-        let row = key(user_id, registered, place).and_then(|key| windows.get(&key));
+        let row = key(account, place).and_then(|key| windows.get(&key));
         let state = match place.at {
-            At::Own => State::Window { used: own.0, reset_at: own.1.reset_at },
+            At::Own => State::Window { used: used_by_all, reset_at: own.reset_at },
             At::Window(Span { reset_at, .. }) => {
                 State::Window { used: row.map_or(0, |row| row.used), reset_at }
             }
@@ -46,7 +45,7 @@ pub fn capped(
         };
         Capped { cap: place.cap, state }
     };
-    places.iter().map(capped).collect()
+    account.places.iter().map(capped).collect()
 }
 
 /// What new rows begin with. A total, a month and a year begin with what the feature's own periods
@@ -57,23 +56,16 @@ pub fn beginnings(
     account: &Account,
     places: &[Place],
     snapshot: Snapshot,
-) -> BTreeMap<String, i64> {
-    let Some(counter) = Counter::of(registry, &account.counter()) else { return BTreeMap::new() };
-    let (own, calendar) = (counter.feature().period, &account.terms.calendar);
+) -> BTreeMap<WindowKey, i64> {
     let mut begun = BTreeMap::new();
-    let mut counts: Option<Vec<(Span, i64)>> = None;
+    let mut counts: BTreeMap<Scope, Vec<(Span, i64)>> = BTreeMap::new();
     for place in places {
-        let Some(key) = place.key() else { continue };
+        let Some(key) = key(account, place) else { continue };
         let sum = match place.at {
             At::Window(window) if is_sum(&window) => {
-                let counts = counts.get_or_insert_with(|| {
-                    let counts = counter.all_counts(snapshot).into_iter();
-                    let span = |(key, count): (String, i64)| {
-                        let period = Period::parse(own, &key).ok()?;
-                        Some((calendar.span(period), count))
-                    };
-                    counts.filter_map(span).collect()
-                });
+                let counts = counts
+                    .entry(place.cap.scope)
+                    .or_insert_with(|| own_counts(registry, account, &key, snapshot));
                 let inside = counts.iter().filter(|(span, _)| is_inside(span, &window));
                 inside.fold(0, |sum: i64, (_, count)| sum.saturating_add(*count))
             }
@@ -84,20 +76,51 @@ pub fn beginnings(
     begun
 }
 
+/// What the feature's own periods have counted of whoever has a window.
+fn own_counts(
+    registry: &Rc<Registry>,
+    account: &Account,
+    window: &WindowKey,
+    snapshot: Snapshot,
+) -> Vec<(Span, i64)> {
+    let feature = &account.registered.feature;
+    let counts = match account.owner {
+        Owner::User(_) => Counter::of(registry, &account.counter())
+            .map_or_else(Vec::new, |counter| counter.all_counts(snapshot)),
+        Owner::Pool { .. } => {
+            let ids = (window.pool_id, window.user_id);
+            windows::all_counts(registry, ids, &feature.feature_type, snapshot)
+        }
+    };
+    let span = |(key, count): (String, i64)| {
+        let period = Period::parse(feature.period, &key).ok()?;
+        Some((account.terms.calendar.span(period), count))
+    };
+    counts.into_iter().filter_map(span).collect()
+}
+
 /// The windows that begin with what was counted before, as far as they have rows: a reservation that
 /// was made before such a row is counted there as well, if its period lies inside.
 pub struct Sums {
     own: PeriodKind,
     feature_type: String,
     calendar: Calendar,
-    /// Each with when its row was made.
-    windows: Vec<(String, Span, i64)>,
+    windows: Vec<Sum>,
+}
+
+/// A window that began with what was counted before.
+struct Sum {
+    scope: Scope,
+    key: String,
+    span: Span,
+    /// When its row was made.
+    made_at: i64,
 }
 
 impl Sums {
     pub fn read(registry: &Registry, account: &Account, snapshot: Snapshot) -> Self {
         let calendar = &account.terms.calendar;
-        let mut sums = Self::of(registry, &account.registered, account.user_id, calendar, snapshot);
+        let mut sums = Self::of(registry, &account.registered, account.owner, calendar, snapshot);
         for place in &account.places {
             sums.add(place);
         }
@@ -107,36 +130,39 @@ impl Sums {
     pub fn of(
         registry: &Registry,
         registered: &Registered,
-        user_id: Uuid,
+        owner: Owner,
         calendar: &Calendar,
         snapshot: Snapshot,
     ) -> Self {
         let (own, feature_type) = (registered.feature.period, &registered.feature.feature_type);
-        let window = |(key, made_at): (WindowKey, i64)| {
+        let sum = |scope: Scope, (key, made_at): (String, i64)| {
             let kinds = [PeriodKind::Total, PeriodKind::Month, PeriodKind::Year];
             // A row of the feature's own kind is no window.
             let period = kinds
                 .into_iter()
                 .filter(|kind| *kind != own)
-                .find_map(|kind| Period::parse(kind, &key.period).ok())?;
-            Some((key.period, calendar.span(period), made_at))
+                .find_map(|kind| Period::parse(kind, &key).ok())?;
+            Some(Sum { scope, key, span: calendar.span(period), made_at })
         };
-        let windows = windows::sums(registry, user_id, feature_type, snapshot).into_iter();
-        Self {
-            own,
-            feature_type: feature_type.clone(),
-            calendar: calendar.clone(),
-            windows: windows.filter_map(window).collect(),
+        let of = |scope: Scope, ids: (Uuid, Uuid)| {
+            let sums = windows::sums(registry, ids, feature_type, snapshot).into_iter();
+            sums.filter_map(move |row| sum(scope, row)).collect::<Vec<_>>()
+        };
+        let mut all = of(owner.scope(), owner.ids());
+        if let Some(ids) = owner.member_ids() {
+            all.extend(of(Scope::Member, ids));
         }
+        let (feature_type, calendar) = (feature_type.clone(), calendar.clone());
+        Self { own, feature_type, calendar, windows: all }
     }
 
     /// Adds a window, unless it has a row.
     fn add(&mut self, place: &Place) {
         if let (At::Window(span), Some(key)) = (place.at, place.key())
             && is_sum(&span)
-            && self.windows.iter().all(|(existing, ..)| *existing != key)
+            && self.windows.iter().all(|sum| (sum.scope, &sum.key) != (place.cap.scope, &key))
         {
-            self.windows.push((key, span, i64::MAX));
+            self.windows.push(Sum { scope: place.cap.scope, key, span, made_at: i64::MAX });
         }
     }
 
@@ -153,11 +179,15 @@ impl Sums {
         for at in parts.into_iter().flatten().filter(|at| at.feature_type == self.feature_type) {
             let Ok(period) = Period::parse(self.own, &at.period) else { continue };
             let span = self.calendar.span(period);
-            for (key, window, made_at) in &self.windows {
-                let is_new = !at.windows.iter().any(|(_, existing)| existing == key);
-                if *made_at > since && is_inside(&span, window) && is_new {
-                    let kind = window.period.kind().name().to_owned();
-                    at.windows.push((kind, key.clone()));
+            for sum in &self.windows {
+                let windows = match sum.scope {
+                    Scope::Member => &mut at.windows.members,
+                    Scope::User | Scope::Pool => &mut at.windows.own,
+                };
+                let is_new = !windows.iter().any(|(_, existing)| *existing == sum.key);
+                if sum.made_at > since && is_inside(&span, &sum.span) && is_new {
+                    let kind = sum.span.period.kind().name().to_owned();
+                    windows.push((kind, sum.key.clone()));
                 }
             }
         }
@@ -181,21 +211,21 @@ pub fn unbegun(
     account: &Account,
     existing: &Windows,
 ) -> Vec<(WindowKey, Window)> {
-    let key = |place: &Place| key(account.user_id, &account.registered, place);
+    let key = |place: &Place| key(account, place);
     let is_missing = |place: &&Place| key(place).is_some_and(|key| !existing.contains_key(&key));
     let missing: Vec<Place> = account.places.iter().filter(is_missing).copied().collect();
     let begun = beginnings(registry, account, &missing, Snapshot::Caller);
     let window = |place: &Place| {
         let key = key(place)?;
-        let used = begun.get(&key.period).copied().unwrap_or(0);
+        let used = begun.get(&key).copied().unwrap_or(0);
         // What it would begin with may be reserved.
         Some((key, Window { used, has_reservations: used > 0, ..Window::default() }))
     };
     missing.iter().filter_map(window).collect()
 }
 
-/// Whether a user has open reservations of a feature, which new windows begin with.
+/// Whether there are open reservations of an account, which new windows begin with.
 pub fn has_open(registry: &Registry, account: &Account) -> bool {
-    let open = open_of(registry, account.user_id, Snapshot::Latest);
+    let open = open_of(registry, account.owner, Snapshot::Latest);
     open.iter().any(|open| account.is_concerned_by(open))
 }

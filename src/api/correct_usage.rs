@@ -2,7 +2,7 @@ use domain::correction::Corrected;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-use super::arguments::required;
+use super::arguments::{owner, required};
 use crate::actions::correct::{Wanted, correct};
 use crate::actions::replay::Outcome;
 use crate::pg::jsonb::Jsonb;
@@ -14,10 +14,13 @@ use crate::pg::jsonb::Jsonb;
 /// covered, and what open reservations hold, stays: `EXCEEDS_USAGE`. Give a grant for that. The windows
 /// of caps do not change. With an idempotency key, a retry corrects once.
 ///
+/// With a pool, the counter is the pool's, and with a user as well, that user's part of it is corrected
+/// too. A pool that does not exist is `UNKNOWN_POOL`.
+///
 /// | SQLSTATE | when |
 /// |---|---|
 /// | 22003 | the count does not fit into the column |
-/// | 22004 | the user, the feature, the amount or the reason is NULL |
+/// | 22004 | the user and the pool, the feature, the amount or the reason is NULL |
 /// | 22007 | the period is none of the feature |
 /// | 22023 | the feature is unknown, the reason blank, or the idempotency key empty or too long |
 /// | 40001 | another transaction was first: try again |
@@ -28,10 +31,11 @@ fn correct_usage(
     p_amount: Option<i64>,
     p_reason: Option<&str>,
     p_period: default!(Option<&str>, "NULL"),
+    p_pool_id: default!(Option<Uuid>, "NULL"),
     p_idempotency_key: default!(Option<&str>, "NULL"),
 ) -> Jsonb<Outcome<Corrected>> {
     Jsonb(correct(&Wanted {
-        user_id: required(p_user_id, "p_user_id"),
+        owner: owner(p_user_id, p_pool_id),
         feature_type: required(p_feature_type, "p_feature_type"),
         amount: required(p_amount, "p_amount"),
         reason: required(p_reason, "p_reason"),

@@ -3,7 +3,7 @@ use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
-use super::arguments::required;
+use super::arguments::{acting, required};
 use crate::actions::admit::{self, Noted};
 use crate::actions::replay::Outcome;
 use crate::error::Report;
@@ -28,13 +28,14 @@ fn reserve_feature(
     p_amount: default!(Option<i32>, 1),
     p_ttl: default!(Option<Interval>, "'5 minutes'"),
     p_idempotency_key: default!(Option<&str>, "NULL"),
+    p_pool_id: default!(Option<Uuid>, "NULL"),
     p_metadata: default!(Option<JsonbText>, "NULL"),
 ) -> Jsonb<Outcome> {
-    let user_id = required(p_user_id, "p_user_id");
+    let who = acting(p_user_id, p_pool_id);
     let ttl = required(p_ttl, "p_ttl");
     let ttl = ttl_in_microseconds(ttl.months(), ttl.days(), ttl.micros())
         .unwrap_or_else(|| ArgumentError::InvalidTtl.raise());
     let metadata = p_metadata.as_ref().map(|JsonbText(text)| text.as_str());
     let noted = Noted { idempotency_key: p_idempotency_key, metadata };
-    Jsonb(admit::reserve(user_id, p_feature_type, p_amount, ttl, noted))
+    Jsonb(admit::reserve(who, p_feature_type, p_amount, ttl, noted))
 }

@@ -34,6 +34,9 @@ pub struct Answer {
     /// How much of the current usage is beyond everything else.
     #[serde(skip_serializing_if = "Option::is_none")]
     overage: Option<i64>,
+    /// The pool in which the user acts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool_id: Option<String>,
     /// Where the amount comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     sources: Option<Covered>,
@@ -125,7 +128,7 @@ impl CapReport {
             used: capped.used(now),
             every: capped.every(),
             limit: capped.cap.amount,
-            scope: "user",
+            scope: capped.cap.scope.name(),
             reset_at: capped.reset_at(now).map(iso8601_rounded_up),
             remaining: capped.left(now),
         }
@@ -185,6 +188,11 @@ impl Answer {
                 .map(|threshold| Warning { per: "period", threshold }),
             ..self
         }
+    }
+
+    /// Adds the pool, if the call is about one.
+    pub fn with_pool(self, pool_id: Option<String>) -> Self {
+        Self { pool_id, ..self }
     }
 
     /// Adds the part of the current usage that is reserved.
@@ -263,7 +271,7 @@ mod tests {
     use crate::decision::{Clock, Entitlement, Usage};
     use crate::period::Period;
     use crate::period_kind::PeriodKind;
-    use crate::rule::{Cap, Effect, InForce, Level, Per, Rule};
+    use crate::rule::{Cap, Effect, Holder, InForce, Level, Per, Rule, Scope};
     use crate::shortage::{Missing, Shortage};
     use serde_json::{Value, json};
 
@@ -368,7 +376,7 @@ mod tests {
     }
 
     fn rate(tat: i64) -> Capped {
-        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount: 10 };
+        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount: 10, scope: Scope::User };
         Capped { cap, state: State::Bucket { tat: Some(tat) } }
     }
 
@@ -384,7 +392,7 @@ mod tests {
             created_at: 0,
             rule_id: uuid::Uuid::nil(),
         };
-        InForce::of(&[rule], NOW)
+        InForce::of(&[rule], NOW, Holder::User)
     }
 
     /// Adds what governs an answer: rules, caps and a usage of 4, if an amount of 1 is counted.

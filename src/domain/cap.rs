@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::calendar::{Calendar, Span};
 use crate::period_kind::PeriodKind;
 use crate::rate::{Rate, Refusal};
-use crate::rule::{Cap, Per};
+use crate::rule::{Cap, Per, Scope};
 use crate::timestamp::microseconds;
 
 /// A cap, and where what is used of it is counted.
@@ -29,12 +29,14 @@ pub enum At {
 impl Place {
     /// Where the caps of a feature are counted at an instant.
     pub fn of(caps: &[Cap], own: PeriodKind, calendar: &Calendar, now: DateTime<Utc>) -> Vec<Self> {
-        let at = |per: Per| match per {
+        let at = |cap: &Cap| match cap.per {
             Per::Window(kind) if kind != own => At::Window(calendar.span_at(kind, now)),
             Per::Rate { every } => At::Bucket(every / 1_000_000),
+            // The feature's own counter is the pool's.
+            _ if cap.scope == Scope::Member => At::Window(calendar.span_at(own, now)),
             _ => At::Own,
         };
-        caps.iter().map(|cap| Self { cap: *cap, at: at(cap.per) }).collect()
+        caps.iter().map(|cap| Self { cap: *cap, at: at(cap) }).collect()
     }
 
     /// The key of the row that counts it, beside the feature's own counter.
@@ -154,13 +156,17 @@ impl Capped {
 mod tests {
     use super::*;
     use crate::period_kind::PeriodKind;
+    use crate::rule::Scope;
 
     const SECOND: i64 = 1_000_000;
 
     fn hour(amount: i64, used: i64) -> Capped {
         let reset_at = DateTime::from_timestamp(7_200, 0);
         let per = Per::Window(PeriodKind::Hour);
-        Capped { cap: Cap { per, amount }, state: State::Window { used, reset_at } }
+        Capped {
+            cap: Cap { per, amount, scope: Scope::User },
+            state: State::Window { used, reset_at },
+        }
     }
 
     #[test]
@@ -176,7 +182,7 @@ mod tests {
 
     #[test]
     fn nothing_has_room_everywhere() {
-        let rate = Cap { per: Per::Rate { every: SECOND }, amount: 0 };
+        let rate = Cap { per: Per::Rate { every: SECOND }, amount: 0, scope: Scope::User };
         let bucket = Capped { cap: rate, state: State::Bucket { tat: None } };
         assert_eq!(bucket.lacks(0, 0), None);
         assert_eq!(hour(10, 12).lacks(0, 0), None);
@@ -185,7 +191,7 @@ mod tests {
     #[test]
     fn counting_moves_a_window_and_empties_a_bucket() {
         assert_eq!(hour(10, 9).counted(5, 0).used(0), 14);
-        let rate = Cap { per: Per::Rate { every: 60 * SECOND }, amount: 10 };
+        let rate = Cap { per: Per::Rate { every: 60 * SECOND }, amount: 10, scope: Scope::User };
         let bucket = Capped { cap: rate, state: State::Bucket { tat: None } };
         assert_eq!((bucket.used(0), bucket.left(0), bucket.reset_at(0)), (0, 10, None));
         let bucket = bucket.counted(4, 0);

@@ -57,6 +57,18 @@ impl Corrected {
         }
     }
 
+    /// Nothing was corrected, since there is no such counter.
+    pub fn refused(
+        feature_type: &str,
+        period: String,
+        error_code: &'static str,
+        reason: String,
+    ) -> Self {
+        let corrected = Self::of(feature_type, period, 0, Usage::default());
+        let (reason, error_code) = (Some(reason), Some(error_code));
+        Self { reason, corrected: false, error_code, ..corrected }
+    }
+
     /// More than can be taken off.
     pub fn exceeding(feature_type: &str, period: String, amount: i64, usage: Usage) -> Self {
         let reason = format!(

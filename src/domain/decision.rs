@@ -6,18 +6,43 @@ use uuid::Uuid;
 use crate::burn::{Currency, Sources, Split, Stock};
 use crate::cap::Capped;
 use crate::denial::Denial;
-use crate::rule::InForce;
+use crate::rule::{InForce, Scope};
 use crate::shortage::{Credits, Missing, Shortage};
 use crate::subscription::Subscription;
 use crate::timestamp::microseconds;
 
-/// What a user's plan allows of one feature.
+/// Whether a user may act in a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Membership {
+    /// The call is about the user alone.
+    #[default]
+    NotNeeded,
+    /// The user is a member, or the call is about the pool alone.
+    Given,
+    Missing,
+    /// There is no such pool.
+    OfNoPool,
+}
+
+impl Membership {
+    /// Denies unless the user may act.
+    pub fn require(self) -> Result<(), Denial> {
+        match self {
+            Self::NotNeeded | Self::Given => Ok(()),
+            Self::Missing => Err(Denial::NotAMember),
+            Self::OfNoPool => Err(Denial::UnknownPool),
+        }
+    }
+}
+
+/// What the plan of a user or a pool allows of one feature.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entitlement {
+    pub membership: Membership,
     pub subscription: Subscription,
     /// Whether the plan is in `plan_limits` and active there.
     pub plan_is_known: bool,
-    /// The plan's limit. `None` is unlimited if the plan is known.
+    /// The plan's limit, for all seats. `None` is unlimited if the plan is known.
     pub limit: Option<i64>,
 }
 
@@ -104,7 +129,25 @@ impl Standing<'_> {
     /// Whether rules or grants have to do with the answer.
     pub fn is_governed(&self) -> bool {
         let Usage { drawn, overage, .. } = self.usage;
-        self.in_force.is_governed || !self.grants.is_empty() || drawn > 0 || overage > 0
+        self.entitlement.membership != Membership::NotNeeded
+            || self.in_force.is_governed
+            || !self.grants.is_empty()
+            || drawn > 0
+            || overage > 0
+    }
+
+    /// Whose use the limit is about.
+    fn scope(&self) -> Scope {
+        match self.entitlement.membership {
+            Membership::NotNeeded => Scope::User,
+            _ => Scope::Pool,
+        }
+    }
+
+    /// Why the feature can't be used, whatever is left of it.
+    pub fn refusal(&self) -> Option<Denial> {
+        let blocked = self.in_force.is_denied.then_some(Denial::Denied);
+        self.entitlement.membership.require().err().or(blocked)
     }
 
     /// Why the plan allows nothing, if it is known but has lapsed.
@@ -114,7 +157,8 @@ impl Standing<'_> {
 
     /// The limit in force: 0 if the plan allows nothing, `None` if it is unlimited.
     pub fn limit(&self) -> Option<i64> {
-        let is_usable = self.entitlement.plan_is_known && self.lapse().is_none();
+        let is_allowed = self.entitlement.membership.require().is_ok();
+        let is_usable = is_allowed && self.entitlement.plan_is_known && self.lapse().is_none();
         if is_usable { self.in_force.limit(self.entitlement.limit) } else { Some(0) }
     }
 
@@ -142,7 +186,7 @@ impl Standing<'_> {
     /// Everything that can cover an amount.
     pub fn sources(&self) -> Sources {
         let currency = self.price().map(|(cost, currency)| {
-            let is_blocked = currency.in_force.is_denied || !currency.entitlement.plan_is_known;
+            let is_blocked = currency.refusal().is_some() || !currency.entitlement.plan_is_known;
             let stock = if is_blocked { Stock::empty() } else { currency.stock() };
             Currency { cost, stock }
         });
@@ -199,13 +243,14 @@ impl Standing<'_> {
         let (Some(price), Some((cost, currency))) = (&self.in_force.price, self.price()) else {
             let limit = self.limit().unwrap_or(i64::MAX);
             let used = self.usage.allowance();
-            return Missing::of_allowance(limit, used, wait(own), self.reset_at);
+            return Missing::of_allowance(self.scope(), limit, used, wait(own), self.reset_at);
         };
         let needed = sources.beyond_own(amount).saturating_mul(cost);
         let pays =
             !currency.in_force.is_denied && currency.fresh().is_none_or(|fresh| needed <= fresh);
         let paid = currency.reset_at.filter(|_| pays);
         Missing::of_currency(Credits {
+            scope: self.scope(),
             feature_type: price.paid_in.clone(),
             limit: currency.limit().unwrap_or(i64::MAX),
             used: currency.usage.allowance(),
@@ -228,9 +273,7 @@ impl Standing<'_> {
 /// Checks the rules in order. Anything unknown or missing is a denial.
 pub fn decide(standing: &Standing, amount: i64) -> Result<Allowance, Denial> {
     let Standing { entitlement, in_force, usage, .. } = *standing;
-    if in_force.is_denied {
-        return Err(Denial::Denied);
-    }
+    standing.refusal().map_or(Ok(()), Err)?;
     let lapse = standing.lapse();
     if !standing.is_governed() || !entitlement.plan_is_known {
         lapse.map_or(Ok(()), Err)?;
@@ -288,7 +331,7 @@ pub fn charge(standing: &Standing, amount: i64) -> Split {
 mod tests {
     use super::*;
     use crate::cap::State;
-    use crate::rule::{Cap, Effect, Level, Per, Rule};
+    use crate::rule::{Cap, Effect, Holder, Level, Per, Rule};
 
     const SECOND: i64 = 1_000_000;
     /// 2025-02-10T12:00:00Z.
@@ -352,11 +395,11 @@ mod tests {
     }
 
     fn in_force(rules: &[Rule]) -> InForce {
-        InForce::of(rules, NOW)
+        InForce::of(rules, NOW, Holder::User)
     }
 
     fn bucket(amount: i64, tat: Option<i64>) -> Capped {
-        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount };
+        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount, scope: Scope::User };
         Capped { cap, state: State::Bucket { tat } }
     }
 
@@ -418,7 +461,7 @@ mod tests {
     fn an_addition_counts_until_its_end() {
         let mut add = rule(Effect::Add, Some(20));
         add.ends_at = NOW;
-        let before = InForce::of(std::slice::from_ref(&add), NOW - 1);
+        let before = InForce::of(std::slice::from_ref(&add), NOW - 1, Holder::User);
         assert_eq!(admitted(governed(&free(Some(50)), &before, &[], 60, 10)), within(70, 60, 0));
         let after = in_force(&[add]);
         let exceeded = Denial::LimitExceeded { limit: 50, current_usage: 60 };
@@ -431,7 +474,11 @@ mod tests {
     fn a_cap_and_the_allowance_must_both_have_room() {
         let rules = in_force(&[rule(Effect::Cap, Some(5))]);
         let end = DateTime::from_timestamp_micros(NOW + 1_800 * SECOND);
-        let cap = Cap { per: Per::Window(crate::period_kind::PeriodKind::Hour), amount: 5 };
+        let cap = Cap {
+            per: Per::Window(crate::period_kind::PeriodKind::Hour),
+            amount: 5,
+            scope: Scope::User,
+        };
         let hour = |used| Capped { cap, state: State::Window { used, reset_at: end } };
         assert_eq!(
             admitted(governed(&free(Some(100)), &rules, &[hour(2)], 40, 2)),

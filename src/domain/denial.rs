@@ -12,6 +12,10 @@ pub enum Denial {
     InvalidPeriod {
         reason: String,
     },
+    /// There is no such pool.
+    UnknownPool,
+    /// The user is not a member of the pool.
+    NotAMember,
     /// A rule blocks the feature.
     Denied,
     TrialExpired {
@@ -38,6 +42,8 @@ impl Denial {
             Self::InvalidFeature { .. } => "INVALID_FEATURE",
             Self::InvalidAmount => "INVALID_AMOUNT",
             Self::InvalidPeriod { .. } => "INVALID_PERIOD",
+            Self::UnknownPool => "UNKNOWN_POOL",
+            Self::NotAMember => "NOT_A_MEMBER",
             Self::Denied => "DENIED",
             Self::TrialExpired { .. } => "TRIAL_EXPIRED",
             Self::NoSubscription => "NO_SUBSCRIPTION",
@@ -53,6 +59,8 @@ impl Denial {
         match self {
             Self::InvalidFeature { reason } | Self::InvalidPeriod { reason } => reason.clone(),
             Self::InvalidAmount => "the requested amount must be 0 or more".to_owned(),
+            Self::UnknownPool => "there is no such pool".to_owned(),
+            Self::NotAMember => "not a member of the pool".to_owned(),
             Self::Denied => format!("{feature_type} is blocked"),
             Self::TrialExpired { trial_end_date } => format!("the trial ended at {trial_end_date}"),
             Self::NoSubscription => "no active subscription".to_owned(),

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::excerpt::excerpt;
 use crate::period::means_current;
 
-/// One event: a user has used an amount of a feature.
+/// One event: a user has used an amount of a feature, perhaps in a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub user_id: Uuid,
+    pub pool_id: Option<Uuid>,
     pub feature_type: String,
     pub amount: i32,
     /// `None` is the current period.
@@ -31,7 +32,8 @@ pub enum BadBatch {
     Event { index: usize, problem: String },
 }
 
-const FIELDS: [&str; 5] = ["user_id", "feature_type", "amount", "period", "idempotency_key"];
+const FIELDS: [&str; 6] =
+    ["user_id", "feature_type", "amount", "period", "idempotency_key", "pool_id"];
 
 /// Reads the events of a JSON array.
 pub fn read_batch(text: &str) -> Result<Vec<Event>, BadBatch> {
@@ -62,9 +64,9 @@ impl<'a> Fields<'a> {
     }
 
     fn event(&self) -> Result<Event, String> {
-        let user_id = self.text("user_id")?.ok_or("user_id is missing")?;
         Ok(Event {
-            user_id: Uuid::parse_str(&user_id).map_err(|_| "user_id is not a uuid")?,
+            user_id: self.uuid("user_id")?.ok_or("user_id is missing")?,
+            pool_id: self.uuid("pool_id")?,
             feature_type: self.text("feature_type")?.ok_or("feature_type is missing")?,
             amount: self.amount()?,
             // The same event, whether its period is current or left out.
@@ -77,6 +79,11 @@ impl<'a> Fields<'a> {
         let read = |value: &&RawValue| String::deserialize(*value);
         let text = self.0.get(name).map(read).transpose();
         text.map_err(|_| format!("{name} is not a string"))
+    }
+
+    fn uuid(&self, name: &str) -> Result<Option<Uuid>, String> {
+        let id = self.text(name)?.map(|text| Uuid::parse_str(&text)).transpose();
+        id.map_err(|_| format!("{name} is not a uuid"))
     }
 
     fn amount(&self) -> Result<i32, String> {
@@ -115,6 +122,7 @@ mod tests {
         ]);
         let event = |feature_type: &str, amount, period: Option<&str>, key: Option<&str>| Event {
             user_id: Uuid::from_u128(42),
+            pool_id: None,
             feature_type: feature_type.into(),
             amount,
             period: period.map(Into::into),
@@ -127,6 +135,10 @@ mod tests {
             event("chat", 0, None, None),
         ];
         assert_eq!(read(&batch), Ok(events));
+        let in_pool =
+            json!([{"user_id": USER, "pool_id": USER, "feature_type": "chat", "amount": 1}]);
+        let event = Event { pool_id: Some(Uuid::from_u128(42)), ..event("chat", 1, None, None) };
+        assert_eq!(read(&in_pool), Ok(vec![event]));
         assert_eq!(read(&json!([])), Ok(vec![]));
     }
 

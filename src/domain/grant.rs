@@ -2,12 +2,18 @@
 
 use uuid::Uuid;
 
+/// Who has a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    User(Uuid),
+    Pool(Uuid),
+}
+
 /// A grant with what is left of it. Instants are in microseconds from 1970; infinity is the largest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub grant_id: Uuid,
-    /// The user who has it.
-    pub owner: Uuid,
+    pub owner: Owner,
     pub feature_type: String,
     pub left: i64,
     /// What was granted.
@@ -44,7 +50,7 @@ mod tests {
     fn grant(id: u128, priority: i64, expires_at: i64) -> Grant {
         Grant {
             grant_id: Uuid::from_u128(id),
-            owner: Uuid::nil(),
+            owner: Owner::User(Uuid::nil()),
             feature_type: "chat".to_owned(),
             left: 5,
             amount: 9,

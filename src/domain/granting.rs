@@ -10,7 +10,7 @@ pub struct Granted {
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: Option<String>,
     granted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     grant_id: Option<String>,
@@ -59,14 +59,25 @@ impl Granted {
 
     /// Another call has granted something else for the same source.
     pub fn mismatch(source_ref: String, feature_type: String) -> Self {
+        let reason = "the source was used for another grant".to_owned();
+        Self::refused(source_ref, feature_type, "GRANT_MISMATCH", reason)
+    }
+
+    /// Nothing was granted.
+    pub fn refused(
+        source_ref: String,
+        feature_type: String,
+        error_code: &'static str,
+        reason: String,
+    ) -> Self {
         Self {
             used: None,
             amount: None,
-            reason: Some("the source was used for another grant"),
+            reason: Some(reason),
             granted: false,
             grant_id: None,
             replayed: None,
-            error_code: Some("GRANT_MISMATCH"),
+            error_code: Some(error_code),
             expires_at: None,
             source_ref,
             effective_at: None,

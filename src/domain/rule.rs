@@ -12,6 +12,11 @@ pub enum Level {
     All,
     Plan,
     User,
+    Pool,
+    /// Each member of a pool.
+    Members,
+    /// One member of a pool.
+    Member,
 }
 
 impl Level {
@@ -20,7 +25,62 @@ impl Level {
             "all" => Some(Self::All),
             "plan" => Some(Self::Plan),
             "user" => Some(Self::User),
+            "pool" => Some(Self::Pool),
+            "members" => Some(Self::Members),
+            "member" => Some(Self::Member),
             _ => None,
+        }
+    }
+}
+
+/// Who has the plan that rules change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    User,
+    /// A pool, whose plan is multiplied by its seats.
+    Pool {
+        seats: i64,
+    },
+}
+
+impl Holder {
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::User => Scope::User,
+            Self::Pool { .. } => Scope::Pool,
+        }
+    }
+
+    /// An amount of the plan for all seats. Without seats, even an unlimited plan allows nothing.
+    pub fn of_all_seats(self, amount: Option<i64>) -> Option<i64> {
+        match self {
+            Self::User => amount,
+            Self::Pool { seats } if seats < 1 => Some(0),
+            Self::Pool { seats } => amount.map(|amount| amount.saturating_mul(seats)),
+        }
+    }
+}
+
+/// Whose use a limit is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    User,
+    Pool,
+    /// One member's use of a pool.
+    Member,
+}
+
+impl Scope {
+    pub fn is_member(self) -> bool {
+        self == Self::Member
+    }
+
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Pool => "pool",
+            Self::Member => "member",
         }
     }
 }
@@ -112,6 +172,21 @@ impl Rule {
     fn is_active(&self, now: i64) -> bool {
         self.starts_at <= now && now < self.ends_at
     }
+
+    fn scope(&self, holder: Holder) -> Scope {
+        match self.level {
+            Level::Members | Level::Member => Scope::Member,
+            _ => holder.scope(),
+        }
+    }
+
+    /// The amount: what a plan sets or adds is per seat.
+    fn amount_for(&self, holder: Holder) -> Option<i64> {
+        match self.level {
+            Level::All | Level::Plan => holder.of_all_seats(self.amount),
+            _ => self.amount,
+        }
+    }
 }
 
 /// A limit on the units per window or per time.
@@ -119,6 +194,7 @@ impl Rule {
 pub struct Cap {
     pub per: Per,
     pub amount: i64,
+    pub scope: Scope,
 }
 
 /// What a unit of a feature costs.
@@ -129,7 +205,7 @@ pub struct Price {
     pub paid_in: String,
 }
 
-/// What the active rules of a user and a feature add up to.
+/// What the active rules of a user or a pool and a feature add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InForce {
     /// Whether any rule is active.
@@ -173,14 +249,15 @@ impl InForce {
     ///
     /// Of several rules with one effect, the one of the most specific level holds; of several there,
     /// the one that started last, then the one created last. Only additions all hold, and of warnings
-    /// all of the most specific level.
-    pub fn of(rules: &[Rule], now: i64) -> Self {
+    /// all of the most specific level. Caps of a pool and of its members hold side by side.
+    pub fn of(rules: &[Rule], now: i64, holder: Holder) -> Self {
         let active: Vec<&Rule> = rules.iter().filter(|rule| rule.is_active(now)).collect();
         let of = |effect: Effect| active.iter().copied().filter(move |rule| rule.effect == effect);
-        let added = of(Effect::Add).filter_map(|rule| rule.amount);
+        let added = of(Effect::Add).filter_map(|rule| rule.amount_for(holder));
         let mut caps: Vec<&Rule> = of(Effect::Cap).collect();
-        caps.sort_by_key(|rule| (rule.per, precedence(rule)));
-        let of_each = caps.chunk_by(|one, next| one.per == next.per);
+        let limits = |rule: &Rule| (rule.scope(holder), rule.per);
+        caps.sort_by_key(|rule| (limits(rule), precedence(rule)));
+        let of_each = caps.chunk_by(|one, next| limits(one) == limits(next));
         let winners = of_each.filter_map(|rules| rules.last());
         let winner = |effect: Effect| of(effect).max_by_key(|rule| precedence(rule));
         let amounts = |effect: Effect| {
@@ -194,10 +271,13 @@ impl InForce {
         Self {
             is_governed: !active.is_empty(),
             is_denied: of(Effect::Deny).next().is_some(),
-            set: winner(Effect::Set).map(|rule| rule.amount),
+            set: winner(Effect::Set).map(|rule| rule.amount_for(holder)),
             added: added.fold(0, i64::saturating_add),
             caps: winners
-                .filter_map(|rule| rule.amount.map(|amount| Cap { per: rule.per, amount }))
+                .filter_map(|rule| {
+                    let (scope, per) = limits(rule);
+                    rule.amount.map(|amount| Cap { per, amount, scope })
+                })
                 .collect(),
             overage: winner(Effect::Overage).map_or(Some(0), |rule| rule.amount),
             price: winner(Effect::Cost).and_then(price),
@@ -253,12 +333,12 @@ mod tests {
     }
 
     fn limit(rules: &[Rule], now: i64) -> Option<i64> {
-        InForce::of(rules, now).limit(Some(50))
+        InForce::of(rules, now, Holder::User).limit(Some(50))
     }
 
     #[test]
     fn without_rules_the_limit_is_the_plans() {
-        assert_eq!(InForce::of(&[], 0), InForce::default());
+        assert_eq!(InForce::of(&[], 0, Holder::User), InForce::default());
         assert_eq!(limit(&[], 0), Some(50));
         assert_eq!(InForce::default().limit(None), None);
     }
@@ -287,6 +367,39 @@ mod tests {
         assert_eq!(limit(&rules, wednesday), Some(112));
         rules.push(rule(Level::User, Effect::Set, None, wednesday));
         assert_eq!(limit(&rules, wednesday), None);
+    }
+
+    #[test]
+    fn what_a_plan_sets_or_adds_is_per_seat_and_what_a_pool_has_is_not() {
+        let seats = Holder::Pool { seats: 3 };
+        let limit = |rules: &[Rule]| InForce::of(rules, 9, seats).limit(Some(60));
+        let mut rules = vec![
+            rule(Level::All, Effect::Add, Some(1), 0),
+            rule(Level::Plan, Effect::Add, Some(2), 0),
+            rule(Level::Pool, Effect::Add, Some(4), 0),
+        ];
+        assert_eq!(limit(&rules), Some(60 + 3 + 6 + 4));
+        rules.push(rule(Level::Plan, Effect::Set, Some(10), 0));
+        assert_eq!(limit(&rules), Some(30 + 3 + 6 + 4));
+        rules.push(rule(Level::Pool, Effect::Set, Some(10), 0));
+        assert_eq!(limit(&rules), Some(10 + 3 + 6 + 4));
+        assert_eq!(seats.of_all_seats(None), None);
+        assert_eq!(seats.of_all_seats(Some(i64::MAX)), Some(i64::MAX));
+        let none = Holder::Pool { seats: 0 };
+        assert_eq!([none.of_all_seats(None), none.of_all_seats(Some(5))], [Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn caps_of_a_pool_and_of_its_members_hold_side_by_side() {
+        let cap = |level, amount| cap(level, Per::Period, Some(amount), 0);
+        let mut rules = vec![cap(Level::Plan, 100), cap(Level::Members, 60), cap(Level::Pool, 200)];
+        let caps = |rules: &[Rule]| -> Vec<(Scope, i64)> {
+            let in_force = InForce::of(rules, 9, Holder::Pool { seats: 2 });
+            in_force.caps.iter().map(|cap| (cap.scope, cap.amount)).collect()
+        };
+        assert_eq!(caps(&rules), [(Scope::Pool, 200), (Scope::Member, 60)]);
+        rules.push(cap(Level::Member, 70));
+        assert_eq!(caps(&rules), [(Scope::Pool, 200), (Scope::Member, 70)]);
     }
 
     #[test]
@@ -331,7 +444,7 @@ mod tests {
         for level in [Level::All, Level::Plan, Level::User] {
             let rules =
                 [rule(level, Effect::Deny, None, 0), rule(Level::User, Effect::Set, None, 5)];
-            assert!(InForce::of(&rules, 10).is_denied);
+            assert!(InForce::of(&rules, 10, Holder::User).is_denied);
         }
     }
 
@@ -349,21 +462,21 @@ mod tests {
             cap(Level::User, Per::Window(PeriodKind::Total), None, 0),
         ];
         let expected = [
-            Cap { per: Per::Period, amount: 40 },
-            Cap { per: hour, amount: 20 },
-            Cap { per: Per::Rate { every: 1_000_000 }, amount: 2 },
-            Cap { per: minute, amount: 5 },
+            Cap { per: Per::Period, amount: 40, scope: Scope::User },
+            Cap { per: hour, amount: 20, scope: Scope::User },
+            Cap { per: Per::Rate { every: 1_000_000 }, amount: 2, scope: Scope::User },
+            Cap { per: minute, amount: 5, scope: Scope::User },
         ];
-        assert_eq!(InForce::of(&rules, 10).caps, expected);
+        assert_eq!(InForce::of(&rules, 10, Holder::User).caps, expected);
     }
 
     #[test]
     fn overage_is_none_without_a_rule_and_any_without_an_amount() {
-        assert_eq!(InForce::of(&[], 10).overage, Some(0));
+        assert_eq!(InForce::of(&[], 10, Holder::User).overage, Some(0));
         let of_plan = rule(Level::Plan, Effect::Overage, None, 0);
-        assert_eq!(InForce::of(std::slice::from_ref(&of_plan), 10).overage, None);
+        assert_eq!(InForce::of(std::slice::from_ref(&of_plan), 10, Holder::User).overage, None);
         let of_user = rule(Level::User, Effect::Overage, Some(5), 0);
-        assert_eq!(InForce::of(&[of_plan, of_user], 10).overage, Some(5));
+        assert_eq!(InForce::of(&[of_plan, of_user], 10, Holder::User).overage, Some(5));
     }
 
     #[test]
@@ -372,7 +485,7 @@ mod tests {
             paid_in: Some("credits".to_owned()),
             ..rule(level, Effect::Cost, Some(amount), 0)
         };
-        let in_force = InForce::of(&[cost(Level::User, 3), cost(Level::Plan, 5)], 10);
+        let in_force = InForce::of(&[cost(Level::User, 3), cost(Level::Plan, 5)], 10, Holder::User);
         let price = Price { cost: 3, paid_in: "credits".to_owned() };
         assert_eq!(in_force.price, Some(price));
     }
@@ -386,7 +499,7 @@ mod tests {
             warn(Level::Plan, 80),
             warn(Level::All, 50),
         ];
-        let in_force = InForce::of(&rules, 10);
+        let in_force = InForce::of(&rules, 10, Holder::User);
         assert_eq!(in_force.warnings, [80, 100]);
         let reached = |limit, count| in_force.warning(Some(limit), count);
         assert_eq!((reached(10, 7), reached(10, 8), reached(10, 10)), (None, Some(80), Some(100)));

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cap::{Capped, Wait};
 use crate::period_kind::PeriodKind;
-use crate::rule::Per;
+use crate::rule::{Per, Scope};
 use crate::timestamp::{iso8601, iso8601_rounded_up};
 
 /// Why a governed call has no room.
@@ -25,6 +25,7 @@ pub struct Shortage {
 pub struct Missing {
     /// The currency, if it is not the feature itself.
     of: Option<String>,
+    scope: Scope,
     per: Per,
     kind: Kind,
     limit: i64,
@@ -48,6 +49,7 @@ enum Kind {
 
 /// A currency that can't pay.
 pub struct Credits {
+    pub scope: Scope,
     pub feature_type: String,
     pub limit: i64,
     pub used: i64,
@@ -79,6 +81,7 @@ impl Missing {
         let reset_at = if is_rate { wait.map(|wait| now + wait) } else { capped.reset_at(now) };
         Self {
             of: currency.map(str::to_owned),
+            scope: capped.cap.scope,
             per: capped.cap.per,
             kind: Kind::Cap,
             limit: capped.cap.amount,
@@ -90,6 +93,7 @@ impl Missing {
     }
 
     pub fn of_allowance(
+        scope: Scope,
         limit: i64,
         used: i64,
         wait: Wait,
@@ -97,6 +101,7 @@ impl Missing {
     ) -> Self {
         Self {
             of: None,
+            scope,
             per: Per::Period,
             kind: Kind::Allowance,
             limit,
@@ -108,11 +113,11 @@ impl Missing {
     }
 
     pub fn of_currency(credits: Credits) -> Self {
-        let Credits { feature_type, limit, used, left, needed, wait, reset_at } = credits;
+        let Credits { scope, feature_type, limit, used, left, needed, wait, reset_at } = credits;
         Self {
             of: Some(feature_type),
             kind: Kind::Currency { left, needed },
-            ..Self::of_allowance(limit, used, wait, reset_at)
+            ..Self::of_allowance(scope, limit, used, wait, reset_at)
         }
     }
 
@@ -151,7 +156,7 @@ impl Missing {
             used: self.used,
             every: self.every,
             limit: self.limit,
-            scope: "user",
+            scope: self.scope.name(),
             effect: if self.kind == Kind::Cap { "cap" } else { "allowance" },
             reset_at: self.reset_at.clone(),
             feature_type: self.of.as_deref().unwrap_or(feature_type).to_owned(),
@@ -199,19 +204,19 @@ fn in_seconds(microseconds: i64) -> i64 {
 mod tests {
     use super::*;
     use crate::cap::State;
-    use crate::rule::Cap;
+    use crate::rule::{Cap, Scope};
 
     const SECOND: i64 = 1_000_000;
 
     fn rate(limit: i64, wait: Wait) -> Missing {
-        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount: limit };
+        let cap = Cap { per: Per::Rate { every: 60 * SECOND }, amount: limit, scope: Scope::User };
         let full = 60 * SECOND;
         Missing::of_cap(&Capped { cap, state: State::Bucket { tat: Some(full) } }, None, wait, 0)
     }
 
     fn window(kind: PeriodKind, limit: i64, wait: Wait) -> Missing {
         let reset_at = wait.and_then(DateTime::from_timestamp_micros);
-        let cap = Cap { per: Per::Window(kind), amount: limit };
+        let cap = Cap { per: Per::Window(kind), amount: limit, scope: Scope::User };
         Missing::of_cap(
             &Capped { cap, state: State::Window { used: limit, reset_at } },
             None,
@@ -221,7 +226,8 @@ mod tests {
     }
 
     fn allowance(limit: i64, wait: Wait) -> Missing {
-        Missing::of_allowance(limit, limit, wait, wait.and_then(DateTime::from_timestamp_micros))
+        let reset_at = wait.and_then(DateTime::from_timestamp_micros);
+        Missing::of_allowance(Scope::User, limit, limit, wait, reset_at)
     }
 
     fn told(missing: Vec<Missing>) -> (&'static str, String, Option<i64>) {

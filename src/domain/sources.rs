@@ -19,6 +19,9 @@ pub struct Stored {
     /// The windows of caps in which it is counted: their kinds and period keys.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<(String, String)>,
+    /// The same for caps of the member who reserved in a pool.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub member_windows: Vec<(String, String)>,
 }
 
 /// What a currency pays, and where that is counted.
@@ -42,6 +45,17 @@ pub struct StoredPaid {
     overage: i64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub member_windows: Vec<(String, String)>,
+}
+
+/// The windows of caps in which an amount is counted, as kinds and period keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowNames {
+    /// Those of the user or the pool.
+    pub own: Vec<(String, String)>,
+    /// Those of the member of a pool.
+    pub members: Vec<(String, String)>,
 }
 
 /// Where a currency counts what it pays.
@@ -49,7 +63,7 @@ pub struct PaidFrom {
     pub feature_type: String,
     pub period: String,
     pub counter_id: Option<Uuid>,
-    pub windows: Vec<(String, String)>,
+    pub windows: WindowNames,
 }
 
 impl StoredPaid {
@@ -69,11 +83,7 @@ fn parts(grants: &[(Uuid, i64)], overage: i64) -> Option<i64> {
 
 impl Stored {
     /// The sources of a split; `None` if all comes from the allowance and no window counts it.
-    pub fn of(
-        split: &Split,
-        windows: Vec<(String, String)>,
-        paid_from: Option<PaidFrom>,
-    ) -> Option<Self> {
+    pub fn of(split: &Split, windows: WindowNames, paid_from: Option<PaidFrom>) -> Option<Self> {
         let paid = split.paid.as_ref().zip(paid_from).map(|(paid, from)| StoredPaid {
             feature_type: from.feature_type,
             period: from.period,
@@ -82,10 +92,17 @@ impl Stored {
             cost: paid.cost,
             grants: paid.taken.grants.clone(),
             overage: paid.taken.overage,
-            windows: from.windows,
+            windows: from.windows.own,
+            member_windows: from.windows.members,
         });
         let grants = split.own.grants.clone();
-        let stored = Self { grants, paid, overage: split.own.overage, windows };
+        let stored = Self {
+            grants,
+            paid,
+            overage: split.own.overage,
+            windows: windows.own,
+            member_windows: windows.members,
+        };
         (stored != Self::default()).then_some(stored)
     }
 
@@ -95,9 +112,9 @@ impl Stored {
             feature_type: feature_type.to_owned(),
             period: period.to_owned(),
             counter_id: None,
-            windows: Vec::new(),
+            windows: WindowNames::default(),
         });
-        Self::of(split, Vec::new(), paid_from)
+        Self::of(split, WindowNames::default(), paid_from)
     }
 
     /// The same of what a currency has paid, or was given back.
@@ -121,7 +138,11 @@ impl Stored {
         let sum = own.zip(units).and_then(|(own, units)| own.checked_add(units));
         match sum.is_some_and(|sum| sum <= amount) {
             true => self,
-            false => Self { windows: self.windows, ..Self::default() },
+            false => Self {
+                windows: self.windows,
+                member_windows: self.member_windows,
+                ..Self::default()
+            },
         }
     }
 
@@ -167,9 +188,12 @@ mod tests {
             feature_type: "credits".to_owned(),
             period: "2025-01-31/P1M".to_owned(),
             counter_id: None,
-            windows: Vec::new(),
+            windows: WindowNames::default(),
         };
-        let windows = vec![("hour".to_owned(), "2025-02-10T14".to_owned())];
+        let windows = WindowNames {
+            own: vec![("hour".to_owned(), "2025-02-10T14".to_owned())],
+            members: vec![("week".to_owned(), "2025-W07".to_owned())],
+        };
         let stored = Stored::of(&split, windows, Some(from)).expect("not only the allowance");
         let written = serde_json::to_value(&stored).expect("sources are JSON");
         assert_eq!(
@@ -178,7 +202,8 @@ mod tests {
                 "grants": [[mine, 3]],
                 "paid": {"in": "credits", "period": "2025-01-31/P1M", "units": 2, "cost": 5,
                          "grants": [[paying, 8]]},
-                "windows": [["hour", "2025-02-10T14"]]
+                "windows": [["hour", "2025-02-10T14"]],
+                "member_windows": [["week", "2025-W07"]]
             })
         );
         let read: Stored = serde_json::from_value(written).expect("sources");
@@ -207,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_allowance_alone_is_not_stored() {
-        assert_eq!(Stored::of(&Split::of_allowance(3), Vec::new(), None), None);
+        assert_eq!(Stored::of(&Split::of_allowance(3), WindowNames::default(), None), None);
         assert_eq!(Stored::default().split(3), Split::of_allowance(3));
     }
 }

@@ -1,4 +1,4 @@
-//! The status of a user, the result of `usage_status`.
+//! The status of a user or a pool, the result of `usage_status`.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,14 @@ pub struct Status {
     /// A JSON null if there is no feature to ask about.
     pub plan_id: Option<String>,
     pool_id: Option<String>,
-    user_id: String,
+    /// In a pool the member; a JSON null if the status is that of the pool alone.
+    user_id: Option<String>,
     pub features: BTreeMap<String, FeatureStatus>,
 }
 
 impl Status {
-    pub fn of_user(user_id: String) -> Self {
-        Self { plan_id: None, pool_id: None, user_id, features: BTreeMap::new() }
+    pub fn of(user_id: Option<String>, pool_id: Option<String>) -> Self {
+        Self { plan_id: None, pool_id, user_id, features: BTreeMap::new() }
     }
 }
 
@@ -68,6 +69,9 @@ pub struct FeatureStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
     is_unlimited: bool,
+    /// The member's part of the current usage of a pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member_usage: Option<i64>,
     current_usage: i64,
 }
 
@@ -103,7 +107,13 @@ impl FeatureStatus {
             remaining,
             error_code,
             is_unlimited: limit.is_none(),
+            member_usage: None,
             current_usage: current,
         }
+    }
+
+    /// Adds the member's part of the current usage.
+    pub fn with_member_usage(self, member_usage: Option<i64>) -> Self {
+        Self { member_usage, ..self }
     }
 }

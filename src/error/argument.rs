@@ -19,6 +19,10 @@ pub enum ArgumentError<'a> {
     NegativeMaximum { name: &'static str, maximum: i32 },
     /// The feature is not in the registry.
     UnknownFeature { feature_type: &'a str, known: Vec<&'a str> },
+    /// The zero uuid is nobody.
+    Nobody { name: &'static str },
+    /// Neither or both of a user and a pool.
+    NotOneOwner,
     /// A text without a word.
     Blank { name: &'static str },
     /// Not a period of the feature's kind.
@@ -54,6 +58,8 @@ impl Report for ArgumentError<'_> {
             Self::UnknownFeature { feature_type, .. } => {
                 format!("unknown feature type \"{}\"", excerpt(feature_type))
             }
+            Self::Nobody { name } => format!("{name} is the zero uuid"),
+            Self::NotOneOwner => "give exactly one of p_user_id and p_pool_id".to_owned(),
             Self::Blank { name } => format!("{name} is blank"),
             Self::InvalidPeriod { feature, text, problem } => feature.not_a_period(text, *problem),
             Self::UnknownZone { zone } => format!("unknown time zone \"{}\"", excerpt(zone)),
@@ -90,6 +96,11 @@ impl Report for ArgumentError<'_> {
                 "The feature types are {}. Register others with add_feature().",
                 known.join(", ")
             ),
+            Self::Nobody { name: "p_pool_id" } => "Pass the id of the pool.".to_owned(),
+            Self::Nobody { .. } => "Pass the id of the user.".to_owned(),
+            Self::NotOneOwner => "Pass the id of the user or of the pool, whose it is to be; and \
+                                  NULL for the other."
+                .to_owned(),
             Self::Blank { .. } => "Say why, for whoever reads the ledger.".to_owned(),
             Self::InvalidPeriod { feature, problem: NotAPeriod::OtherForm, .. }
                 if feature.period == PeriodKind::Total =>

@@ -9,8 +9,6 @@ pub const MAX_SOURCE_BYTES: usize = 255;
 
 #[derive(Debug)]
 pub enum GrantError<'a> {
-    /// The zero uuid is nobody.
-    Nobody,
     /// A grant of nothing.
     Amount {
         amount: i64,
@@ -50,7 +48,6 @@ impl Report for GrantError<'_> {
 
     fn message(&self) -> String {
         match self {
-            Self::Nobody => "p_user_id is the zero uuid".to_owned(),
             Self::Amount { amount } => format!("p_amount must be at least 1, but is {amount}"),
             Self::Source { length: 0 } => "p_source_ref is empty".to_owned(),
             Self::Source { length } => format!("p_source_ref is {length} bytes long"),
@@ -73,7 +70,6 @@ impl Report for GrantError<'_> {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Nobody => "Pass the id of the user.".to_owned(),
             Self::Amount { .. } => "To take units back, use void_grant().".to_owned(),
             Self::Source { .. } => {
                 format!(

@@ -18,6 +18,8 @@ pub enum InstallationError<'a> {
     Distributed { table: &'a str },
     /// `user_plans` or `plan_limits`, perhaps a view, has more than one row for a user.
     AmbiguousPlan { user_id: String },
+    /// `usage_pools`, perhaps a view, has more than one row for a pool.
+    AmbiguousPool { pool_id: String },
     /// SPI refused to prepare a statement.
     NotPrepared { code: i32 },
 }
@@ -30,7 +32,9 @@ impl Report for InstallationError<'_> {
             Self::HasRules { .. } | Self::Rewritten | Self::Distributed { .. } => {
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
             }
-            Self::AmbiguousPlan { .. } => PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
+            Self::AmbiguousPlan { .. } | Self::AmbiguousPool { .. } => {
+                PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION
+            }
             Self::NotPrepared { .. } => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         }
     }
@@ -45,6 +49,7 @@ impl Report for InstallationError<'_> {
             Self::AmbiguousPlan { user_id } => {
                 format!("user {user_id} has more than one plan, or more than one count of a period")
             }
+            Self::AmbiguousPool { pool_id } => format!("pool {pool_id} has more than one plan"),
             Self::NotPrepared { code } => format!("SPI refused a statement (code {code})"),
         }
     }
@@ -65,6 +70,9 @@ impl Report for InstallationError<'_> {
                 "A view in place of user_plans must have one row per user, and feature_usage must \
                  keep its key."
                     .to_owned()
+            }
+            Self::AmbiguousPool { .. } => {
+                "A view in place of usage_pools must have one row per pool.".to_owned()
             }
             Self::NotPrepared { .. } => return None,
         };

@@ -14,12 +14,13 @@ pub fn write(registry: &Registry, counter: &CounterKey, alert: Alert) {
         Kind::Low => (&statements.low, ""),
     };
     let arguments = [
-        Argument::Uuid(counter.user_id),
+        if counter.is_of_pool() { Argument::NoUuid } else { Argument::Uuid(counter.user_id) },
         Argument::Text(&counter.feature_type),
         Argument::Text(period),
         Argument::Bigint(alert.threshold),
         Argument::Bigint(alert.usage),
         alert.limit.map_or(Argument::NoBigint, Argument::Bigint),
+        Argument::Uuid(counter.pool_id),
     ];
     registry.on_tables(|| statement.write(&arguments));
 }

@@ -6,6 +6,7 @@ use domain::feature::Feature;
 use domain::period::Period;
 use pgrx::Uuid;
 
+use super::owner::{Owner, nobody};
 use super::registry::{Registered, Registry};
 use super::statements::{EntitlementStatements, FeatureCounterStatements};
 use super::windows::WindowKey;
@@ -22,9 +23,13 @@ pub struct Counter {
     key: String,
 }
 
-/// Names a counter. Its order is that in which counters are locked: by their rows first.
+/// Names a counter. Its order is that in which counters are locked: users' before pools', and by their
+/// rows first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CounterKey {
+    /// Zero for a user's own, which `feature_usage` counts; `usage_counters` counts those of pools.
+    pub pool_id: Uuid,
+    /// Zero for a pool's.
     pub user_id: Uuid,
     /// The period key.
     pub period: String,
@@ -32,10 +37,24 @@ pub struct CounterKey {
 }
 
 impl CounterKey {
-    /// The row that says what grants, currency and overage cover of the count.
+    /// The user, or the pool without a member.
+    pub fn owner(&self) -> Owner {
+        match self.is_of_pool() {
+            true => Owner::Pool { pool_id: self.pool_id, member: None },
+            false => Owner::User(self.user_id),
+        }
+    }
+
+    pub fn is_of_pool(&self) -> bool {
+        self.pool_id != nobody()
+    }
+
+    /// The row that says what grants, currency and overage cover of the count. Of a pool's counter, it
+    /// is the counter itself.
     pub fn cover(&self) -> WindowKey {
+        let Self { pool_id, user_id, .. } = *self;
         let (feature_type, period) = (self.feature_type.clone(), self.period.clone());
-        WindowKey { user_id: self.user_id, feature_type, period }
+        WindowKey { pool_id, user_id, feature_type, period }
     }
 }
 
@@ -105,8 +124,8 @@ impl Counter {
         Self { registry, registered, user_id, key: period.to_string() }
     }
 
-    /// The counter of a key. `None` if its feature is not registered, or its period is none of the
-    /// feature.
+    /// The counter of a user's key. `None` if its feature is not registered, or its period is none of
+    /// the feature.
     pub fn of(registry: &Rc<Registry>, key: &CounterKey) -> Option<Self> {
         let registered = registry.find(&key.feature_type)?;
         let period = Period::parse(registered.feature.period, &key.period).ok()?;
@@ -114,8 +133,7 @@ impl Counter {
     }
 
     pub fn name(&self) -> CounterKey {
-        let feature_type = self.feature().feature_type.clone();
-        CounterKey { user_id: self.user_id, period: self.key.clone(), feature_type }
+        Owner::User(self.user_id).counter(&self.feature().feature_type, &self.key)
     }
 
     pub fn feature(&self) -> &Feature {

@@ -1,6 +1,7 @@
 //! A user's plan and its limit of a feature.
 
-use domain::decision::Entitlement;
+use domain::decision::{Entitlement, Membership};
+use domain::rule::Holder;
 use domain::subscription::Subscription;
 use pgrx::Uuid;
 
@@ -14,10 +15,10 @@ use crate::pg::clock;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 
-/// A user's plan, with the time zone and the anchor of the user's periods.
-#[derive(Default)]
-pub struct UserPlan {
+/// The plan of a user or a pool, with the time zone and the anchor of the periods.
+pub struct Plan {
     pub entitlement: Entitlement,
+    pub holder: Holder,
     pub zone: Option<String>,
     /// In microseconds from 2000.
     pub anchor: Option<i64>,
@@ -33,16 +34,22 @@ pub fn latest(counter: &Counter) -> Entitlement {
 }
 
 /// Reads the current snapshot.
-pub fn with_calendar(registry: &Registry, registered: &Registered, user_id: Uuid) -> UserPlan {
+pub fn with_calendar(registry: &Registry, registered: &Registered, user_id: Uuid) -> Plan {
     let statements = &registered.statements.entitlement;
-    let read = |row: &Row| UserPlan {
+    let read = |row: &Row| Plan {
         entitlement: entitlement(row),
+        holder: Holder::User,
         zone: if statements.has_calendars { row.get(6) } else { None },
         anchor: if statements.has_calendars { row.instant(7) } else { None },
     };
     let arguments = [Argument::Uuid(user_id)];
     let rows = registry.on_tables(|| statements.read.rows(&arguments, Snapshot::Caller, read));
-    at_most_one(rows, user_id).unwrap_or_default()
+    at_most_one(rows, user_id).unwrap_or_else(|| Plan {
+        entitlement: Entitlement::default(),
+        holder: Holder::User,
+        zone: None,
+        anchor: None,
+    })
 }
 
 /// Reads the caller's snapshot, and the counter if it has a row.
@@ -59,8 +66,9 @@ pub fn with_counter(counter: &Counter) -> (Entitlement, Option<Counted>) {
     at_most_one(rows, counter.user_id).unwrap_or_default()
 }
 
-fn entitlement(row: &Row) -> Entitlement {
+pub fn entitlement(row: &Row) -> Entitlement {
     Entitlement {
+        membership: Membership::NotNeeded,
         subscription: Subscription {
             plan_id: row.get(0),
             is_active: row.get(1),

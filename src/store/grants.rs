@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::grant::Grant;
+use domain::grant::{self, Grant};
 use pgrx::Uuid;
 
+use super::owner::Owner;
 use super::registry::Registry;
 use crate::error::Report;
 use crate::error::counting::CountingError;
@@ -27,12 +28,23 @@ pub struct Stored {
     pub expires_at: Option<i64>,
     pub source_ref: String,
     pub user_id: Option<Uuid>,
+    pub pool_id: Option<Uuid>,
     pub is_void: bool,
+}
+
+impl Stored {
+    /// The user or the pool.
+    pub fn owner(&self) -> Option<Owner> {
+        match (self.pool_id, self.user_id) {
+            (Some(pool_id), _) => Some(Owner::Pool { pool_id, member: None }),
+            (None, user_id) => user_id.map(Owner::User),
+        }
+    }
 }
 
 /// A grant to insert. Instants are in microseconds from 2000.
 pub struct New<'a> {
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub feature_type: &'a str,
     pub amount: i64,
     pub source_ref: &'a str,
@@ -43,8 +55,11 @@ pub struct New<'a> {
 }
 
 /// The source of what is carried over of a period.
-pub fn carried_source(user_id: Uuid, feature_type: &str, period: &str) -> String {
-    format!("carry:{user_id}:{feature_type}:{period}")
+pub fn carried_source(owner: Owner, feature_type: &str, period: &str) -> String {
+    match owner {
+        Owner::User(user_id) => format!("carry:{user_id}:{feature_type}:{period}"),
+        Owner::Pool { pool_id, .. } => format!("carry:pool:{pool_id}:{feature_type}:{period}"),
+    }
 }
 
 /// Reads the current snapshot.
@@ -85,7 +100,10 @@ fn grant(row: &Row) -> Option<Grant> {
         expires_at: row.instant(5).map_or(i64::MAX, clock::from_1970),
         created_at: clock::from_1970(row.instant(6)?),
         is_void: row.get(7) != Some(false),
-        owner: of_domain(row.get(8)?),
+        owner: match row.get(10) {
+            Some(pool_id) => grant::Owner::Pool(of_domain(pool_id)),
+            None => grant::Owner::User(of_domain(row.get(8)?)),
+        },
         amount: row.integer(9)?,
     })
 }
@@ -101,10 +119,15 @@ pub fn draw(registry: &Registry, amounts: &BTreeMap<uuid::Uuid, i64>) {
     }
 }
 
-/// All grants of a user and a feature, in the current snapshot.
-pub fn list(registry: &Registry, user_id: Uuid, feature_type: &str) -> Vec<Stored> {
-    let arguments = [Argument::Uuid(user_id), Argument::Text(feature_type)];
-    stored(registry, &registry.statements.grants.list, &arguments, Snapshot::Caller)
+/// All grants of an owner and a feature, in the current snapshot.
+pub fn list(registry: &Registry, owner: Owner, feature_type: &str) -> Vec<Stored> {
+    let statements = &registry.statements.grants;
+    let (list, id) = match owner {
+        Owner::User(user_id) => (&statements.list, user_id),
+        Owner::Pool { pool_id, .. } => (&statements.list_of_pool, pool_id),
+    };
+    let arguments = [Argument::Uuid(id), Argument::Text(feature_type)];
+    stored(registry, list, &arguments, Snapshot::Caller)
 }
 
 /// The grant of a source for a feature, as it is committed now.
@@ -121,8 +144,9 @@ pub fn lock_of_source(registry: &Registry, source_ref: &str) -> Vec<Stored> {
 
 /// Inserts a grant. `None` if its source has one for the feature.
 pub fn insert(registry: &Registry, new: &New) -> Option<Stored> {
+    let user_id = if new.owner.is_pool() { None } else { new.owner.user_id() };
     let arguments = [
-        Argument::Uuid(new.user_id),
+        user_id.map_or(Argument::NoUuid, Argument::Uuid),
         Argument::Text(new.feature_type),
         Argument::Bigint(new.amount),
         Argument::Text(new.source_ref),
@@ -130,6 +154,7 @@ pub fn insert(registry: &Registry, new: &New) -> Option<Stored> {
         new.expires_at.map_or(Argument::NoInstant, |at| Argument::Instant(instant(at))),
         Argument::Integer(new.priority),
         new.reason.map_or(Argument::NoText, Argument::Text),
+        new.owner.pool_id().map_or(Argument::NoUuid, Argument::Uuid),
     ];
     stored(registry, &registry.statements.grants.insert, &arguments, Snapshot::Command).pop()
 }
@@ -163,6 +188,7 @@ fn stored(
             source_ref: row.get(7)?,
             user_id: row.get(8),
             is_void: row.get(9) != Some(false),
+            pool_id: row.get(10),
         })
     };
     let rows = registry.on_tables(|| statement.rows(arguments, snapshot, read));

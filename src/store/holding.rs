@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use domain::burn::Split;
-use domain::sources::{PaidFrom, Stored};
-use pgrx::Uuid;
+use domain::rule::Scope;
+use domain::sources::{PaidFrom, Stored, WindowNames};
 
 use super::counter::{Counted, CounterKey, RowId};
+use super::owner::Owner;
 use super::windows::WindowKey;
 
 /// Where an amount of one feature is counted.
@@ -15,16 +16,15 @@ pub struct CountedAt {
     pub feature_type: String,
     /// The period key of the feature itself.
     pub period: String,
-    /// The windows of caps: their kinds and period keys.
-    pub windows: Vec<(String, String)>,
+    pub windows: WindowNames,
     /// The row of the counter, if it is known.
     pub row_id: RowId,
 }
 
-/// An amount of a user that is counted, such as that of a reservation.
+/// An amount of a user or a pool that is counted, such as that of a reservation.
 #[derive(Clone)]
 pub struct Holding {
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub split: Split,
     pub own: CountedAt,
     /// Where the currency counts what it pays.
@@ -42,21 +42,16 @@ pub struct Part<'a> {
 }
 
 impl CountedAt {
-    pub fn counter(&self, user_id: Uuid) -> CounterKey {
-        let (period, feature_type) = (self.period.clone(), self.feature_type.clone());
-        CounterKey { user_id, period, feature_type }
+    pub fn counter(&self, owner: Owner) -> CounterKey {
+        owner.counter(&self.feature_type, &self.period)
     }
 
-    pub fn windows(&self, user_id: Uuid) -> impl Iterator<Item = WindowKey> + '_ {
-        self.windows.iter().map(move |(_, period)| {
-            let (feature_type, period) = (self.feature_type.clone(), period.clone());
-            WindowKey { user_id, feature_type, period }
-        })
-    }
-
-    fn is_in_window(&self, key: &WindowKey) -> bool {
-        self.feature_type == key.feature_type
-            && self.windows.iter().any(|(_, period)| *period == key.period)
+    /// Its windows. A pool also counts the use of each member per period.
+    pub fn windows(&self, owner: Owner) -> BTreeSet<WindowKey> {
+        let window = |scope: Scope, period: &str| owner.window(scope, &self.feature_type, period);
+        let own = self.windows.own.iter().filter_map(|(_, key)| window(Scope::User, key));
+        let members = self.windows.members.iter().filter_map(|(_, key)| window(Scope::Member, key));
+        own.chain(members).chain(window(Scope::Member, &self.period)).collect()
     }
 
     /// Whether this counter, with this row, counts it: not a row that replaced a deleted one.
@@ -69,17 +64,17 @@ impl CountedAt {
 
 impl Holding {
     /// What an amount was split into when it was counted, as stored with a reservation.
-    pub fn of_stored(user_id: Uuid, amount: i64, stored: Stored, mut own: CountedAt) -> Self {
+    pub fn of_stored(owner: Owner, amount: i64, stored: Stored, mut own: CountedAt) -> Self {
         let stored = stored.sound(amount);
         let split = stored.split(amount);
-        own.windows = stored.windows;
+        own.windows = WindowNames { own: stored.windows, members: stored.member_windows };
         let paid = stored.paid.map(|paid| CountedAt {
             feature_type: paid.feature_type,
             period: paid.period,
-            windows: paid.windows,
+            windows: WindowNames { own: paid.windows, members: paid.member_windows },
             row_id: RowId::of(paid.counter_id),
         });
-        Self { user_id, split, own, paid }
+        Self { owner, split, own, paid }
     }
 
     /// As it is stored with a reservation. `None` if all of it is of the allowance and in no window.
@@ -133,22 +128,23 @@ impl Holding {
         key: &'a CounterKey,
         row: &'a Counted,
     ) -> impl Iterator<Item = Part<'a>> {
-        let is_own = self.user_id.as_bytes() == key.user_id.as_bytes();
+        let is_own = self.owner.ids() == (key.pool_id, key.user_id);
         self.parts().filter(move |part| is_own && part.at.is_in_counter(key, row))
     }
 
     /// The amount that it adds to a window.
     pub fn amount_in(&self, key: &WindowKey) -> i64 {
-        let is_own = self.user_id.as_bytes() == key.user_id.as_bytes();
-        let parts = self.parts().filter(|part| is_own && part.at.is_in_window(key));
-        parts.map(|part| part.amount).sum()
+        let is_own = self.owner.has(key.pool_id, key.user_id);
+        let parts = self.parts().filter(|part| is_own && part.at.feature_type == key.feature_type);
+        let inside = parts.filter(|part| part.at.windows(self.owner).contains(key));
+        inside.map(|part| part.amount).sum()
     }
 
     pub fn counters(&self) -> BTreeSet<CounterKey> {
-        self.parts().map(|part| part.at.counter(self.user_id)).collect()
+        self.parts().map(|part| part.at.counter(self.owner)).collect()
     }
 
     pub fn windows(&self) -> BTreeSet<WindowKey> {
-        self.parts().flat_map(|part| part.at.windows(self.user_id).collect::<Vec<_>>()).collect()
+        self.parts().flat_map(|part| part.at.windows(self.owner)).collect()
     }
 }

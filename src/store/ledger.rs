@@ -4,6 +4,7 @@ use domain::ledger::Kind;
 use domain::sources::Stored;
 use pgrx::Uuid;
 
+use super::owner::Owner;
 use super::registry::Registry;
 use crate::error::Report;
 use crate::error::counting::CountingError;
@@ -34,7 +35,7 @@ impl Cause {
 /// What happened to a counter or to a grant.
 #[derive(Clone)]
 pub struct Entry {
-    pub user_id: Uuid,
+    pub owner: Owner,
     pub feature_type: String,
     /// The period key; empty for a grant.
     pub period: String,
@@ -65,17 +66,19 @@ pub fn write_if_logged(registry: &Registry, entry: &Entry) {
 /// Inserts an entry. The feature is logged.
 pub fn write(registry: &Registry, entry: &Entry) {
     let Cause { kind, reservation_id, idempotency_key, metadata } = &entry.cause;
+    let id = |id: Option<Uuid>| id.map_or(Argument::NoUuid, Argument::Uuid);
     let arguments = [
-        Argument::Uuid(entry.user_id),
+        id(entry.owner.user_id()),
         Argument::Text(&entry.feature_type),
         Argument::Text(&entry.period),
         Argument::Text(kind.name()),
         Argument::Bigint(entry.amount),
         Argument::Bigint(entry.overage),
         entry.sources.as_ref().map_or(Argument::NoJsonb, |of| Argument::Jsonb(Document::of(of))),
-        reservation_id.map_or(Argument::NoUuid, Argument::Uuid),
+        id(*reservation_id),
         idempotency_key.as_deref().map_or(Argument::NoText, Argument::Text),
         metadata.as_deref().map_or(Argument::NoText, Argument::Text),
+        id(entry.owner.pool_id()),
     ];
     let insert = &registry.statements.ledger.insert;
     if registry.on_tables(|| insert.write(&arguments)) == 0 {

@@ -11,6 +11,8 @@ pub mod grants;
 pub mod holding;
 pub mod idempotency;
 pub mod ledger;
+pub mod owner;
+pub mod pools;
 pub mod registry;
 pub mod reservations;
 pub mod rules;

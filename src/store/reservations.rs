@@ -6,12 +6,13 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::period::Period;
 use domain::reservation::{Change, Held, Reservation, Status};
-use domain::sources::Stored;
+use domain::sources::{Stored, WindowNames};
 use pgrx::JsonB;
 use uuid::Uuid;
 
 use super::counter::{Counted, Counter, CounterKey, RowId};
 use super::holding::{CountedAt, Holding};
+use super::owner::Owner;
 use super::registry::{Registered, Registry};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
@@ -42,28 +43,39 @@ impl New {
         Self { id: Uuid::from_bytes(id), expires_at }
     }
 
-    /// Inserts it, for an amount counted in this row of the counter, with where else it is counted.
-    pub fn insert(&self, counter: &Counter, row: &Counted, amount: i32, sources: Option<&Stored>) {
-        let [user_id, key, feature_type] = counter.arguments_with_feature();
+    /// Inserts it, for an amount that is counted here.
+    pub fn insert(&self, registry: &Registry, of: &Reserved) {
         let mut arguments = vec![
-            user_id,
-            key,
-            feature_type,
-            Argument::Integer(amount),
+            Argument::Uuid(of.user_id),
+            Argument::Text(&of.counter.period),
+            Argument::Text(&of.counter.feature_type),
+            Argument::Integer(of.amount),
             Argument::Uuid(pgrx::Uuid::from_bytes(self.id.into_bytes())),
             Argument::Instant(self.expires_at),
-            row.id.argument(),
+            of.row_id.argument(),
         ];
-        let statements = &counter.registry.statements.reservations;
-        let insert = match sources {
-            None => &statements.insert,
-            Some(sources) => {
-                arguments.push(Argument::Jsonb(Document::of(sources)));
-                &statements.insert_with_sources
-            }
+        let statements = &registry.statements.reservations;
+        let insert = if of.sources.is_none() && of.pool_id.is_none() {
+            &statements.insert
+        } else {
+            let sources = of.sources.map(|sources| Argument::Jsonb(Document::of(sources)));
+            arguments.push(sources.unwrap_or(Argument::NoJsonb));
+            arguments.push(of.pool_id.map_or(Argument::NoUuid, Argument::Uuid));
+            &statements.insert_with_sources
         };
-        require_written(counter.registry.on_tables(|| insert.write(&arguments)));
+        require_written(registry.on_tables(|| insert.write(&arguments)));
     }
+}
+
+/// What a new reservation holds: an amount of a counter, and of what `sources` names.
+pub struct Reserved<'a> {
+    pub user_id: pgrx::Uuid,
+    pub pool_id: Option<pgrx::Uuid>,
+    pub counter: CounterKey,
+    /// The row of the counter.
+    pub row_id: RowId,
+    pub amount: i32,
+    pub sources: Option<&'a Stored>,
 }
 
 /// The users who have a reservation with this id; ids that the extension makes are unique.
@@ -78,6 +90,8 @@ pub fn owners(registry: &Registry, reservation_id: pgrx::Uuid) -> Vec<pgrx::Uuid
 /// A reservation, locked until the end of the transaction.
 pub struct Locked {
     pub reservation_id: pgrx::Uuid,
+    /// Who made it.
+    pub user_id: pgrx::Uuid,
     pub reservation: Reservation,
     /// What it holds, or held before it expired.
     pub holding: Holding,
@@ -118,18 +132,20 @@ impl Locked {
         let own = CountedAt {
             feature_type: row.get(1)?,
             period: row.get(2)?,
-            windows: Vec::new(),
+            windows: WindowNames::default(),
             row_id: RowId::read(row, 8),
         };
+        let owner = Owner::of(row.get(0)?, row.get(11));
         Some(Self {
             reservation_id,
+            user_id: row.get(0)?,
             reservation: Reservation {
                 amount,
                 status: Status::from_name(&row.get::<String>(4)?)?,
                 is_past: row.get(6).unwrap_or(is_past),
                 actual: row.get(7),
             },
-            holding: Holding::of_stored(row.get(0)?, amount.into(), sources(row, 9), own),
+            holding: Holding::of_stored(owner, amount.into(), sources(row, 9), own),
             since: row.instant(10)?,
         })
     }
@@ -142,7 +158,7 @@ impl Locked {
         })
     }
 
-    /// The counter of the reservation's own period.
+    /// The counter of the reservation's own period, if it was not made in a pool.
     pub fn counter(&self, registry: &Rc<Registry>) -> Counter {
         let feature_type = &self.holding.own.feature_type;
         let Some(registered) = registry.find(feature_type) else {
@@ -150,14 +166,13 @@ impl Locked {
             ArgumentError::UnknownFeature { feature_type, known }.raise();
         };
         let period = self.period(registered);
-        Counter::new(registry, registered, self.holding.user_id, period)
+        Counter::new(registry, registered, self.user_id, period)
     }
 
     /// Stores the status after settling.
     pub fn settle(&self, registry: &Registry, change: &Change) {
         let statements = &registry.statements.reservations;
-        let user_id = self.holding.user_id;
-        let reservation = [Argument::Uuid(self.reservation_id), Argument::Uuid(user_id)];
+        let reservation = [Argument::Uuid(self.reservation_id), Argument::Uuid(self.user_id)];
         let [reservation_id, user_id] = reservation;
         let (status, late) = (Argument::Text(change.status.name()), Argument::Boolean(change.late));
         let written = registry.on_tables(|| match change.actual {
@@ -175,30 +190,39 @@ impl Locked {
 #[derive(Clone)]
 pub struct Open {
     pub reservation_id: pgrx::Uuid,
+    /// Who made it.
+    pub user_id: pgrx::Uuid,
     pub is_past: bool,
     pub holding: Holding,
     /// When it was made, in microseconds from 2000.
     pub since: i64,
 }
 
-/// The open reservations of a user. Whether they have expired depends on the clock, not on the
-/// start of the transaction, because a call may have waited for a lock.
-pub fn open_of(registry: &Registry, user_id: pgrx::Uuid, snapshot: Snapshot) -> Vec<Open> {
+/// The open reservations of a user, or of all members of a pool. Whether they have expired depends on
+/// the clock, not on the start of the transaction, because a call may have waited for a lock.
+pub fn open_of(registry: &Registry, owner: Owner, snapshot: Snapshot) -> Vec<Open> {
     let now = clock::since_2000(clock::wall());
-    let open = &registry.statements.reservations.open;
+    let statements = &registry.statements.reservations;
+    let (open, id) = match owner {
+        Owner::User(user_id) => (&statements.open, user_id),
+        Owner::Pool { pool_id, .. } => (&statements.open_of_pool, pool_id),
+    };
     let rows = registry.on_tables(|| {
-        open.rows(&[Argument::Uuid(user_id)], snapshot, |row| {
+        open.rows(&[Argument::Uuid(id)], snapshot, |row| {
             let amount: i32 = row.get(2)?;
             let own = CountedAt {
                 feature_type: row.get(0)?,
                 period: row.get(1)?,
-                windows: Vec::new(),
+                windows: WindowNames::default(),
                 row_id: RowId::read(row, 4),
             };
+            let user_id = row.get(8)?;
+            let owner = Owner::of(user_id, owner.pool_id());
             Some(Open {
                 reservation_id: row.get(5)?,
+                user_id,
                 is_past: row.instant(3)? <= now,
-                holding: Holding::of_stored(user_id, amount.into(), sources(row, 6), own),
+                holding: Holding::of_stored(owner, amount.into(), sources(row, 6), own),
                 since: row.instant(7)?,
             })
         })
@@ -212,16 +236,17 @@ fn sources(row: &Row, column: usize) -> Stored {
     stored.and_then(|sources| serde_json::from_value(sources).ok()).unwrap_or_default()
 }
 
-/// Marks those of a user's open reservations that have expired, and returns the ids of those it
-/// marked. Skips one that another transaction has locked, because that may be a commit before its
-/// expiry. What they are counted in must be locked.
-pub fn mark_these_expired(
+/// Marks those of these open reservations that have expired, and returns the ids of those it marked.
+/// Skips one that another transaction has locked, because that may be a commit before its expiry.
+/// What they are counted in must be locked.
+pub fn mark_these_expired<'a>(
     registry: &Registry,
-    user_id: pgrx::Uuid,
-    reservation_ids: &[pgrx::Uuid],
+    open: impl Iterator<Item = &'a Open>,
 ) -> Vec<pgrx::Uuid> {
+    let (user_ids, reservation_ids): (Vec<pgrx::Uuid>, Vec<pgrx::Uuid>) =
+        open.map(|open| (open.user_id, open.reservation_id)).unzip();
     let expire = &registry.statements.reservations.expire_these;
-    let arguments = [Argument::Uuid(user_id), Argument::Uuids(reservation_ids)];
+    let arguments = [Argument::Uuids(&user_ids), Argument::Uuids(&reservation_ids)];
     let rows = registry
         .on_tables(|| expire.rows(&arguments, Snapshot::Command, |row| row.get::<pgrx::Uuid>(0)));
     rows.into_iter().flatten().collect()
@@ -232,7 +257,7 @@ pub fn held(counter: &Counter, row: &Counted, snapshot: Snapshot) -> Held {
     if !row.has_reservations {
         return Held::default();
     }
-    let open = open_of(&counter.registry, counter.user_id, snapshot);
+    let open = open_of(&counter.registry, Owner::User(counter.user_id), snapshot);
     held_of(&open, &counter.name(), row)
 }
 
@@ -281,12 +306,13 @@ pub fn mark_expired_of(
     Expired { number: marked.len() as i32, amount }
 }
 
-/// The counters of the reservations that expire first, by user, period key and feature.
-pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<(pgrx::Uuid, String, String)> {
+/// The counters of the reservations that expire first.
+pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<CounterKey> {
     let past = &registry.statements.reservations.past_of_any;
     let rows = registry.on_tables(|| {
         past.rows(&[Argument::Integer(limit)], Snapshot::Command, |row| {
-            Some((row.get(0)?, row.get(1)?, row.get(2)?))
+            let (period, feature_type): (String, String) = (row.get(1)?, row.get(2)?);
+            Some(Owner::of(row.get(0)?, row.get(3)).counter(&feature_type, &period))
         })
     });
     rows.into_iter().flatten().collect()

@@ -1,4 +1,4 @@
-//! What governs a user's use of a feature: rules and grants.
+//! What governs the use of a feature: rules and grants.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use domain::period_kind::PeriodKind;
 use domain::rule::{Effect, Level, Per, Rule};
 use pgrx::Uuid;
 
+use super::owner::{Owner, nobody};
 use super::registry::Registry;
 use crate::pg::argument::Argument;
 use crate::pg::clock;
@@ -20,17 +21,23 @@ pub struct Governing {
     pub grants: Vec<Grant>,
 }
 
-/// The rules for a user, for the user's plan and for all, and the user's grants, unless they are
-/// over. Reads the current snapshot: no copy is kept, so none can be out of date or belong to another
-/// role.
-pub fn read(registry: &Registry, user_id: Uuid, feature_type: &str, plan_id: &str) -> Governing {
-    let arguments =
-        [Argument::Uuid(user_id), Argument::Text(feature_type), Argument::Text(plan_id)];
-    let read = &registry.statements.rules.read;
+/// The rules for a user or a pool, for the plan and for all, and the grants, unless they are over. Reads
+/// the current snapshot: no copy is kept, so none can be out of date or belong to another role.
+pub fn read(registry: &Registry, owner: Owner, feature_type: &str, plan_id: &str) -> Governing {
+    let statements = &registry.statements.rules;
+    let (read, id) = match owner {
+        Owner::User(user_id) => (&statements.read, user_id),
+        Owner::Pool { pool_id, .. } => (&statements.read_of_pool, pool_id),
+    };
+    let mut arguments =
+        vec![Argument::Uuid(id), Argument::Text(feature_type), Argument::Text(plan_id)];
+    if let Owner::Pool { member, .. } = owner {
+        arguments.push(Argument::Uuid(member.unwrap_or(nobody())));
+    }
     let mut governing = Governing::default();
     registry.on_tables(|| {
         read.rows(&arguments, Snapshot::Caller, |row| match row.get::<String>(0).as_deref() {
-            Some("grant") => governing.grants.extend(grant(row, user_id, feature_type)),
+            Some("grant") => governing.grants.extend(grant(row, owner, feature_type)),
             _ => governing.rules.extend(rule(row)),
         })
     });
@@ -72,11 +79,11 @@ fn rule(row: &Row) -> Option<Rule> {
     })
 }
 
-fn grant(row: &Row, user_id: Uuid, feature_type: &str) -> Option<Grant> {
+fn grant(row: &Row, owner: Owner, feature_type: &str) -> Option<Grant> {
     let grant_id: Uuid = row.get(8)?;
     Some(Grant {
         grant_id: uuid::Uuid::from_bytes(*grant_id.as_bytes()),
-        owner: uuid::Uuid::from_bytes(*user_id.as_bytes()),
+        owner: owner.of_grants(),
         feature_type: feature_type.to_owned(),
         left: row.integer(2)?,
         amount: row.integer(10)?,

@@ -7,8 +7,9 @@ use domain::period_kind::PeriodKind;
 use domain::summary::Plan;
 use pgrx::Uuid;
 
-use super::counter::{Counted, CounterKey, RowId};
+use super::counter::{Counted, RowId};
 use super::entitlement::at_most_one;
+use super::owner::Owner;
 use super::registry::{Registered, Registry};
 use super::reservations::{held_of, open_of};
 use crate::pg::argument::Argument;
@@ -35,13 +36,16 @@ pub fn read(
         return (None, vec![0; registry.features.len()]);
     };
     let has_reservations = counters.iter().any(|row| row.has_reservations);
-    let open =
-        if has_reservations { open_of(registry, user_id, Snapshot::Caller) } else { Vec::new() };
+    let open = if has_reservations {
+        open_of(registry, Owner::User(user_id), Snapshot::Caller)
+    } else {
+        Vec::new()
+    };
     let usage = registry.features.iter().zip(&counters).map(|(registered, row)| {
         let feature = &registered.feature;
         let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
-        let (period, feature_type) = (keys[place].clone(), feature.feature_type.clone());
-        let held = held_of(&open, &CounterKey { user_id, period, feature_type }, row);
+        let key = Owner::User(user_id).counter(&feature.feature_type, &keys[place]);
+        let held = held_of(&open, &key, row);
         held.usage(row.count)
     });
     (plan, usage.collect())

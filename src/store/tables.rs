@@ -15,7 +15,7 @@ use crate::pg::table::{self, Use};
 
 /// Our tables. Every call locks the first one before the others, and so does whoever changes any of
 /// them: so they wait for one another there, and never in a circle.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 13] = [
     "feature_usage",
     "user_plans",
     "plan_limits",
@@ -26,12 +26,14 @@ pub const TABLES: [&str; 11] = [
     "usage_grants",
     "usage_alerts",
     "usage_ledger",
+    "usage_pools",
+    "usage_pool_members",
     "usage_features",
 ];
 
 /// The names of our tables in error messages, or the alias that statements use for a column's
 /// table.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 34] = [
     "feature_usage",
     "fu",
     "fu0",
@@ -60,6 +62,10 @@ pub const NAMES: [&str; 30] = [
     "usage_alerts",
     "ua",
     "usage_ledger",
+    "usage_pools",
+    "po",
+    "usage_pool_members",
+    "pm",
     "usage_features",
     "uf",
 ];
@@ -121,11 +127,11 @@ impl Tables {
         })
     }
 
-    /// An expression for the time zone of a user, and one for the anchor, in place of which the
-    /// plan's are taken.
-    pub fn calendar(&self) -> [String; 2] {
+    /// An expression for the time zone of whoever has a plan, and one for the anchor, in place of which
+    /// the plan's are taken.
+    pub fn calendar(&self, alias: &str, table: &str) -> [String; 2] {
         let of_both = |expression: &dyn Fn(&str, &str) -> Option<String>| {
-            let parts = [expression("up", "user_plans"), expression("pl", "plan_limits")];
+            let parts = [expression(alias, table), expression("pl", "plan_limits")];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
             (!parts.is_empty()).then(|| format!("COALESCE({})", parts.join(", ")))
         };

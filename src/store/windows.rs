@@ -15,9 +15,12 @@ use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
 use crate::pg::statement::Statement;
 
-/// A row of a user, in the order in which rows are locked.
+/// A row, in the order in which rows are locked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WindowKey {
+    /// Zero for a user's own.
+    pub pool_id: Uuid,
+    /// Zero for a pool's own; the member's otherwise.
     pub user_id: Uuid,
     pub feature_type: String,
     /// The period key of a window, or the name of a rate.
@@ -25,17 +28,18 @@ pub struct WindowKey {
 }
 
 impl WindowKey {
-    fn arguments(&self) -> [Argument<'_>; 3] {
+    fn arguments(&self) -> [Argument<'_>; 4] {
         [
+            Argument::Uuid(self.pool_id),
             Argument::Uuid(self.user_id),
             Argument::Text(&self.feature_type),
             Argument::Text(&self.period),
         ]
     }
 
-    fn argument_and(&self, argument: Argument<'static>) -> [Argument<'_>; 4] {
-        let [user_id, feature_type, period] = self.arguments();
-        [user_id, feature_type, period, argument]
+    fn argument_and(&self, argument: Argument<'static>) -> [Argument<'_>; 5] {
+        let [pool_id, user_id, feature_type, period] = self.arguments();
+        [pool_id, user_id, feature_type, period, argument]
     }
 }
 
@@ -109,27 +113,42 @@ pub fn insert_missing(
     has_reservations: bool,
 ) {
     for (key, used) in rows {
-        let [user_id, feature_type, period, used] = key.argument_and(Argument::Bigint(*used));
-        let arguments = [user_id, feature_type, period, used, Argument::Boolean(has_reservations)];
+        let [pool_id, user_id, feature_type, period, used] =
+            key.argument_and(Argument::Bigint(*used));
+        let has_reservations = Argument::Boolean(has_reservations);
+        let arguments = [pool_id, user_id, feature_type, period, used, has_reservations];
         registry.on_tables(|| registry.statements.windows.insert.write(&arguments));
     }
 }
 
-/// The months, years and the total of a user and a feature, each with the instant at which its row was
-/// made, in microseconds from 2000.
+/// The months, years and the total of a pool, a user and a feature by period key, each with the instant
+/// at which its row was made, in microseconds from 2000.
 pub fn sums(
     registry: &Registry,
-    user_id: Uuid,
+    (pool_id, user_id): (Uuid, Uuid),
     feature_type: &str,
     snapshot: Snapshot,
-) -> Vec<(WindowKey, i64)> {
-    let arguments = [Argument::Uuid(user_id), Argument::Text(feature_type)];
-    let read = |row: &Row| {
-        let (feature_type, period) = (feature_type.to_owned(), row.get(0)?);
-        Some((WindowKey { user_id, feature_type, period }, row.instant(1)?))
-    };
+) -> Vec<(String, i64)> {
+    let arguments =
+        [Argument::Uuid(pool_id), Argument::Uuid(user_id), Argument::Text(feature_type)];
+    let read = |row: &Row| row.get(0).zip(row.instant(1));
     let sums = &registry.statements.windows.sums;
     let rows = registry.on_tables(|| sums.rows(&arguments, snapshot, read));
+    rows.into_iter().flatten().collect()
+}
+
+/// All windows of a pool, a user and a feature in this snapshot, with what is used of them.
+pub fn all_counts(
+    registry: &Registry,
+    (pool_id, user_id): (Uuid, Uuid),
+    feature_type: &str,
+    snapshot: Snapshot,
+) -> Vec<(String, i64)> {
+    let arguments =
+        [Argument::Uuid(pool_id), Argument::Uuid(user_id), Argument::Text(feature_type)];
+    let read = |row: &Row| row.get(0).zip(row.integer(1));
+    let counts = &registry.statements.windows.all_counts;
+    let rows = registry.on_tables(|| counts.rows(&arguments, snapshot, read));
     rows.into_iter().flatten().collect()
 }
 
@@ -139,10 +158,11 @@ pub fn change(registry: &Registry, changes: &BTreeMap<WindowKey, Change>, is_res
     for (key, change) in changes {
         let written = registry.on_tables(|| match *change {
             Change::Add(amount) => {
-                let [user_id, feature_type, period, amount] =
+                let [pool_id, user_id, feature_type, period, amount] =
                     key.argument_and(Argument::Bigint(amount));
                 let is_reserved = Argument::Boolean(is_reserved);
-                statements.add.write(&[user_id, feature_type, period, amount, is_reserved])
+                let arguments = [pool_id, user_id, feature_type, period, amount, is_reserved];
+                statements.add.write(&arguments)
             }
             Change::Fill(full_at) => {
                 let full_at = DateTime::from_timestamp_micros(full_at).unwrap_or_default();
@@ -158,9 +178,9 @@ pub fn change(registry: &Registry, changes: &BTreeMap<WindowKey, Change>, is_res
 /// Adds to what grants, currency and overage covered of a period of the feature itself, whose counter
 /// is locked. Inserts the row if there is none: whoever else would has to lock the counter first.
 pub fn cover(registry: &Registry, key: &WindowKey, drawn: i64, overage: i64) {
-    let [user_id, feature_type, period] = key.arguments();
+    let [pool_id, user_id, feature_type, period] = key.arguments();
     let (drawn, overage) = (Argument::Bigint(drawn), Argument::Bigint(overage));
-    let arguments = [user_id, feature_type, period, drawn, overage];
+    let arguments = [pool_id, user_id, feature_type, period, drawn, overage];
     let written = registry.on_tables(|| registry.statements.windows.cover.write(&arguments));
     if written == 0 {
         CountingError::WindowSuppressed.raise();

@@ -4,9 +4,14 @@ use std::rc::Rc;
 
 use crate::pg::statement::Statement;
 
-/// The open reservations of user `$1`, with the exact predicate of the partial index.
-const OPEN: &str = "fr.user_id OPERATOR(pg_catalog.=) $1
+/// The open reservations that user `$1` made outside of pools, with the exact predicate of the partial
+/// index.
+const OPEN: &str = "fr.user_id OPERATOR(pg_catalog.=) $1 AND fr.pool_id IS NULL
                 AND fr.status OPERATOR(pg_catalog.=) 'reserved'";
+
+/// Those of pool `$1`.
+const OPEN_OF_POOL: &str = "fr.pool_id OPERATOR(pg_catalog.=) $1
+                        AND fr.status OPERATOR(pg_catalog.=) 'reserved'";
 
 /// Advances while a transaction waits for a lock, unlike `now()`.
 const IS_PAST: &str = "fr.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()";
@@ -15,7 +20,7 @@ pub struct ReservationStatements {
     /// Inserts a reservation: user `$1`, period `$2`, feature `$3`, amount `$4`, id `$5`, expiry
     /// `$6`, and the id of the counter's row, `$7`.
     pub insert: Rc<Statement>,
-    /// The same with its sources, `$8`.
+    /// The same with its sources, `$8`, and the pool, `$9`.
     pub insert_with_sources: Rc<Statement>,
     /// The users of reservation `$1`.
     pub owners: Rc<Statement>,
@@ -28,14 +33,16 @@ pub struct ReservationStatements {
     /// The same for a commit, with the amount that was used, `$5`.
     pub commit: Rc<Statement>,
     /// The open reservations of user `$1`: feature, period, amount, expiry, id of the counter's row,
-    /// id, sources and when it was made.
+    /// id, sources, when it was made, and the user.
     pub open: Rc<Statement>,
+    /// The same of pool `$1`.
+    pub open_of_pool: Rc<Statement>,
     /// The counters of the `$1` reservations that expire first.
     pub past_of_any: Rc<Statement>,
     /// Marks up to `$4` expired reservations of a counter, and returns their amounts and the ids of
     /// the counter's row. Skips those that another transaction has locked.
     pub expire: Rc<Statement>,
-    /// Marks those of user `$1` with ids `$2` that have expired, and returns the ids of those it
+    /// Marks those of users `$1` with ids `$2` that have expired, and returns the ids of those it
     /// marked. Skips those that another transaction has locked.
     pub expire_these: Rc<Statement>,
 }
@@ -55,7 +62,7 @@ impl ReservationStatements {
             format!(
                 "SELECT fr.user_id, fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text,
                         fr.amount, fr.status::pg_catalog.text, fr.expires_at, fr.late, fr.actual,
-                        fr.counter_id, fr.sources, fr.created_at
+                        fr.counter_id, fr.sources, fr.created_at, fr.pool_id
                    FROM {reservations} AS fr
                   WHERE fr.reservation_id OPERATOR(pg_catalog.=) $1 {and} FOR UPDATE"
             )
@@ -72,13 +79,17 @@ impl ReservationStatements {
                     AND fr.user_id OPERATOR(pg_catalog.=) $2"
             )
         };
-        let open = format!(
-            "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount,
-                    fr.expires_at, fr.counter_id, fr.reservation_id, fr.sources, fr.created_at
-               FROM {reservations} AS fr WHERE {OPEN}"
-        );
+        let open = |condition: &str| {
+            format!(
+                "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount,
+                        fr.expires_at, fr.counter_id, fr.reservation_id, fr.sources, fr.created_at,
+                        fr.user_id
+                   FROM {reservations} AS fr WHERE {condition}"
+            )
+        };
         let past_of_any = format!(
-            "SELECT fr.user_id, fr.period::pg_catalog.text, fr.feature_type::pg_catalog.text
+            "SELECT fr.user_id, fr.period::pg_catalog.text, fr.feature_type::pg_catalog.text,
+                    fr.pool_id
                FROM {reservations} AS fr
               WHERE fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
               ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $1"
@@ -101,7 +112,9 @@ impl ReservationStatements {
         let expire_these = format!(
             "WITH past AS (
                  SELECT fr.reservation_id, fr.user_id FROM {reservations} AS fr
-                  WHERE {OPEN} AND fr.reservation_id OPERATOR(pg_catalog.=) ANY ($2) AND {IS_PAST}
+                  WHERE fr.reservation_id OPERATOR(pg_catalog.=) ANY ($2)
+                    AND fr.user_id OPERATOR(pg_catalog.=) ANY ($1)
+                    AND fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
                   ORDER BY fr.reservation_id USING OPERATOR(pg_catalog.<)
                     FOR UPDATE SKIP LOCKED
              )
@@ -114,13 +127,14 @@ impl ReservationStatements {
         );
         Self {
             insert: Statement::kept(insert("", "")),
-            insert_with_sources: Statement::kept(insert(", sources", ", $8")),
+            insert_with_sources: Statement::kept(insert(", sources, pool_id", ", $8, $9")),
             owners: Statement::kept(owners),
             lock: Statement::kept(lock("")),
             lock_of_user: Statement::kept(lock("AND fr.user_id OPERATOR(pg_catalog.=) $2")),
             release: Statement::kept(settle("")),
             commit: Statement::kept(settle(", actual = $5")),
-            open: Statement::kept(open),
+            open: Statement::kept(open(OPEN)),
+            open_of_pool: Statement::kept(open(OPEN_OF_POOL)),
             past_of_any: Statement::kept(past_of_any),
             expire: Statement::kept(expire),
             expire_these: Statement::kept(expire_these),
