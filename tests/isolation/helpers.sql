@@ -27,7 +27,7 @@ $$;
 -- and user 1 has used "used" of insights; NULL means no row of this month.
 CREATE PROCEDURE test.start(allowed integer, used integer DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger;
+    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
     UPDATE usage_features SET is_governed = false, reads_calendars = false WHERE is_governed OR reads_calendars;
     DELETE FROM user_plans;
     DELETE FROM plan_limits WHERE plan_id <> 'free';
@@ -94,6 +94,20 @@ $$;
 CREATE PROCEDURE test.granted(amount bigint) LANGUAGE sql AS $$
     INSERT INTO usage_grants (user_id, feature_type, amount, source_ref) VALUES (test.u(1), 'insights', amount, 'a grant');
 $$;
+
+-- A pool of users 1 and 2, whose plan has "allowed" insights.
+CREATE PROCEDURE test.pool(allowed integer) LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO plan_limits (plan_id, insights_limit) VALUES ('team', allowed);
+    INSERT INTO usage_pools (pool_id, plan_id) VALUES (test.u(9), 'team');
+    INSERT INTO usage_pool_members VALUES (test.u(9), test.u(1)), (test.u(9), test.u(2));
+END
+$$;
+CREATE FUNCTION test.consume_in_pool(n integer, amount integer) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT test.brief_rules(consume_feature(test.u(n), 'insights', amount, p_pool_id => test.u(9))) - 'pool_id'
+$$;
+CREATE VIEW test.pool_counts AS
+    SELECT CASE right(user_id::text, 1) WHEN '0' THEN 'all' ELSE right(user_id::text, 1) END AS member, used FROM usage_counters WHERE pool_id = test.u(9) ORDER BY user_id;
 
 -- A reservation of insights that was made and expired last month, and its late commit.
 CREATE PROCEDURE test.hold_last_month(amount integer) LANGUAGE sql AS $$

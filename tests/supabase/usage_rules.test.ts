@@ -41,10 +41,12 @@ Deno.test("service_role inserts a rule, which the next call obeys, and ends it",
 });
 
 const violations: Record<string, Partial<Rule>> = {
-  usage_rules_applies_to_is_all_plan_or_user: { applies_to: "team", user_id: null },
+  usage_rules_applies_to_is_all_plan_user_pool_or_member: { applies_to: "team", user_id: null },
   usage_rules_plan_id_if_and_only_if_applies_to_plan: { plan_id: "free" },
-  usage_rules_user_id_if_and_only_if_applies_to_user: { user_id: null },
-  usage_rules_effect_is_one_of_the_documented_ones: { effect: "ban" },
+  usage_rules_user_id_for_user_and_perhaps_for_member_only: { user_id: null },
+  usage_rules_pool_id_if_and_only_if_applies_to_pool_or_member: { applies_to: "pool", user_id: null },
+  usage_rules_member_has_deny_or_cap: { applies_to: "member", pool_id: crypto.randomUUID() },
+  usage_rules_effect_set_add_deny_cap_overage_warn_low_cost_log: { effect: "ban" },
   usage_rules_log_applies_to_all: { effect: "log" },
   usage_rules_per_is_period_rate_or_a_kind_of_period: { effect: "cap", per: "fortnight" },
   usage_rules_per_is_for_cap_only: { per: "hour" },

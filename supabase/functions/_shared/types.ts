@@ -41,6 +41,7 @@ export type Database = {
           "feature_type": string;
           "late": boolean | null;
           "period": string;
+          "pool_id": string | null;
           "reservation_id": string;
           "sources": Json | null;
           "status": string;
@@ -57,6 +58,7 @@ export type Database = {
           "feature_type": string;
           "late"?: boolean | null;
           "period": string;
+          "pool_id"?: string | null;
           "reservation_id"?: string;
           "sources"?: Json | null;
           "status": string;
@@ -72,6 +74,7 @@ export type Database = {
           "feature_type"?: string;
           "late"?: boolean | null;
           "period"?: string;
+          "pool_id"?: string | null;
           "reservation_id"?: string;
           "sources"?: Json | null;
           "status"?: string;
@@ -248,9 +251,10 @@ export type Database = {
           "kind": string;
           "limit_value": number | null;
           "period": string;
+          "pool_id": string;
           "threshold": number;
           "usage": number;
-          "user_id": string;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -263,9 +267,10 @@ export type Database = {
           "kind": string;
           "limit_value"?: number | null;
           "period": string;
+          "pool_id"?: string;
           "threshold": number;
           "usage": number;
-          "user_id": string;
+          "user_id"?: string | null;
         };
         Update: {
           "alert_id"?: number;
@@ -277,9 +282,10 @@ export type Database = {
           "kind"?: string;
           "limit_value"?: number | null;
           "period"?: string;
+          "pool_id"?: string;
           "threshold"?: number;
           "usage"?: number;
-          "user_id"?: string;
+          "user_id"?: string | null;
         };
         Relationships: [];
       };
@@ -366,6 +372,7 @@ export type Database = {
           "expires_at": string | null;
           "feature_type": string;
           "grant_id": string;
+          "pool_id": string | null;
           "priority": number;
           "reason": string | null;
           "source_ref": string;
@@ -382,6 +389,7 @@ export type Database = {
           "expires_at"?: string | null;
           "feature_type": string;
           "grant_id"?: string;
+          "pool_id"?: string | null;
           "priority"?: number;
           "reason"?: string | null;
           "source_ref": string;
@@ -397,6 +405,7 @@ export type Database = {
           "expires_at"?: string | null;
           "feature_type"?: string;
           "grant_id"?: string;
+          "pool_id"?: string | null;
           "priority"?: number;
           "reason"?: string | null;
           "source_ref"?: string;
@@ -417,9 +426,10 @@ export type Database = {
           "metadata": Json | null;
           "overage": number;
           "period": string;
+          "pool_id": string | null;
           "reservation_id": string | null;
           "sources": Json | null;
-          "user_id": string;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -432,9 +442,10 @@ export type Database = {
           "metadata"?: Json | null;
           "overage"?: number;
           "period": string;
+          "pool_id"?: string | null;
           "reservation_id"?: string | null;
           "sources"?: Json | null;
-          "user_id": string;
+          "user_id"?: string | null;
         };
         Update: {
           "amount"?: number;
@@ -446,9 +457,60 @@ export type Database = {
           "metadata"?: Json | null;
           "overage"?: number;
           "period"?: string;
+          "pool_id"?: string | null;
           "reservation_id"?: string | null;
           "sources"?: Json | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "usage_pool_members": {
+        Row: {
+          "pool_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "pool_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "pool_id"?: string;
           "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "usage_pools": {
+        Row: {
+          "is_active": boolean | null;
+          "period_anchor": string | null;
+          "plan_id": string | null;
+          "pool_id": string;
+          "seats": number;
+          "status": string | null;
+          "time_zone": string | null;
+          "trial_end_date": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "is_active"?: boolean | null;
+          "period_anchor"?: string | null;
+          "plan_id"?: string | null;
+          "pool_id": string;
+          "seats"?: number;
+          "status"?: string | null;
+          "time_zone"?: string | null;
+          "trial_end_date"?: string | null;
+        };
+        Update: {
+          "is_active"?: boolean | null;
+          "period_anchor"?: string | null;
+          "plan_id"?: string | null;
+          "pool_id"?: string;
+          "seats"?: number;
+          "status"?: string | null;
+          "time_zone"?: string | null;
+          "trial_end_date"?: string | null;
         };
         Relationships: [];
       };
@@ -465,6 +527,7 @@ export type Database = {
           "paid_in": string | null;
           "per": string;
           "plan_id": string | null;
+          "pool_id": string | null;
           "reason": string | null;
           "rule_id": string;
           "source_ref": string | null;
@@ -484,6 +547,7 @@ export type Database = {
           "paid_in"?: string | null;
           "per"?: string;
           "plan_id"?: string | null;
+          "pool_id"?: string | null;
           "reason"?: string | null;
           "rule_id"?: string;
           "source_ref"?: string | null;
@@ -502,6 +566,7 @@ export type Database = {
           "paid_in"?: string | null;
           "per"?: string;
           "plan_id"?: string | null;
+          "pool_id"?: string | null;
           "reason"?: string | null;
           "rule_id"?: string;
           "source_ref"?: string | null;
@@ -562,6 +627,7 @@ export type Database = {
           "p_feature_type": string;
           "p_max": number;
           "p_period": string;
+          "p_pool_id"?: string;
           "p_user_id": string;
         };
         Returns: Json;
@@ -585,6 +651,7 @@ export type Database = {
           "p_feature_type": string;
           "p_idempotency_key"?: string;
           "p_metadata"?: Json;
+          "p_pool_id"?: string;
           "p_user_id": string;
         };
         Returns: Json;
@@ -595,6 +662,7 @@ export type Database = {
           "p_feature_type": string;
           "p_idempotency_key"?: string;
           "p_period"?: string;
+          "p_pool_id"?: string;
           "p_reason": string;
           "p_user_id": string;
         };
@@ -609,6 +677,7 @@ export type Database = {
           "p_effective_at"?: string;
           "p_expires_at"?: string;
           "p_feature_type": string;
+          "p_pool_id"?: string;
           "p_priority"?: number;
           "p_reason"?: string;
           "p_source_ref": string;
@@ -658,6 +727,7 @@ export type Database = {
           "p_feature_type": string;
           "p_idempotency_key"?: string;
           "p_metadata"?: Json;
+          "p_pool_id"?: string;
           "p_ttl"?: string;
           "p_user_id": string;
         };
@@ -674,7 +744,7 @@ export type Database = {
         Returns: Json;
       };
       "usage_period": {
-        Args: { "p_at"?: string; "p_feature_type": string; "p_user_id": string };
+        Args: { "p_at"?: string; "p_feature_type": string; "p_pool_id"?: string; "p_user_id": string };
         Returns: Json;
       };
       "usage_report": {
@@ -682,6 +752,7 @@ export type Database = {
           "p_by"?: string;
           "p_feature_type"?: string;
           "p_from": string;
+          "p_pool_id"?: string;
           "p_to": string;
           "p_user_id"?: string;
         };
@@ -691,10 +762,14 @@ export type Database = {
           "entries": number;
           "feature_type": string;
           "overage": number;
+          "pool_id": string;
           "user_id": string;
         }[];
       };
-      "usage_status": { Args: { "p_feature_type"?: string; "p_user_id": string }; Returns: Json };
+      "usage_status": {
+        Args: { "p_feature_type"?: string; "p_pool_id"?: string; "p_user_id": string };
+        Returns: Json;
+      };
       "void_grant": {
         Args: {
           "p_feature_type"?: string;

@@ -48,7 +48,7 @@ pub fn require_explained(client: &mut Client) {
         FROM (SELECT fu.user_id, fu.period, uf.feature_type, (to_jsonb(fu) ->> uf.usage_column)::bigint AS count
                 FROM feature_usage AS fu CROSS JOIN usage_features AS uf) AS c
         FULL JOIN (SELECT user_id, period, feature_type, sum(amount) AS entered
-                     FROM usage_ledger WHERE period <> '' GROUP BY 1, 2, 3) AS e USING (user_id, period, feature_type)
+                     FROM usage_ledger WHERE period <> '' AND pool_id IS NULL GROUP BY 1, 2, 3) AS e USING (user_id, period, feature_type)
        WHERE coalesce(count, 0) <> coalesce(entered, 0)
          AND feature_type IN (SELECT feature_type FROM usage_rules WHERE effect = 'log')";
     let rows = client.query(unexplained, &[]).expect("counters and entries");

@@ -58,7 +58,10 @@ fn a_key_of_64_sessions_has_one_entry() {
         assert_eq!(replayed, 63);
         assert_eq!(number(database, "SELECT count(*) FROM usage_ledger"), 1);
         // So has a correction.
-        let correct = format!("correct_usage('{}', 'chat', -1, 'twice', NULL, 'again')", user(1));
+        let correct = format!(
+            "correct_usage('{}', 'chat', -1, 'twice', p_idempotency_key => 'again')",
+            user(1)
+        );
         let answers = together(&mut callers, |_, caller| {
             let answer = caller.client.query_one(&format!("SELECT {correct}"), &[]);
             answer.expect("an answer").get::<_, serde_json::Value>(0)

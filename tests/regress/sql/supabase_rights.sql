@@ -27,7 +27,7 @@ SELECT * FROM test.without_comment;
 GRANT ALL ON feature_usage, user_plans, plan_limits, feature_reservations, feature_idempotency_keys TO anon, authenticated;
 GRANT UPDATE (images_generated) ON feature_usage TO authenticated;
 GRANT EXECUTE ON FUNCTION increment_images_generated(uuid, integer, text), increment_video_minutes(uuid, integer, text),
-    consume_feature(uuid, text, integer, text, jsonb), release_reservation(uuid, uuid), prune_feature_usage(interval, interval) TO anon, authenticated, PUBLIC;
+    consume_feature(uuid, text, integer, text, uuid, jsonb), release_reservation(uuid, uuid), prune_feature_usage(interval, interval) TO anon, authenticated, PUBLIC;
 ALTER TABLE feature_usage DISABLE ROW LEVEL SECURITY;
 ALTER TABLE feature_idempotency_keys DISABLE ROW LEVEL SECURITY;
 DROP POLICY user_plans_own_rows ON user_plans;

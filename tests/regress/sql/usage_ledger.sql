@@ -31,9 +31,9 @@ SELECT count(*) FROM usage_ledger;
 
 -- Each counter that changes has its entry, with the sources; a denial, a replay and a check have none.
 SELECT grant_usage(u(1), 'insights', 9, 'pack') ->> 'granted', grant_usage(u(1), 'insights', 9, 'pack') ->> 'replayed';
-SELECT consume_feature(u(1), 'insights', 5, 'a key', '{"model": "m", "tokens": [1, 2.5, 1e20]}') ->> 'allowed', consume_feature(u(1), 'insights', 5, 'a key', '{"other": true}') ->> 'replayed';
+SELECT consume_feature(u(1), 'insights', 5, 'a key', p_metadata => '{"model": "m", "tokens": [1, 2.5, 1e20]}') ->> 'allowed', consume_feature(u(1), 'insights', 5, 'a key', p_metadata => '{"other": true}') ->> 'replayed';
 SELECT consume_feature(u(1), 'insights', 99) ->> 'error_code', check_feature_limit(u(1), 'insights', 1) ->> 'allowed', consume_feature(u(1), 'insights', 0) ->> 'allowed';
-SELECT reserve_feature(u(1), 'video', 3, '1 hour', 'r', '{"job": 7}') ->> 'reservation_id' AS reservation \gset
+SELECT reserve_feature(u(1), 'video', 3, '1 hour', 'r', p_metadata => '{"job": 7}') ->> 'reservation_id' AS reservation \gset
 SELECT commit_reservation(:'reservation', 2) ->> 'committed', commit_reservation(:'reservation', 2) ->> 'committed';
 SELECT reserve_feature(u(1), 'insights', 4) ->> 'reservation_id' AS released \gset
 SELECT release_reservation(:'released') ->> 'released', increment_insights_count(u(1), 1, 'current'), record_usage(jsonb_build_array(
@@ -71,8 +71,8 @@ SELECT correct_usage(u(6), 'insights', -3, 'a mistake') - 'period';
 SELECT usage_status(u(6), 'insights') #> '{features,insights,remaining}';
 INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount) VALUES ('user', u(7), 'voice_seconds', 'overage', 5000);
 SELECT consume_feature(u(7), 'voice_seconds', 1500) -> 'overage';
-SELECT correct_usage(u(7), 'voice_seconds', -600, 'twice', NULL, 'once') - 'period', correct_usage(u(7), 'voice_seconds', -600, 'twice', NULL, 'once') ->> 'replayed';
-SELECT correct_usage(u(7), 'voice_seconds', -500, 'twice', NULL, 'once') - 'period';
+SELECT correct_usage(u(7), 'voice_seconds', -600, 'twice', p_idempotency_key => 'once') - 'period', correct_usage(u(7), 'voice_seconds', -600, 'twice', p_idempotency_key => 'once') ->> 'replayed';
+SELECT correct_usage(u(7), 'voice_seconds', -500, 'twice', p_idempotency_key => 'once') - 'period';
 SELECT reserve_feature(u(7), 'voice_seconds', 90) ->> 'allowed', correct_usage(u(7), 'voice_seconds', -901, 'all') ->> 'error_code', correct_usage(u(7), 'voice_seconds', -900, 'all') -> 'current_usage';
 SELECT kind, amount, overage, idempotency_key, metadata FROM usage_ledger WHERE user_id = u(7) ORDER BY entry_id;
 -- What a currency has counted for another feature stays, and so does what it holds for a reservation.
@@ -86,7 +86,7 @@ UPDATE feature_reservations SET expires_at = '2001-01-01' WHERE user_id = u(9);
 SELECT correct_usage(u(9), 'therai_calls', -1, 'x') -> 'current_usage';
 SELECT test.outcome('correct_usage(NULL, ''insights'', 1, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', NULL, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', 1, NULL)');
 SELECT test.outcome('correct_usage(u(9), ''insights'', 1, '' '')'), test.outcome('correct_usage(u(9), ''nothing'', 1, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', 1, ''x'', ''2025-01-01'')');
-SELECT test.outcome('correct_usage(u(9), ''insights'', 9223372036854775807, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', -9223372036854775808, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', 1, ''x'', NULL, '''')');
+SELECT test.outcome('correct_usage(u(9), ''insights'', 9223372036854775807, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', -9223372036854775808, ''x'')'), test.outcome('correct_usage(u(9), ''insights'', 1, ''x'', p_idempotency_key => '''')');
 SELECT * FROM unexplained;
 
 -- Reports: by day of the ledger, by period of the counters.
