@@ -1,5 +1,5 @@
-// Runs the JavaScript of the README and of docs/{supabase,plans,credits}.md, unchanged but for dates. The first
-// line of each snippet says where it runs.
+// Runs the JavaScript of the README and of docs/{supabase,plans,credits}.md, unchanged. The first line of each
+// snippet says where it runs.
 import assert from "node:assert/strict";
 import { authenticate } from "../../supabase/functions/_shared/caller.ts";
 import { addRule, imagesCounted, newUser } from "./support/database.ts";
@@ -100,7 +100,7 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
     assert.equal(status, 429);
     assert.match(
       body,
-      /^\{"error_code":"LIMIT_EXCEEDED","limit":3,"reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/,
+      /^\{"error_code":"LIMIT_EXCEEDED","limit":3,"remaining":0,"reset_at":"\d{4}-\d\d-\d\dT00:00:00Z"\}$/,
     );
     assert.equal(server.retryAfter, null);
     assert.deepEqual([server.made, await imagesCounted(userId)], [3, 3]);
@@ -131,7 +131,11 @@ for (const code of [...running(QUICK), ...running(SLOW)]) {
 
   Deno.test("in an edge function, a mistake in the code is a 500", async () => {
     const server = served(code.replace("'image_generation'", "'images'"), await newUser());
-    assert.equal((await server.call()).status, 500);
+    const { status, body } = await server.call();
+    assert.equal(status, 500);
+    // The reason is for the log: it lists the features.
+    assert.match(String(server.logged[0]), /^unknown feature type "images"; there are chat, /);
+    assert.doesNotMatch(body, /chat/);
     assert.equal(server.made, 0);
   });
 
@@ -211,12 +215,10 @@ Deno.test("on a server, what is sold is written, twice without harm, and a page 
   const payment = { id: crypto.randomUUID() };
   const subscription = { billing_cycle_anchor: Date.UTC(2025, 0, 31, 9) / 1000 };
   for (const snippet of running(ON_A_SERVER)) {
-    // The pages are read in February 2025, the tests run later.
-    const code = snippet.replace(/'2025-\d\d-\d\dT/, "'2999-01-01T");
     const names = ["supabase", "userId", "payment", "subscription"];
-    const write = compiled(`${code}\nreturn error`, names);
+    const write = compiled(`${snippet}\nreturn error`, names);
     assert.equal(await write(service(), userId, payment, subscription), null);
-    if (code.includes("upsert")) {
+    if (snippet.includes("upsert")) {
       assert.equal(await write(service(), userId, payment, subscription), null);
     }
   }
@@ -245,6 +247,9 @@ for (const code of running(IN_A_WEBHOOK)) {
     const grant = compiled(`${snippet}\nreturn [error, pack.granted, pack.replayed]`, ["supabase", "userId"]);
     assert.deepEqual(await grant(service(), userId), [null, true, undefined]);
     assert.deepEqual(await grant(service(), userId), [null, true, true]);
+    // The payment of somebody else grants nothing, and Stripe is to send it again.
+    const other = await newUser();
+    await assert.rejects(async () => await grant(service(), other), /GRANT_MISMATCH/);
     const { features } = (await status(service(), userId))!;
     const { limit, remaining, grants } = features.image_generation;
     assert.deepEqual([limit, remaining, grants.length], [3, 103, 1]);

@@ -29,19 +29,24 @@ fn page(path: &str) -> Page {
 /// Runs the examples of a page in one session, and returns those that print something else. Tables
 /// are without the number of rows, and errors without the context in the extension's own functions.
 fn differences(page: &Page, database: &Database) -> Vec<String> {
-    let mut script = "\\pset footer off\n\\set SHOW_CONTEXT never\n".to_owned();
-    for example in &page.examples {
-        script += &format!("{}\n\\echo '{END}'\n", example.sql);
-    }
-    let printed = database.psql_with_errors(&script);
-    let outputs: Vec<&str> = printed.split(END).collect();
-    assert_eq!(outputs.len(), page.examples.len() + 1, "{}: psql has ended early", page.path);
-    let pairs = page.examples.iter().zip(outputs);
+    let pairs = page.examples.iter().zip(outputs(page, database));
     let different = pairs.filter(|(example, output)| !prints(example, output));
     let explained = different.map(|(Example { line, sql, .. }, output)| {
         format!("{}, line {line}:\n{sql}\nprints\n{output}", page.path)
     });
     explained.collect()
+}
+
+/// Runs the examples of a page in one session, and returns what each prints.
+fn outputs(page: &Page, database: &Database) -> Vec<String> {
+    let mut script = "\\pset footer off\n\\set SHOW_CONTEXT never\n".to_owned();
+    for example in &page.examples {
+        script += &format!("{}\n\\echo '{END}'\n", example.sql);
+    }
+    let printed = database.psql_with_errors(&script);
+    let outputs: Vec<String> = printed.split(END).map(str::to_owned).collect();
+    assert_eq!(outputs.len(), page.examples.len() + 1, "{}: psql has ended early", page.path);
+    outputs
 }
 
 /// Whether an example prints what its page says; without a word about it, anything but an error.
@@ -96,6 +101,32 @@ fn every_example_prints_what_its_page_says() {
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     let checked = pages.iter().flat_map(|page| &page.examples);
     assert!(checked.filter(|example| example.output.is_some()).count() > 30, "too few are checked");
+}
+
+/// Readers paste the examples on days of their own: an instant of a page must not be one that is over.
+#[test]
+fn every_example_can_be_pasted_on_another_day() {
+    let later = Cluster::create_at("it_docs_later", "2031-05-17 21:30:00");
+    let roles = fs::read_to_string(root().join("tests/fixtures/supabase.sql")).expect("the roles");
+    drop(later.existing("postgres").psql(&roles));
+    let pages: Vec<Page> = pages().into_iter().filter(is_documentation).collect();
+    let failures = pages.iter().enumerate().flat_map(|(number, page)| {
+        let database = later.empty_database(&format!("page_{number}"));
+        let outputs = outputs(page, &database).into_iter();
+        let pairs = outputs.zip(&page.examples).filter(|(output, example)| {
+            errors(output) != errors(example.output.as_deref().unwrap_or_default())
+        });
+        let failures = pairs.map(|(output, Example { line, sql, .. })| {
+            format!("{}, line {line}:\n{sql}\nprints\n{output}", page.path)
+        });
+        failures.collect::<Vec<_>>()
+    });
+    let failures: Vec<String> = failures.collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+fn errors(output: &str) -> usize {
+    output.lines().filter(|line| line.starts_with("ERROR:") || line.starts_with("FATAL:")).count()
 }
 
 #[test]
