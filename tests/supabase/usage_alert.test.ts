@@ -72,6 +72,37 @@ Deno.test("an alert is mailed to its user, and marked as handled", async () => {
   assert.ok(await isHandled(alertId));
 });
 
+Deno.test("an alert of a pool is mailed to each member, with a key of its own", async () => {
+  await using api = new MailServer();
+  const members = [await newUser(), await newUser()].sort();
+  const pool_id = crypto.randomUUID();
+  await service().from("usage_pools").insert({ pool_id, plan_id: "growth" });
+  for (const user_id of members) await service().from("usage_pool_members").insert({ pool_id, user_id });
+  await addRule({
+    applies_to: "pool",
+    pool_id,
+    feature_type: "image_generation",
+    effect: "warn",
+    amount: 80,
+  });
+  await service().rpc("consume_feature", {
+    p_user_id: members[0],
+    p_feature_type: "image_generation",
+    p_amount: 8,
+    p_pool_id: pool_id,
+  });
+  const [alertId] = await sql(`select alert_id from usage_alerts where pool_id = '${pool_id}'`);
+  assert.deepEqual((await deliver(Number(alertId))).body, { sent: true });
+  assert.deepEqual((await deliver(Number(alertId))).body, { sent: false });
+  const mails = members.map((member) => ({
+    key: `usage-alert-${alertId}-${member}@example.com`,
+    to: `${member}@example.com`,
+    subject: "Your team has used 80% of its images",
+  }));
+  assert.deepEqual(api.asked.map(({ key, to, subject }) => ({ key, to, subject })), mails);
+  assert.ok(await isHandled(Number(alertId)));
+});
+
 Deno.test("little left: another mail", async () => {
   await using api = new MailServer();
   const userId = await newUser("growth");

@@ -12,15 +12,17 @@ const words: Record<string, string> = {
 export function alertText(alert: Alert): { subject: string; text: string } {
   const { feature_type, kind, threshold, usage, limit_value, period } = alert;
   // One that was added with add_feature is called by its own name.
+  const whose = alert.user_id ? "Your" : "Your team's";
+  const who = alert.user_id ? "You have" : "Your team has";
   const what = Object.hasOwn(words, feature_type) ? words[feature_type] : feature_type.replaceAll("_", " ");
   if (kind === "low") {
     return {
-      subject: `Your ${what} are running low`,
-      text: `You have fewer than ${threshold} ${what} left.`,
+      subject: `${whose} ${what} are running low`,
+      text: `${who} fewer than ${threshold} ${what} left.`,
     };
   }
   return {
-    subject: `You have used ${threshold}% of your ${what}`,
-    text: `You have used ${usage} of ${limit_value} ${what} (${period}).`,
+    subject: `${who} used ${threshold}% of ${alert.user_id ? "your" : "its"} ${what}`,
+    text: `${who} used ${usage} of ${limit_value} ${what} (${period}).`,
   };
 }

@@ -1,4 +1,4 @@
-// The alerts in the table usage_alerts, and the addresses of their users.
+// The alerts in the table usage_alerts, and the addresses of their users, or of the members of their pools.
 import { HttpError } from "../_shared/http.ts";
 import type { Client } from "../_shared/limitChecker.ts";
 import { dataOf } from "../_shared/refusal.ts";
@@ -33,8 +33,21 @@ export async function markHandled(supabase: Client, alertId: number): Promise<vo
   );
 }
 
+/** The address of the user, or those of all members of the pool. */
+export async function addressesOf(supabase: Client, alert: Alert): Promise<string[]> {
+  const users = alert.user_id ? [alert.user_id] : await membersOf(supabase, alert.pool_id);
+  const addresses = await Promise.all(users.map((userId) => addressOf(supabase, userId)));
+  return addresses.filter((address) => address !== undefined);
+}
+
+async function membersOf(supabase: Client, poolId: string): Promise<string[]> {
+  const answer = await supabase.from("usage_pool_members").select("user_id").eq("pool_id", poolId)
+    .order("user_id");
+  return dataOf(answer, NOT_READ).map(({ user_id }) => user_id);
+}
+
 /** Nothing if the user has no address, or is gone. */
-export async function addressOf(supabase: Client, userId: string): Promise<string | undefined> {
+async function addressOf(supabase: Client, userId: string): Promise<string | undefined> {
   const { data, error } = await supabase.auth.admin.getUserById(userId);
   if (!error) return data.user.email || undefined;
   if (error.code === "user_not_found") return undefined;

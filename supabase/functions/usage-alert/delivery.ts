@@ -3,7 +3,7 @@
 // once would send two.
 import { HttpError } from "../_shared/http.ts";
 import type { Client } from "../_shared/limitChecker.ts";
-import { addressOf, type Alert, markHandled, overdueAlerts } from "./alerts.ts";
+import { addressesOf, type Alert, markHandled, overdueAlerts } from "./alerts.ts";
 import { alertText } from "./alertText.ts";
 import { sendMail } from "./mail.ts";
 
@@ -11,13 +11,13 @@ const MOST_ALERTS = 100;
 // A sweep ends before the next one begins.
 const SWEEP_MS = 45_000;
 
-/** Returns whether a mail was sent: not if the alert is handled already, or its user has no address. */
+/** Returns whether a mail was sent: not if the alert is handled already, or nobody has an address. */
 export async function deliver(supabase: Client, alert: Alert): Promise<boolean> {
   if (alert.handled_at !== null) return false;
-  const to = await addressOf(supabase, alert.user_id);
-  if (to) await sendOrFail(to, alert);
+  const addresses = await addressesOf(supabase, alert);
+  for (const to of addresses) await sendOrFail(to, alert);
   await markHandled(supabase, alert.alert_id);
-  return to !== undefined;
+  return addresses.length > 0;
 }
 
 export async function sweep(supabase: Client): Promise<{ sent: number; failed: number }> {
@@ -37,7 +37,9 @@ export async function sweep(supabase: Client): Promise<{ sent: number; failed: n
 
 async function sendOrFail(to: string, alert: Alert): Promise<void> {
   try {
-    await sendMail({ to, ...alertText(alert) }, `usage-alert-${alert.alert_id}`);
+    // Of a pool, each member gets a mail.
+    const key = alert.user_id ? `usage-alert-${alert.alert_id}` : `usage-alert-${alert.alert_id}-${to}`;
+    await sendMail({ to, ...alertText(alert) }, key);
   } catch (error) {
     console.error(JSON.stringify({ event: "mail_failed", alert_id: alert.alert_id, message: String(error) }));
     throw new HttpError(502, "The mail could not be sent. It is sent with the next delivery.", {
