@@ -83,5 +83,8 @@ SELECT consume_feature(u(11), 'image_generation', 1) ->> 'allowed', alerts(11);
 UPDATE usage_alerts SET handled_at = now() WHERE user_id = u(11) AND handled_at IS NULL;
 SELECT count(*) FROM usage_alerts WHERE handled_at IS NULL AND user_id = u(11);
 SELECT feature_type, kind, threshold, basis, basis_grant = '00000000-0000-0000-0000-000000000000' AS has_no_grant FROM usage_alerts WHERE user_id = u(11) ORDER BY alert_id;
+-- A threshold that is crossed again after usage was given back tells nothing new.
+SELECT reserve_feature(u(13), 'credits', 8) ->> 'reservation_id' AS given_back \gset
+SELECT release_reservation(:'given_back') ->> 'released', consume_feature(u(13), 'credits', 8) ->> 'allowed', alerts(13);
 \c :home
 DROP DATABASE feature_usage_usage_alerts;

@@ -120,5 +120,31 @@ CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL
 CREATE TRIGGER suppress BEFORE INSERT ON usage_ledger FOR EACH ROW EXECUTE FUNCTION nothing();
 SELECT test.outcome('consume_feature(u(11), ''insights'')');
 SELECT count(*) FROM feature_usage WHERE user_id = u(11);
+DROP TRIGGER suppress ON usage_ledger;
+
+-- Overage that is given back has its sign, and an entry says what the counter was given back: less, if somebody had lowered it.
+INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount) VALUES ('user', u(12), 'insights', 'overage', 10);
+SELECT reserve_feature(u(12), 'insights', 5) ->> 'reservation_id' AS beyond \gset
+SELECT release_reservation(:'beyond') ->> 'released';
+SELECT reserve_feature(u(12), 'insights', 4) ->> 'reservation_id' AS lowered \gset
+UPDATE feature_usage SET insights_count = 1 WHERE user_id = u(12);
+SELECT release_reservation(:'lowered') ->> 'released';
+SELECT * FROM entries(12);
+
+-- Entries go by the days of their rule, whether it is longer or shorter than what else is pruned, and not by one that begins later.
+UPDATE usage_rules SET amount = CASE feature_type WHEN 'insights' THEN 3 ELSE 30 END WHERE effect = 'log' AND feature_type IN ('insights', 'video');
+INSERT INTO usage_rules (applies_to, feature_type, effect, amount, starts_at) VALUES ('all', 'video', 'log', 1, now() + interval '1 hour');
+INSERT INTO usage_ledger (user_id, feature_type, period, kind, amount, at)
+SELECT u(13), feature_type, '', 'grant', 0, now() - make_interval(days => days) FROM unnest('{insights,video}'::text[]) AS feature_type, unnest('{2,4,29,31}'::integer[]) AS days;
+SELECT prune_feature_usage() -> 'entries';
+SELECT feature_type, round(extract(epoch FROM now() - at) / 86400) AS days FROM usage_ledger WHERE user_id = u(13) ORDER BY 1, 2;
+-- A rule that is over logs nothing, and neither does one that begins later. A currency has a rule of its own.
+SELECT reserve_feature(u(14), 'insights', 1) ->> 'reservation_id' AS unlogged \gset
+UPDATE usage_rules SET ends_at = now() WHERE effect = 'log' AND feature_type = 'insights';
+INSERT INTO usage_rules (applies_to, feature_type, effect, starts_at) VALUES ('all', 'insights', 'log', now() + interval '1 hour');
+SELECT release_reservation(:'unlogged') ->> 'released', grant_usage(u(14), 'insights', 9, 'unlogged') ->> 'granted', correct_usage(u(14), 'insights', 1, 'x') ->> 'corrected', consume_feature(u(14), 'insights', 1) ->> 'allowed';
+UPDATE usage_rules SET ends_at = now() WHERE effect = 'log' AND feature_type = 'credits' AND ends_at IS NULL;
+SELECT consume_feature(u(14), 'video', 2) ->> 'allowed';
+SELECT * FROM entries(14);
 \c :home
 DROP DATABASE feature_usage_usage_ledger;
