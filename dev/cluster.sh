@@ -106,11 +106,12 @@ cluster_create_standby() {
 
 # CLUSTER_CLOCK, such as "2024-02-29 23:59:58", is the start of the server's clock, in UTC.
 # CLUSTER_CLOCK_FILE is a file with such a time, at which the clock stands until the file says another;
-# in such a server, pg_sleep() never ends.
+# in such a server, pg_sleep() never ends, and a deadlock is found after ten minutes: the handler of an alarm
+# that interrupts libfaketime may crash.
 # CLUSTER_OPTIONS and CLUSTER_PRELOAD, such as "-c jit=off", are further server options, and
 # CLUSTER_ENVIRONMENT, such as "RUST_BACKTRACE=1", is an environment variable of the server.
 cluster_start() {
-    local dir socket clock=()
+    local dir socket clock=() patience=
     dir=$(cluster_folder "$1")
     socket=$(cluster_socket "$1")
     if [ -n "${CLUSTER_CLOCK:-}" ]; then
@@ -120,10 +121,11 @@ cluster_start() {
         need_packages libfaketime
         clock=(LD_PRELOAD="$(dpkg -L libfaketime | grep 'libfaketime\.so\.1$')" FAKETIME_TIMESTAMP_FILE="$CLUSTER_CLOCK_FILE"
                FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1)
+        patience='-c deadlock_timeout=10min'
     fi
     as_server_user mkdir -p "$socket"
     as_server_user env -i PATH="$PATH" LANG=C.UTF-8 TZ=UTC ${clock[@]+"${clock[@]}"} ${CLUSTER_ENVIRONMENT:+"$CLUSTER_ENVIRONMENT"} "$PG_BIN/pg_ctl" --pgdata "$dir/data" --log "$dir/log" --wait start \
-        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off ${CLUSTER_PRELOAD:-} ${CLUSTER_OPTIONS:-}" \
+        --options "-k $socket -p $CLUSTER_PORT -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB -c fsync=off $patience ${CLUSTER_PRELOAD:-} ${CLUSTER_OPTIONS:-}" \
         >/dev/null || { cat "$dir/log" >&2; fail "Postgres did not start"; }
 }
 

@@ -11,7 +11,7 @@ use super::account::Account;
 use super::admit::ATTEMPTS;
 use super::counts::Counts;
 use super::lock::{self, Again, Target};
-use super::terms::Unusable;
+use super::terms::{Unusable, require_member};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::error::counting::CountingError;
@@ -49,6 +49,9 @@ pub fn carry_over(wanted: &Wanted) -> Carried {
             ArgumentError::UnknownFeature { feature_type, known }.raise();
         };
         registry.tables.lock_first();
+        if let Err(denial) = require_member(&registry, registered, wanted.owner) {
+            return Carried::refused(denial.error_code(), denial.reason(feature_type));
+        }
         let period = ended(&registry, registered, wanted);
         let source_ref = grants::carried_source(wanted.owner, feature_type, wanted.period);
         if let Some(carried) = repeated(&registry, feature_type, &source_ref) {

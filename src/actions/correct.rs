@@ -26,7 +26,6 @@ use crate::store::users;
 
 /// The operation that idempotency keys belong to.
 const OPERATION: &str = "correct";
-const OPERATION_ON_POOL: &str = "correct pool";
 
 /// A correction that is asked for.
 pub struct Wanted<'a> {
@@ -102,16 +101,17 @@ fn attempt(
     let Wanted { owner, feature_type, amount, reason, .. } = *wanted;
     let arguments = || {
         let period = wanted.period;
-        json!({"feature_type": feature_type, "amount": amount, "reason": reason, "period": period})
+        let mut arguments = json!({"feature_type": feature_type, "amount": amount, "reason": reason,
+                                   "period": period});
+        if let Some(pool_id) = owner.pool_id() {
+            arguments["pool_id"] = pool_id.to_string().into();
+        }
+        arguments
     };
-    // A pool's keys are its own, even if a user has the same id.
-    let (id, operation) = match owner {
-        Owner::User(user_id) => (user_id, OPERATION),
-        Owner::Pool { pool_id, .. } => (pool_id, OPERATION_ON_POOL),
-    };
-    let request = wanted
-        .idempotency_key
-        .map(|key| Request::new(target.registry, id, operation, key, arguments()));
+    let request = wanted.idempotency_key.map(|key| {
+        let Some(user_id) = owner.user_id() else { ArgumentError::KeyOfNobody.raise() };
+        Request::new(target.registry, user_id, OPERATION, key, arguments())
+    });
     let key = target.counter(period);
     let mut counts = target.lock(period, rows);
     if counts.row(&key).is_none() && amount > 0 {

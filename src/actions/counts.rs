@@ -159,6 +159,18 @@ impl Counts {
         self.add_windows(windows::lock_if_free(&self.registry, keys));
     }
 
+    /// The same, and notes which rows do not exist.
+    pub fn lock_windows_if_exist_and_free(&mut self, keys: &BTreeSet<WindowKey>) {
+        self.lock_windows_if_free(keys);
+        let missing = keys.iter().filter(|key| !self.rows.windows.contains_key(key)).cloned();
+        let missing: BTreeSet<WindowKey> = missing.collect();
+        if !missing.is_empty() {
+            let existing = snapshot::latest(|| windows::read(&self.registry, &missing));
+            let is_gone = |key: &WindowKey| !existing.contains_key(key);
+            self.gone.windows.extend(missing.into_iter().filter(is_gone));
+        }
+    }
+
     /// Locks grants. Counters and windows come before.
     pub fn lock_grants(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
         let grant_ids: Vec<uuid::Uuid> = grant_ids.iter().copied().collect();

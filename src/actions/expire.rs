@@ -1,6 +1,6 @@
 //! Expiry: releases reservations whose time is over. Always done with the counter locked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use domain::reservation::Held;
@@ -10,6 +10,7 @@ use super::terms::{Unusable, current_calendar};
 use super::windows::Sums;
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter, CounterKey};
+use crate::store::owner::Owner;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::Open;
 use crate::store::{registry, reservations};
@@ -75,10 +76,11 @@ fn of_rows(
         let mut open = reservations::open_of(registry, owner, Snapshot::Latest);
         if let Some(registered) = registered {
             let calendar = current_calendar(registry, registered, owner, Unusable::IsIgnored);
-            for open in &mut open {
+            let mut sums: BTreeMap<Owner, Sums> = BTreeMap::new();
+            for open in open.iter_mut().filter(|open| open.is_past) {
                 let owner = open.holding.owner;
-                Sums::of(registry, registered, owner, &calendar, Snapshot::Latest)
-                    .extend(&mut open.holding, open.since);
+                let read = || Sums::of(registry, registered, owner, &calendar, Snapshot::Latest);
+                sums.entry(owner).or_insert_with(read).extend(&mut open.holding, open.since);
             }
         }
         open

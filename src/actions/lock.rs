@@ -16,7 +16,7 @@ use super::account::Account;
 use super::admit::ATTEMPTS;
 use super::counts::{Counts, Keys};
 use super::terms::{Unusable, current_span};
-use super::windows::{self, Sums};
+use super::windows;
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::{self, Snapshot};
@@ -177,14 +177,13 @@ pub fn bring_up_to_date(
     let past = open.iter().filter(|open| open.is_past && !is_settled(open));
     let mut past: Vec<&Open> = past.take(MOST_EXPIRED).collect();
     if !past.is_empty() {
-        let keys = Keys::of_all(past.iter().map(|open| Keys::of(&open.holding)));
+        let keys = |past: &[&Open]| Keys::of_all(past.iter().map(|open| Keys::of(&open.holding)));
         if target.owner.is_pool() {
-            // Those of other members are left if anybody has locked their rows.
-            counts.lock_windows_if_free(&keys.windows);
+            // A reservation of another member is left if somebody has locked a row of that member.
+            counts.lock_windows_if_exist_and_free(&keys(&past).windows);
             past.retain(|open| counts.unlocked(&Keys::of(&open.holding)).windows.is_empty());
         }
-        let unlocked =
-            counts.unlocked(&Keys::of_all(past.iter().map(|open| Keys::of(&open.holding))));
+        let unlocked = counts.unlocked(&keys(&past));
         if !unlocked.is_empty() {
             return Err(Again::Expired(unlocked));
         }
@@ -264,7 +263,7 @@ pub fn concerned(registry: &Rc<Registry>, account: &Account, snapshot: Snapshot)
     open.retain(|open| account.is_concerned_by(open));
     if !open.is_empty() {
         for account in account.with_currency() {
-            Sums::read(registry, account, snapshot).extend_all(&mut open);
+            windows::extend_all(registry, account, &mut open, snapshot);
         }
     }
     open.sort_by_key(|open| *open.reservation_id.as_bytes());

@@ -19,7 +19,7 @@ use super::windows::Sums;
 use crate::error::Report;
 use crate::error::counting::CountingError;
 use crate::pg::snapshot::Snapshot;
-use crate::store::counter::Counter;
+use crate::store::counter::{Counted, Counter};
 use crate::store::ledger::Cause;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::{Locked, open_of};
@@ -70,16 +70,27 @@ fn change_counts(registry: &Rc<Registry>, locked: &mut Locked, change: &Change) 
     let governed = governed.filter(|registered| registered.is_governed || is_in_other_rows);
     match governed {
         _ if delta == 0 => locked.settle(registry, change),
-        None => change_plain(registry, locked, change),
+        None => {
+            if !change_plain(registry, locked, change) {
+                change_counts(&registry::current(), locked, change);
+            }
+        }
         Some(registered) if delta < 0 => give_back(registry, &registered, locked, change),
         Some(registered) => count_more(registry, &registered, locked, change),
     }
 }
 
-fn change_plain(registry: &Rc<Registry>, locked: &Locked, change: &Change) {
+/// Changes the counter of a feature without rules or grants. Returns false, with nothing changed, if the
+/// first rule or grant was committed while this waited for the counter.
+fn change_plain(registry: &Rc<Registry>, locked: &Locked, change: &Change) -> bool {
     let counter = locked.counter(registry);
+    let row = counter.lock();
+    let registered = registry.find(&locked.holding.own.feature_type);
+    if registered.is_some_and(|registered| !registry::still_has(registry, registered)) {
+        return false;
+    }
     let returned = match change.delta {
-        ..=-1 => returnable(&counter, locked, (-change.delta).into()),
+        ..=-1 => returnable(&counter, row, locked, (-change.delta).into()),
         _ => 0,
     };
     // Before the counter, so that a user-defined trigger on it finds nothing to give back.
@@ -89,13 +100,14 @@ fn change_plain(registry: &Rc<Registry>, locked: &Locked, change: &Change) {
     } else if returned > 0 {
         counter.subtract(returned);
     }
+    true
 }
 
-/// Locks the counter, and returns how much of an amount that the reservation held it can give back:
-/// nothing if its row does not count the reservation.
-fn returnable(counter: &Counter, locked: &Locked, amount: i64) -> i64 {
+/// How much of an amount that the reservation held a locked counter can give back: nothing if its row
+/// does not count the reservation.
+fn returnable(counter: &Counter, row: Option<Counted>, locked: &Locked, amount: i64) -> i64 {
     let key = counter.name();
-    let row = counter.lock().filter(|row| locked.holding.parts_in(&key, row).next().is_some());
+    let row = row.filter(|row| locked.holding.parts_in(&key, row).next().is_some());
     row.map_or(0, |row| {
         reservations::held(counter, &row, Snapshot::Latest).returnable(row.count, amount)
     })

@@ -118,10 +118,13 @@ struct Sum {
 }
 
 impl Sums {
-    pub fn read(registry: &Registry, account: &Account, snapshot: Snapshot) -> Self {
+    /// Those of an owner, and what a call about an account is about to make: of a pool also for other
+    /// members than the one who acts.
+    fn read(registry: &Registry, account: &Account, owner: Owner, snapshot: Snapshot) -> Self {
         let calendar = &account.terms.calendar;
-        let mut sums = Self::of(registry, &account.registered, account.owner, calendar, snapshot);
-        for place in &account.places {
+        let mut sums = Self::of(registry, &account.registered, owner, calendar, snapshot);
+        let is_of_owner = |place: &&Place| !place.cap.scope.is_member() || owner == account.owner;
+        for place in account.places.iter().filter(is_of_owner) {
             sums.add(place);
         }
         sums
@@ -166,13 +169,6 @@ impl Sums {
         }
     }
 
-    /// Adds those to the windows in which open reservations are counted.
-    pub fn extend_all(&self, open: &mut [Open]) {
-        for open in open {
-            self.extend(&mut open.holding, open.since);
-        }
-    }
-
     /// Adds those to the windows in which a reservation is counted that was made at this instant.
     pub fn extend(&self, holding: &mut Holding, since: i64) {
         let parts = [Some(&mut holding.own), holding.paid.as_mut()];
@@ -191,6 +187,16 @@ impl Sums {
                 }
             }
         }
+    }
+}
+
+/// Adds to open reservations the windows that began, or are about to begin, with what they had counted.
+pub fn extend_all(registry: &Registry, account: &Account, open: &mut [Open], snapshot: Snapshot) {
+    let mut sums: BTreeMap<Owner, Sums> = BTreeMap::new();
+    for open in open {
+        let owner = open.holding.owner;
+        let read = || Sums::read(registry, account, owner, snapshot);
+        sums.entry(owner).or_insert_with(read).extend(&mut open.holding, open.since);
     }
 }
 

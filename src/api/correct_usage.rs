@@ -22,7 +22,7 @@ use crate::pg::jsonb::Jsonb;
 /// | 22003 | the count does not fit into the column |
 /// | 22004 | the user and the pool, the feature, the amount or the reason is NULL |
 /// | 22007 | the period is none of the feature |
-/// | 22023 | the feature is unknown, the reason blank, or the idempotency key empty or too long |
+/// | 22023 | the feature is unknown, the reason blank, or the idempotency key empty, too long, or without a user |
 /// | 40001 | another transaction was first: try again |
 #[pg_extern(volatile)]
 fn correct_usage(

@@ -409,6 +409,21 @@ mod tests {
     }
 
     #[test]
+    fn the_month_before_a_midnight_that_comes_twice_is_counted_from_the_anchor() {
+        let (before, after) = (TimeDelta::hours(-2), TimeDelta::hours(-3));
+        let zone = Jumping { at: instant("2018-02-28T02:30:00Z"), before, after };
+        let calendar = Calendar::new(Some(Rc::new(zone)), Some(instant("2018-01-31T12:00:00Z")));
+        for (at, expected) in [
+            // The first midnight of 28 February has been, the second has not.
+            ("2018-02-28T02:15:00Z", "2018-01-31/P1M"),
+            ("2018-02-28T02:59:59Z", "2018-01-31/P1M"),
+            ("2018-02-28T03:00:00Z", "2018-02-28/P1M"),
+        ] {
+            assert_eq!(key(&calendar, BillingMonth, at), expected, "{at}");
+        }
+    }
+
+    #[test]
     fn a_period_of_another_anchor_is_told() {
         let calendar = Calendar::new(None, Some(instant("2025-01-31T00:00:00Z")));
         for (kind, key, is_own) in [

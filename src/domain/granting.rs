@@ -161,19 +161,29 @@ impl Voided {
 /// The result of `carry_over_usage`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Carried {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     carried: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     grant_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replayed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
 }
 
 impl Carried {
     pub fn nothing() -> Self {
-        Self { carried: 0, grant_id: None, replayed: None }
+        Self { reason: None, carried: 0, grant_id: None, replayed: None, error_code: None }
     }
 
     pub fn of(grant_id: String, carried: i64, is_replayed: bool) -> Self {
-        Self { carried, grant_id: Some(grant_id), replayed: is_replayed.then_some(true) }
+        let replayed = is_replayed.then_some(true);
+        Self { carried, grant_id: Some(grant_id), replayed, ..Self::nothing() }
+    }
+
+    /// Nothing was carried over, since there is nobody to carry it over for.
+    pub fn refused(error_code: &'static str, reason: String) -> Self {
+        Self { reason: Some(reason), error_code: Some(error_code), ..Self::nothing() }
     }
 }

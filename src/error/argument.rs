@@ -35,6 +35,8 @@ pub enum ArgumentError<'a> {
     InvalidInstant { name: &'static str },
     /// A time to live outside 1 second to 24 hours.
     InvalidTtl,
+    /// An idempotency key of a call about a pool alone: keys belong to users.
+    KeyOfNobody,
     /// An idempotency key that is empty or too long.
     InvalidKey { length: usize },
 }
@@ -68,6 +70,7 @@ impl Report for ArgumentError<'_> {
             }
             Self::InvalidInstant { name } => format!("{name} is not within the years 1 to 9999"),
             Self::InvalidTtl => "p_ttl is not between 1 second and 24 hours".to_owned(),
+            Self::KeyOfNobody => "p_idempotency_key needs a p_user_id".to_owned(),
             Self::InvalidKey { length: 0 } => "p_idempotency_key is empty".to_owned(),
             Self::InvalidKey { length } => format!("p_idempotency_key is {length} bytes long"),
         }
@@ -137,6 +140,9 @@ impl Report for ArgumentError<'_> {
             }
             Self::InvalidInstant { .. } => "Pass a finite instant of these years.".to_owned(),
             Self::InvalidTtl => "Pass an interval such as '5 minutes'.".to_owned(),
+            Self::KeyOfNobody => {
+                "Pass the user whose part of the pool is corrected, or no key.".to_owned()
+            }
             Self::InvalidKey { .. } => {
                 format!("Pass a key of 1 to {MAX_KEY_BYTES} bytes, or NULL for none.")
             }

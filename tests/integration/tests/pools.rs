@@ -263,7 +263,8 @@ impl<'a> Player<'a> {
 
 fn connect(database: &Database) -> Caller {
     let mut caller = Caller::connect(database);
-    caller.client.batch_execute("SET application_name = 'member'").expect("a name");
+    // It may be killed as soon as it has the name.
+    let _ = caller.client.batch_execute("SET application_name = 'member'");
     caller
 }
 

@@ -17,6 +17,8 @@ INSERT INTO usage_rules (applies_to, pool_id, user_id, feature_type, effect, amo
     ('member', u(11), u(1), 'insights', 'cap', 31), ('member', u(11), u(2), 'insights', 'cap', 32), ('pool', u(12), NULL, 'insights', 'add', 2), ('all', NULL, NULL, 'insights', 'log', NULL);
 SELECT grant_usage(NULL, 'insights', 5, 'g' || n, p_pool_id => u(n)) ->> 'granted' FROM generate_series(11, 12) AS n;
 SELECT consume_feature(u(n), 'insights', n, p_pool_id => u(pool)) ->> 'consumed' FROM (VALUES (1, 11), (2, 11), (3, 12)) AS calls (n, pool);
+SELECT correct_usage(u(2), 'insights', -1, 'a mistake', p_pool_id => u(11), p_idempotency_key => 'k') ->> 'corrected', correct_usage(u(2), 'insights', -1, 'a mistake', p_pool_id => u(11), p_idempotency_key => 'k') ->> 'replayed';
+SELECT correct_usage(u(2), 'insights', 1, 'it was none', p_pool_id => u(11)) ->> 'current_usage';
 
 -- User 1 is signed in: their pool, its rules but not those of another member, its grants, its total, and
 -- their own part of it.

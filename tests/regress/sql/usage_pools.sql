@@ -69,6 +69,21 @@ INSERT INTO usage_rules (applies_to, pool_id, feature_type, effect, amount) VALU
 SELECT usage_status(NULL, 'insights', p(11)) #> '{features,insights,limit}', usage_status(NULL, 'insights', p(11)) - 'features';
 DELETE FROM usage_rules WHERE effect IN ('set', 'add');
 
+-- Also if a cap began after the reservation, for which another member has no row yet, or a row is gone.
+INSERT INTO usage_pools (pool_id, plan_id) VALUES (p(12), 'seated');
+INSERT INTO usage_pool_members SELECT p(12), u(n) FROM generate_series(1, 3) AS n;
+SELECT brief(reserve_feature(u(1), 'insights', 15, p_pool_id => p(12))), brief(consume_feature(u(2), 'insights', 1, p_pool_id => p(12)));
+INSERT INTO usage_rules (applies_to, pool_id, feature_type, effect, amount, per) VALUES ('member', p(12), 'insights', 'cap', 19, 'total'), ('pool', p(12), 'insights', 'cap', 100, 'year');
+SELECT brief(consume_feature(u(2), 'insights', 1, p_pool_id => p(12)));
+UPDATE feature_reservations SET expires_at = clock_timestamp() WHERE pool_id = p(12);
+SELECT brief(consume_feature(u(2), 'insights', 17, p_pool_id => p(12))), brief(consume_feature(u(2), 'insights', 1, p_pool_id => p(12)));
+SELECT * FROM counters WHERE pool = '12';
+SELECT brief(reserve_feature(u(1), 'insights', 1, p_pool_id => p(12)));
+UPDATE feature_reservations SET expires_at = clock_timestamp() WHERE pool_id = p(12);
+DELETE FROM usage_counters WHERE pool_id = p(12) AND user_id = u(1);
+SELECT brief(consume_feature(u(3), 'insights', 1, p_pool_id => p(12)));
+SELECT * FROM counters WHERE pool = '12';
+
 -- Grants, a currency, caps per hour and in total, rates of the pool and of members, overage, alerts.
 INSERT INTO usage_pools (pool_id, plan_id) VALUES (p(21), 'team');
 INSERT INTO usage_pool_members SELECT p(21), u(n) FROM generate_series(1, 3) AS n;
@@ -119,12 +134,13 @@ SELECT brief(consume_feature(u(2), 'image_generation', 1, 'k', p_pool_id => p(21
 
 -- A correction is of the pool's counter, and of a member's part of it.
 SELECT correct_usage(u(3), 'insights', -50, 'a test run', p_pool_id => p(21), p_idempotency_key => 'once') - 'period', correct_usage(u(3), 'insights', -50, 'a test run', p_pool_id => p(21), p_idempotency_key => 'once') ->> 'replayed';
+SELECT test.outcome($$correct_usage(NULL, 'insights', -2, 'nobody''s', p_pool_id => p(21), p_idempotency_key => 'k')$$), test.outcome($$correct_usage(u(3), 'insights', -50, 'a test run', p_idempotency_key => 'once')$$);
 SELECT correct_usage(NULL, 'insights', -2, 'nobody''s', p_pool_id => p(21)) ->> 'current_usage', correct_usage(NULL, 'insights', -1000, 'too much', p_pool_id => p(21)) ->> 'error_code', correct_usage(NULL, 'insights', 1, 'no pool', p_pool_id => p(99)) ->> 'error_code';
 SELECT * FROM counters WHERE pool = '21' AND feature_type = 'insights';
 
 -- What is left of a period is carried over to the pool. Its zone and anchor are its own.
 UPDATE usage_pools SET time_zone = 'Asia/Tokyo', period_anchor = '2025-01-31' WHERE pool_id = p(21);
-SELECT carry_over_usage(NULL, 'insights', '2001-01', 30, p_pool_id => p(21)) - 'grant_id', carry_over_usage(NULL, 'insights', '2001-01', 30, p_pool_id => p(21)) ->> 'replayed', carry_over_usage(u(21), 'insights', '2001-01', 30) ->> 'carried';
+SELECT carry_over_usage(NULL, 'insights', '2001-01', 30, p_pool_id => p(21)) - 'grant_id', carry_over_usage(NULL, 'insights', '2001-01', 30, p_pool_id => p(21)) ->> 'replayed', carry_over_usage(u(21), 'insights', '2001-01', 30) ->> 'carried', carry_over_usage(NULL, 'insights', '2001-01', 30, p_pool_id => p(99));
 SELECT source_ref, amount, right(user_id::text, 2), right(pool_id::text, 2) FROM usage_grants WHERE source_ref LIKE 'carry:%' ORDER BY 1;
 SELECT usage_period(u(1), 'image_generation', '2025-02-10T15:00:00Z', p(21)) ->> 'period', usage_period(NULL, 'image_generation', '2025-02-10T14:59:59Z', p(21)) ->> 'period', usage_period(u(1), 'image_generation', '2025-02-10T15:00:00Z') ->> 'period';
 SELECT add_feature('minutes', 'billing_month');
