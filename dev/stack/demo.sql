@@ -9,7 +9,8 @@ INSERT INTO demo_users VALUES
     ('9a010000-0000-4000-8000-000000000003', 'paul'),
     ('d07a0000-0000-4000-8000-000000000004', 'dora'),
     ('71300000-0000-4000-8000-000000000005', 'tim'),
-    ('019a0000-0000-4000-8000-000000000006', 'olga');
+    ('019a0000-0000-4000-8000-000000000006', 'olga'),
+    ('c1e00000-0000-4000-8000-000000000007', 'cleo');
 UPDATE demo_users SET role = 'operator' WHERE name = 'olga';
 
 -- Data from before Auth has an Alice without a password.
@@ -30,6 +31,16 @@ SELECT set_user_plan(id, 'growth') FROM demo_users WHERE name = 'grace';
 SELECT set_user_plan(id, 'premium') FROM demo_users WHERE name = 'paul';
 SELECT set_user_plan(id, 'growth', p_status => 'canceled') FROM demo_users WHERE name = 'dora';
 SELECT set_user_plan(id, 'free', p_trial_end_date => now() - interval '3 days') FROM demo_users WHERE name = 'tim';
+
+-- Cleo pays images and chat messages in credits, of which she has a pack besides those of her plan.
+SELECT add_feature('credits', 'month');
+INSERT INTO plan_limits (plan_id, plan_name, credits_limit, display_order) VALUES ('credits', 'Credits', 100, 3);
+INSERT INTO usage_rules (applies_to, plan_id, feature_type, effect, amount, paid_in, per)
+VALUES ('plan', 'credits', 'image_generation', 'cost', 5, 'credits', 'period'),
+       ('plan', 'credits', 'chat', 'cost', 1, 'credits', 'period'),
+       ('plan', 'credits', 'chat', 'cap', 20, NULL, 'hour');
+SELECT set_user_plan(id, 'credits'), grant_usage(id, 'credits', 50, 'demo', now() + interval '90 days')
+  FROM demo_users WHERE name = 'cleo';
 
 -- Up to yesterday: today's counts start at 0. The numbers vary from day to day, always in the same way, and
 -- stay within the limits of the plan.

@@ -1,8 +1,9 @@
 // The edge function change-plan: on a local stack, a signed-in user changes their own plan.
 import assert from "node:assert/strict";
 import { signToken } from "../../dev/stack/token.ts";
-import { newUser, sql, until } from "./support/database.ts";
-import { anonKey, post, serviceKey, setting, signedIn, url, userToken } from "./support/stack.ts";
+import { newUser, sql } from "./support/database.ts";
+import { postWithPayment } from "./support/function.ts";
+import { anonKey, post, serviceKey, signedIn, userToken } from "./support/stack.ts";
 
 const planOf = (userId: string) =>
   sql(`select plan_id, is_active, status from user_plans where user_id = '${userId}'`);
@@ -101,44 +102,11 @@ Deno.test("another user's id: 403; no token, the anon key or a forged token: 401
   assert.deepEqual(await planOf(other), []);
 });
 
-/** Runs the function with this PLANS_WITHOUT_PAYMENT, and posts to it. */
-async function postWith(PLANS_WITHOUT_PAYMENT: string | undefined, body: unknown, bearer: string) {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const config = "supabase/functions/deno.json";
-  const env = { ...Deno.env.toObject(), DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` };
-  const running = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--config", config, "--allow-all", "supabase/functions/change-plan/index.ts"],
-    clearEnv: true,
-    env: {
-      ...env,
-      SUPABASE_URL: url,
-      SUPABASE_SERVICE_ROLE_KEY: serviceKey,
-      JWT_SECRET: setting("JWT_SECRET"),
-      ...(PLANS_WITHOUT_PAYMENT !== undefined && { PLANS_WITHOUT_PAYMENT }),
-    },
-  }).spawn();
-  try {
-    const address = `http://127.0.0.1:${port}`;
-    await until(() => fetch(address, { method: "OPTIONS" }).then((answer) => answer.ok, () => false));
-    const request = {
-      method: "POST",
-      headers: { Authorization: `Bearer ${bearer}` },
-      body: JSON.stringify(body),
-    };
-    const response = await fetch(address, request);
-    return { status: response.status, body: await response.json() };
-  } finally {
-    running.kill();
-    await running.status;
-  }
-}
-
 for (const value of [undefined, "", "false", "1"]) {
   Deno.test(`with PLANS_WITHOUT_PAYMENT=${value}, plans change after a payment: 403`, async () => {
     const userId = await newUser();
-    const { status, body } = await postWith(
+    const { status, body } = await postWithPayment(
+      "change-plan",
       value,
       { user_id: userId, plan_id: "growth" },
       await userToken(userId),

@@ -110,6 +110,7 @@ async function demoUsersSignIn(stack: Started) {
     ["paul@example.com", null, undefined],
     ["dora@example.com", "NO_SUBSCRIPTION", undefined],
     ["tim@example.com", "TRIAL_EXPIRED", undefined],
+    ["cleo@example.com", 0, undefined],
     ["olga@example.com", 3, "operator"],
   ]);
   assert.equal(users[0].user.id, alice);

@@ -58,7 +58,13 @@ Deno.test("where Realtime is, the tables of users are published, once", async ()
   try {
     for (let run = 0; run < 2; run++) {
       await sql(await Deno.readTextFile(REALTIME));
-      assert.deepEqual(await sql(PUBLISHED), ["feature_reservations", "feature_usage", "user_plans"]);
+      assert.deepEqual(await sql(PUBLISHED), [
+        "feature_reservations",
+        "feature_usage",
+        "usage_grants",
+        "usage_rules",
+        "user_plans",
+      ]);
     }
     // Published tables can still be updated.
     await sql("update feature_usage set chat_messages = chat_messages");

@@ -2,7 +2,7 @@
 import { expectForEveryone } from "./support/accessibility.ts";
 import { expect, test } from "./support/test.ts";
 import { expectUsed, image, makeImage, open, openPlans, say } from "./support/page.ts";
-import { count, newUser } from "./support/stack.ts";
+import { addRule, count, grant, newUser } from "./support/stack.ts";
 
 test("signing in", async ({ page }) => {
   await page.goto("/");
@@ -13,7 +13,15 @@ test("signing in", async ({ page }) => {
 test("usage with every kind of meter, an image, a chat and a refusal", async ({ page }) => {
   const user = await newUser();
   await count(user, "chat", 1);
+  // Packs, a price, caps and overage have lines of their own.
+  await grant(user, "insights", 5, "2999-01-02T12:00:00Z");
+  await addRule(user, { feature_type: "therai_calls", effect: "cost", amount: 2, paid_in: "insights" });
+  await addRule(user, { feature_type: "chat", effect: "cap", amount: 20, per: "hour" });
+  await addRule(user, { feature_type: "chat", effect: "cap", amount: 5, per: "rate", every: "1 minute" });
+  await addRule(user, { feature_type: "voice_seconds", effect: "overage", amount: 60 });
+  await count(user, "voice_seconds", 130);
   await open(page, user);
+  await expectUsed(page, "Voice", "10 s beyond your plan");
   await makeImage(page, "a cat");
   await expect(image(page, "a cat")).toBeVisible();
   await count(user, "image_generation", 2);
@@ -41,18 +49,24 @@ test("an address without a page", async ({ page }) => {
 test("plans", async ({ page }) => {
   await open(page, await newUser());
   await openPlans(page);
+  await page.getByRole("button", { name: "Buy 100 images" }).click();
+  await page.getByText("100 images left of your packs").waitFor();
   await expectForEveryone(page);
 });
 
 test("operator", async ({ page }) => {
   const user = await newUser();
   await count(user, "chat", 5);
+  await addRule(user, { feature_type: "chat", effect: "add", amount: 5, reason: "goodwill" });
+  await grant(user, "insights", 5);
   await open(page, await newUser({ role: "operator" }));
   await page.getByRole("link", { name: "Operator" }).click();
   await page.getByText("Usage per day as a table").click();
   await page.getByLabel("Find a user").fill(user.email);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: user.email }).waitFor();
+  await page.getByRole("button", { name: "End: Chat messages, 5 messages more" }).waitFor();
+  await page.getByRole("button", { name: /^Void: 5 insights/ }).waitFor();
   await expectForEveryone(page);
 });
 

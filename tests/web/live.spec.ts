@@ -1,7 +1,7 @@
 // Changes that come from elsewhere: another tab, another device, the time, the network.
 import { expect, test } from "./support/test.ts";
 import { expectUsed, makeImage, meter, open } from "./support/page.ts";
-import { count, newUser, reserve, setPlan } from "./support/stack.ts";
+import { addRule, count, grant, newUser, reserve, setPlan } from "./support/stack.ts";
 import { realtime } from "./support/realtime.ts";
 
 test("two tabs show the same", async ({ page, context }) => {
@@ -45,6 +45,12 @@ test("with Realtime, a change is read at once, and nothing is polled", async ({ 
   await setPlan(user, "growth");
   await server.announce("user_plans");
   await expectUsed(page, "Images", "1 of 10 images used");
+  await grant(user, "image_generation", 5);
+  await server.announce("usage_grants");
+  await expectUsed(page, "Images", "Pack: 5 of 5 images left");
+  await addRule(user, { feature_type: "chat", effect: "deny" });
+  await server.announce("usage_rules");
+  await expectUsed(page, "Chat messages", "Blocked for your account");
   const { changes } = await server.joined;
   expect(new Set(changes.map(({ filter }) => filter))).toEqual(new Set([`user_id=eq.${user.id}`]));
 });

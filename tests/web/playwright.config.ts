@@ -10,10 +10,12 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 30_000 },
   reporter: "list",
-  // The outages concern everyone, so they come last. The pictures are only taken when they are asked for.
+  // A new feature and the outages concern everyone, so they come last. The pictures are only taken when they are
+  // asked for.
   projects: [
-    { name: "pages", testIgnore: ["outage.spec.ts", "screenshots.spec.ts"] },
-    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["pages"], fullyParallel: false },
+    { name: "pages", testIgnore: ["credits.spec.ts", "outage.spec.ts", "screenshots.spec.ts"] },
+    { name: "credits", testMatch: "credits.spec.ts", dependencies: ["pages"], fullyParallel: false },
+    { name: "outage", testMatch: "outage.spec.ts", dependencies: ["credits"], fullyParallel: false },
     { name: "screenshots", testMatch: "screenshots.spec.ts", fullyParallel: false },
   ],
   use: {

@@ -9,6 +9,7 @@ const PASSWORD = "demo-password";
 
 const alice = { id: "a11ce000-0000-4000-8000-000000000001", email: "alice@example.com" };
 const grace = { id: "97ace000-0000-4000-8000-000000000002", email: "grace@example.com" };
+const cleo = { id: "c1e00000-0000-4000-8000-000000000007", email: "cleo@example.com" };
 const olga = { id: "019a0000-0000-4000-8000-000000000006", email: "olga@example.com" };
 
 const windows = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
@@ -51,6 +52,19 @@ test("usage, and a limit that is reached", async ({ page }) => {
   await take(page, "refusal");
 });
 
+test("credits, and packs", async ({ page }) => {
+  await count(cleo, "chat", 7);
+  await count(cleo, "image_generation", 20);
+  await open(page, cleo, PASSWORD);
+  await expectUsed(page, "Credits", "Pack: 43 of 50 credits left");
+  await take(page, "credits");
+  await openPlans(page);
+  await page.getByRole("button", { name: "Buy 100 images" }).click();
+  await page.getByText("100 images left of your packs").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await take(page, "packs");
+});
+
 test("plans", async ({ page }) => {
   await open(page, grace, PASSWORD);
   await openPlans(page);
@@ -64,4 +78,14 @@ test("operator", async ({ page }) => {
   await page.getByRole("link", { name: "Operator" }).click();
   await page.getByRole("heading", { name: "Per day" }).waitFor();
   await take(page, "operator");
+  await page.getByLabel("Find a user").fill(cleo.email);
+  await page.keyboard.press("Enter");
+  await page.getByRole("tab", { name: "Override a limit" }).click();
+  const form = page.getByRole("form", { name: "Override a limit" });
+  await form.getByLabel("Amount").fill("10");
+  await form.getByLabel("Reason").fill("goodwill");
+  await form.getByRole("button", { name: "Override" }).click();
+  await page.getByRole("button", { name: /^End: / }).waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await take(page, "operator-user");
 });

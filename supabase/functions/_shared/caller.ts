@@ -3,6 +3,7 @@
 // SUPABASE_JWKS or, if that is not set, published by Auth.
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from "jose";
 import { HttpError } from "./http.ts";
+import type { Client } from "./limitChecker.ts";
 
 const secret = Deno.env.get("JWT_SECRET");
 const publicKeys = projectKeys();
@@ -30,6 +31,18 @@ export function actingFor(caller: Caller, userId: string): string {
 export function requireOperator(caller: Caller): void {
   if (caller.role === "service_role" || caller.isOperator) return;
   throw new HttpError(403, "This is for operators only.", { error_code: "NOT_OPERATOR" });
+}
+
+/** Ends the request unless the caller is an operator at this moment: a token tells what was so when it was signed. */
+export async function requireOperatorNow(supabase: Client, caller: Caller): Promise<void> {
+  requireOperator(caller);
+  if (caller.role === "service_role") return;
+  const { data, error } = await supabase.auth.admin.getUserById(caller.userId);
+  if (error && error.status !== 404) {
+    console.error(JSON.stringify({ event: "auth_error", message: error.message }));
+    throw new HttpError(503, "Whether you are an operator can't be checked now. Try again later.");
+  }
+  requireOperator({ ...caller, isOperator: isOperator(data.user?.app_metadata) });
 }
 
 /** Only the server writes a user's app_metadata. Never read user_metadata here: users write that. */

@@ -19,9 +19,12 @@ export const reportRequest = z.discriminatedUnion("report", [
   z.object({ report: z.literal("top_users"), feature_type: words.max(50), page }),
   z.object({ report: z.literal("use_by_day"), days: z.int().min(1).max(90).default(30) }),
   z.object({ report: z.literal("user"), search, page }),
+  z.object({ report: z.literal("history"), user_id: uuid }),
 ], {
   error: (issue) =>
-    issue.code === "invalid_union" ? "The reports are near_limit, top_users, use_by_day and user" : undefined,
+    issue.code === "invalid_union"
+      ? "The reports are near_limit, top_users, use_by_day, user and history"
+      : undefined,
 });
 type ReportRequest = z.infer<typeof reportRequest>;
 
@@ -44,5 +47,7 @@ function ask(supabase: Client, wanted: ReportRequest) {
       return supabase.rpc("operator_use_by_day", { p_days: wanted.days });
     case "user":
       return supabase.rpc("operator_user", { p_search: wanted.search, p_page: wanted.page });
+    case "history":
+      return supabase.rpc("operator_history", { p_user_id: wanted.user_id });
   }
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { grant } from "../_shared/grants.ts";
 import { HttpError, parsed, uuid } from "../_shared/http.ts";
 import type { Client } from "../_shared/limitChecker.ts";
-import { packOf } from "./packs.ts";
+import { type Pack, packOf } from "./packs.ts";
 
 /** The keys that our server has set when it made the payment. */
 const metadata = z.object({ pack: z.string().optional(), user_id: z.string().optional() }).nullish();
@@ -44,7 +44,7 @@ async function grantPack(
   packName: string | undefined,
   paymentIntentId: string,
 ) {
-  const { feature_type, units } = packOf(packName);
+  const { feature_type, units } = paidPack(packName);
   const user_id = parsed({ user_id: userId }, z.object({ user_id: uuid }), 422).user_id;
   const { granted, replayed, error_code } = await grant(
     supabase,
@@ -55,4 +55,15 @@ async function grantPack(
   );
   if (!granted) throw new HttpError(409, "Something else has been granted for this payment.", { error_code });
   return { granted: units, feature_type, replayed };
+}
+
+/**
+ * A paid pack that is not sold here is a mistake of ours, and somebody has paid for it. With a 422, Stripe shows
+ * the failure and sends the event again: once the table has the pack, it is granted.
+ */
+function paidPack(name: string | undefined): Pack {
+  const pack = packOf(name);
+  if (pack) return pack;
+  console.error(JSON.stringify({ event: "unknown_pack", pack: name }));
+  throw new HttpError(422, "There is no such pack.", { error_code: "UNKNOWN_PACK" });
 }

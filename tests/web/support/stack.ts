@@ -119,6 +119,63 @@ export async function removeRule(ruleId: string): Promise<void> {
   if (error) throw error;
 }
 
+/** Grants units beside the allowance, as a payment does. */
+export async function grant(
+  user: User,
+  featureType: string,
+  amount: number,
+  expiresAt?: string,
+  source: string = crypto.randomUUID(),
+): Promise<void> {
+  const { error } = await service.rpc("grant_usage", {
+    p_user_id: user.id,
+    p_feature_type: featureType,
+    p_amount: amount,
+    p_source_ref: source,
+    p_expires_at: expiresAt,
+  });
+  if (error) throw error;
+}
+
+/** All grants of a user, oldest first. */
+export async function grantsOf(user: User) {
+  const { data, error } = await service.from("usage_grants").select("*").eq("user_id", user.id)
+    .order("created_at");
+  if (error) throw error;
+  return data;
+}
+
+/** All rules of a user, oldest first. */
+export async function rulesOf(user: User) {
+  const { data, error } = await service.from("usage_rules").select("*").eq("user_id", user.id)
+    .order("created_at");
+  if (error) throw error;
+  return data;
+}
+
+/** Keeps a ledger of a feature, of everybody. Returns what ends it. */
+export async function log(featureType: string): Promise<() => Promise<void>> {
+  const { data, error } = await service.from("usage_rules")
+    .insert({ applies_to: "all", feature_type: featureType, effect: "log" }).select("rule_id").single();
+  if (error) throw error;
+  return () => removeRule(data.rule_id);
+}
+
+/** Gives a user another role in app_metadata; their tokens still have the old one. */
+export function setRole(user: User, role: string): void {
+  sql(`update auth.users set raw_app_meta_data = '{"role": "${role}"}' where id = '${user.id}'`);
+}
+
+/** Runs SQL as the owner of the app. */
+export function sql(text: string): void {
+  const script =
+    'source dev/common.sh; source dev/postgres.sh; source dev/cluster.sh; cluster_psql "$CLUSTER" --dbname app --username postgres --command "$1"';
+  execFileSync("bash", ["-c", script, "bash", text], {
+    cwd: `${import.meta.dirname}/../../..`,
+    stdio: "ignore",
+  });
+}
+
 /** Stops or starts the database of the stack. */
 export function database(action: "start" | "stop"): void {
   const script = `source dev/common.sh; source dev/cluster.sh; cluster_${action} ${setting("CLUSTER")}`;

@@ -1,4 +1,4 @@
-// One user, found by email address or id: plan, limits, and all rows of usage.
+// One user, found by email address or id: plan, limits, what can be done for them, and all that was.
 import { Button, Card, Group, Skeleton, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { ErrorState } from "../layout/ErrorState.tsx";
@@ -8,6 +8,8 @@ import { useFeatures } from "../usage/useFeatures.ts";
 import { Pages } from "./Panel.tsx";
 import { useOneUser } from "./reports.ts";
 import { Rows } from "./Rows.tsx";
+import { UserActions } from "./UserActions.tsx";
+import { UserHistory } from "./UserHistory.tsx";
 
 export function UserSearch() {
   const [search, setSearch] = useState("");
@@ -48,8 +50,8 @@ function Found({ search }: { search: string }) {
         {user.id} · plan {plan?.plan_id ?? "free"}
         {plan?.status && `, ${plan.status}`}
       </Text>
-      <Rows label="Current limits" columns={["Feature", "Used", "Limit"]}>
-        {features.map(({ feature_type, current_usage, limit, is_unlimited, error_code }) => (
+      <Rows label="Current limits" columns={["Feature", "Used", "Limit", "Left"]}>
+        {features.map(({ feature_type, current_usage, limit, is_unlimited, remaining, error_code }) => (
           <Table.Tr key={feature_type}>
             <Table.Td>{wordsOf(feature_type).name}</Table.Td>
             <Table.Td>{current_usage === undefined ? "–" : amountOf(feature_type, current_usage)}</Table.Td>
@@ -60,9 +62,12 @@ function Found({ search }: { search: string }) {
                 ? error_code && "blocked"
                 : amountOf(feature_type, limit)}
             </Table.Td>
+            <Table.Td>{remaining == null ? "" : numberOf(feature_type, remaining)}</Table.Td>
           </Table.Tr>
         ))}
       </Rows>
+      <UserActions userId={user.id} />
+      <UserHistory userId={user.id} />
       <Title order={3} size="h5">Usage by period</Title>
       {rows.length === 0
         ? <Text c="dimmed">This user has not used anything yet.</Text>

@@ -40,6 +40,45 @@ const oneUser = z.object({
   more: z.boolean(),
 });
 
+const userHistory = z.object({
+  rules: z.array(z.object({
+    rule_id: z.string(),
+    feature_type: z.string(),
+    effect: z.string(),
+    amount: z.number().nullable(),
+    per: z.string(),
+    /** In seconds, of a rate. */
+    every: z.number().nullable(),
+    /** Null if it has always been so. */
+    starts_at: z.string().nullable(),
+    ends_at: z.string().nullable(),
+    reason: z.string().nullable(),
+    actor: z.string().nullable(),
+    can_be_ended: z.boolean(),
+  })),
+  grants: z.array(z.object({
+    grant_id: z.string(),
+    feature_type: z.string(),
+    amount: z.number(),
+    used: z.number(),
+    source_ref: z.string(),
+    expires_at: z.string().nullable(),
+    voided_at: z.string().nullable(),
+    reason: z.string().nullable(),
+    actor: z.string().nullable(),
+    can_be_voided: z.boolean(),
+  })),
+  entries: z.array(z.object({
+    entry_id: z.number(),
+    at: z.string(),
+    feature_type: z.string(),
+    kind: z.string(),
+    amount: z.number(),
+    reason: z.string().nullable(),
+  })),
+});
+export type UserHistoryReport = z.infer<typeof userHistory>;
+
 /** Asks for a report. The current rows stay until the next ones are there. */
 function useReport<T>(shape: z.ZodType<T>, report: string, options: Record<string, unknown>) {
   return useQuery({
@@ -54,3 +93,4 @@ export const useTopUsers = (featureType: string, page: number) =>
   useReport(topUsers, "top_users", { feature_type: featureType, page });
 export const useUsageByPeriod = () => useReport(useByDay, "use_by_day", {});
 export const useOneUser = (search: string, page: number) => useReport(oneUser, "user", { search, page });
+export const useUserHistory = (userId: string) => useReport(userHistory, "history", { user_id: userId });

@@ -16,6 +16,8 @@ export const refusalDetails = z.object({
   retry_after: z.number().nullish(),
   exceeded: z.array(exceeded).optional(),
   trial_end_date: z.string().optional(),
+  /** How to mend the request. */
+  hint: z.string().optional(),
 });
 export type RefusalDetails = z.infer<typeof refusalDetails>;
 

@@ -15,7 +15,8 @@ export function FailureMessage({ failure }: { failure: unknown }) {
   if (failure instanceof Failure && failure.isRefusal) {
     return isOver(failure, now, limits) ? null : <Refusal refusal={failure.details} />;
   }
-  return <Alert color="red" variant="light" title={sentenceFor(failure)} />;
+  const hint = failure instanceof Failure ? failure.details.hint : undefined;
+  return <Alert color="red" variant="light" title={sentenceFor(failure)}>{hint}</Alert>;
 }
 
 /** Whether what was refused is possible again: the wait is over, or the limit is another one. */

@@ -26,13 +26,15 @@ export function Meters() {
       {data && <ConnectionNotice hasFailed={error !== null} since={dataUpdatedAt} />}
       <SimpleGrid
         component="ul"
-        cols={{ base: 1, xs: 2, md: 3, lg: 5 }}
+        cols={{ base: 1, xs: 2, md: 3, lg: data && data.features.length > EXPECTED ? 3 : EXPECTED }}
         p={0}
         m={0}
         style={{ listStyle: "none" }}
       >
         {data
-          ? data.features.map((feature) => <Meter key={feature.feature_type} feature={feature} />)
+          ? data.features.map(({ feature_type }) => (
+            <Meter key={feature_type} featureType={feature_type} status={data.status} />
+          ))
           : Array.from(
             { length: EXPECTED },
             (_, place) => <Skeleton component="li" key={place} height={132} />,

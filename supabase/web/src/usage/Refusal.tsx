@@ -4,11 +4,12 @@ import { IconHandStop } from "@tabler/icons-react";
 import { Link } from "react-router";
 import type { RefusalDetails } from "../server/failure.ts";
 import { refusalText } from "./refusalText.ts";
+import { useKnownLimits } from "./useKnownLimits.ts";
 import { useNow } from "./useNow.ts";
 
 /** `role` is alert for what was just refused, and status for what is so for longer. */
 export function Refusal({ refusal, role = "alert" }: { refusal: RefusalDetails; role?: "alert" | "status" }) {
-  const { title, advice } = refusalText(refusal, useNow());
+  const { title, advice } = refusalText(refusal, useNow(), useKnownLimits().data?.status);
   return (
     <Alert
       role={role}

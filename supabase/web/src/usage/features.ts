@@ -12,6 +12,7 @@ const words: Record<string, Words> = {
   therai_calls: { name: "@therai calls", one: "call", many: "calls" },
   voice_seconds: { name: "Voice", one: "second", many: "seconds" },
   insights: { name: "Insights", one: "insight", many: "insights" },
+  credits: { name: "Credits", one: "credit", many: "credits" },
 };
 
 /** The words of a feature. One that was added with add_feature is shown by its own name. */
@@ -27,6 +28,18 @@ export function amountOf(featureType: string, amount: number): string {
   return isDuration(featureType)
     ? duration(amount)
     : `${amount.toLocaleString()} ${amount === 1 ? one : many}`;
+}
+
+/** An amount with what it is of, if the unit does not say so: "100 images", "60 min of voice". */
+export function goodsOf(featureType: string, amount: number): string {
+  const goods = amountOf(featureType, amount);
+  return isDuration(featureType) ? `${goods} of ${wordsOf(featureType).name.toLowerCase()}` : goods;
+}
+
+/** One unit in a sentence: "an image", "a message". */
+export function oneOf(featureType: string): string {
+  const { one } = wordsOf(featureType);
+  return `${/^[aeiou]/.test(one) ? "an" : "a"} ${one}`;
 }
 
 /** An amount beside one that has the unit: the 1 of "1 of 3 images". */

@@ -1,7 +1,8 @@
 // What a meter says about a feature.
-import type { Cap } from "../../../functions/_shared/limitResults.ts";
-import { amountOf, numberOf } from "./features.ts";
-import type { FeatureLimit } from "./limits.ts";
+import { coveredBySources, isIncluded, leftOf, tightest, usedOfAllowance } from "./available.ts";
+import { amountOf, numberOf, wordsOf } from "./features.ts";
+import type { FeatureStatus, Statuses } from "./limits.ts";
+import { inWindow } from "./time.ts";
 
 interface MeterText {
   left: string;
@@ -9,42 +10,51 @@ interface MeterText {
   color?: "dimmed" | "red";
 }
 
-export function meterText(feature: FeatureLimit): MeterText {
-  const { feature_type, limit, current_usage = 0, reserved = 0, error_code, is_unlimited, caps } = feature;
-  const number = (amount: number) => numberOf(feature_type, amount);
-  const inProgress = reserved > 0 ? `, including ${number(reserved)} in progress` : "";
-  if (error_code === "DENIED") {
-    return { left: "blocked", used: "Blocked for your account", color: "dimmed" };
-  }
-  if (error_code && error_code !== "LIMIT_EXCEEDED") {
-    return { left: "blocked", used: "Not available at the moment", color: "dimmed" };
-  }
-  const cap = tightest(caps, is_unlimited ? Infinity : (limit ?? 0) - current_usage);
-  const capped = cap && {
-    left: `${number(cap.remaining)} left${inWindow(cap.per)}`,
-    color: cap.remaining === 0 ? "red" as const : undefined,
-  };
-  if (is_unlimited) {
-    const used = `${amountOf(feature_type, current_usage)} used${inProgress}`;
-    return { left: "unlimited", used, ...capped };
-  }
-  if (!limit) return { left: "not included", used: "Not part of your plan", color: "dimmed" };
-  const left = Math.max(0, limit - current_usage);
+export function meterText(featureType: string, status: Statuses): MeterText {
+  const feature = status[featureType];
+  if (!feature || isBlocked(feature)) return blocked(feature?.error_code);
+  if (!isIncluded(feature)) return { left: "not included", used: "Not part of your plan", color: "dimmed" };
+  const left = leftOf(feature, status);
   return {
-    left: `${number(left)} left`,
-    used: `${number(current_usage)} of ${amountOf(feature_type, limit)} used${inProgress}`,
+    left: left === null
+      ? "unlimited"
+      : `${numberOf(featureType, left)} left${inTightest(feature, left, status)}`,
+    used: usedText(featureType, feature),
     color: left === 0 ? "red" : undefined,
-    ...capped,
   };
 }
 
-/** The cap that leaves least, if that is less than this. Not a rate, which has room again in a moment. */
-function tightest(caps: Cap[] = [], left: number): Cap | undefined {
-  const windows = caps.filter(({ per, remaining }) => per !== "rate" && remaining < left);
-  return windows.toSorted((one, other) => one.remaining - other.remaining)[0];
+/** Whether it cannot be used for a reason that is not its amount. Packs go on even without a subscription. */
+export const isBlocked = ({ error_code, remaining }: FeatureStatus): boolean =>
+  error_code === "DENIED" || error_code !== undefined && error_code !== "LIMIT_EXCEEDED" && remaining === 0;
+
+function blocked(errorCode?: string): MeterText {
+  const used = errorCode === "DENIED" ? "Blocked for your account" : "Not available at the moment";
+  return { left: "blocked", used, color: "dimmed" };
 }
 
-function inWindow(per: string): string {
-  if (per === "period") return "";
-  return per === "total" ? " in total" : ` this ${per.replace("_", " ")}`;
+/** The window of the cap that leaves least, if that is why no more is left. */
+function inTightest(feature: FeatureStatus, left: number, status: Statuses): string {
+  const cap = tightest(feature);
+  return cap?.remaining === left && left < (coveredBySources(feature, status) ?? Infinity)
+    ? inWindow(cap.per)
+    : "";
+}
+
+function usedText(featureType: string, feature: FeatureStatus): string {
+  const { limit, is_unlimited, current_usage, drawn, reserved } = feature;
+  const number = (amount: number) => numberOf(featureType, amount);
+  const inProgress = reserved > 0 ? `, including ${number(reserved)} in progress` : "";
+  if (is_unlimited || limit === null || limit === 0) {
+    return `${amountOf(featureType, current_usage)} used${inProgress}`;
+  }
+  const more = drawn > 0 ? `, ${number(drawn)} more ${source(feature)}` : "";
+  return `${number(usedOfAllowance(feature))} of ${amountOf(featureType, limit)} used${more}${inProgress}`;
+}
+
+/** Where those come from that the allowance did not cover. */
+function source({ cost, grants }: FeatureStatus): string {
+  if (!cost) return "from packs";
+  const { many } = wordsOf(cost.paid_in);
+  return grants.length > 0 ? `from packs or paid in ${many}` : `paid in ${many}`;
 }

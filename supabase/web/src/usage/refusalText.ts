@@ -1,7 +1,9 @@
 // The message for a refusal: what the limit is, when it resets, what to do.
 import type { Exceeded } from "../../../functions/_shared/limitResults.ts";
+import { shortOf } from "./detailText.ts";
 import { amountOf, kindOf, perKind, wordsOf } from "./features.ts";
 import type { RefusalDetails } from "../server/failure.ts";
+import type { Statuses } from "./limits.ts";
 import { ahead, dayOf, waitOf } from "./time.ts";
 
 interface RefusalText {
@@ -10,10 +12,11 @@ interface RefusalText {
   advice: string;
 }
 
-export function refusalText(refusal: RefusalDetails, now: number): RefusalText {
+/** `status` has the prices and balances, as far as they are known. */
+export function refusalText(refusal: RefusalDetails, now: number, status?: Statuses): RefusalText {
   switch (refusal.error_code) {
     case "LIMIT_EXCEEDED":
-      return limitReached(refusal, now);
+      return limitReached(refusal, now, status);
     case "RATE_LIMITED":
       return {
         title: `Too many at once: try again in ${waitOf(refusal.retry_after ?? 1)}.`,
@@ -37,21 +40,49 @@ export function refusalText(refusal: RefusalDetails, now: number): RefusalText {
   }
 }
 
-function limitReached(refusal: RefusalDetails, now: number): RefusalText {
+function limitReached(refusal: RefusalDetails, now: number, status?: Statuses): RefusalText {
   const feature = refusal.feature_type ?? "";
   const cap = lastToEnd(refusal.exceeded);
   if (cap) return capReached(cap, refusal.period, now);
-  if (!refusal.limit) {
-    return {
-      title: `Not part of your plan: ${wordsOf(feature).name}.`,
-      advice: "Choose a plan that includes it.",
-    };
-  }
+  const currency = refusal.exceeded?.find(({ feature_type }) => feature_type !== feature);
+  if (currency) return currencyShort(currency, refusal, now, status);
+  if (!refusal.limit) return nothingLeft(feature, status);
   const period = refusal.period ? ` ${perKind(kindOf(refusal.period))}` : "";
+  // Null says that even a fresh allowance would be too little.
+  const again = refusal.retry_after === null ? "" : resets(refusal.reset_at, now);
   return {
     title: `You have reached your limit of ${amountOf(feature, refusal.limit)}${period}.`,
-    advice: `${resets(refusal.reset_at, now)}Another plan may include more.`,
+    advice: `${again}Another plan may include more.`,
   };
+}
+
+function currencyShort(
+  currency: Exceeded,
+  refusal: RefusalDetails,
+  now: number,
+  status?: Statuses,
+): RefusalText {
+  const { feature_type, reset_at } = currency;
+  const { many } = wordsOf(feature_type);
+  const again = typeof refusal.retry_after === "number" && reset_at
+    ? `You get new ${many} ${ahead(reset_at, now)}. `
+    : "";
+  return {
+    title: shortOf(refusal.feature_type ?? "", feature_type, status),
+    advice: `${again}A pack of ${many} or another plan may help.`,
+  };
+}
+
+/** Without an allowance: packs that are used up, or no part of the plan. */
+function nothingLeft(feature: string, status?: Statuses): RefusalText {
+  const { name, many } = wordsOf(feature);
+  if ((status?.[feature]?.drawn ?? 0) > 0) {
+    return {
+      title: `You have used all your ${many}.`,
+      advice: "Buy a pack, or choose a plan that includes them.",
+    };
+  }
+  return { title: `Not part of your plan: ${name}.`, advice: "Choose a plan that includes it." };
 }
 
 function capReached(cap: Exceeded, period: string | undefined, now: number): RefusalText {

@@ -33,7 +33,14 @@ const duration = (unit: string, count: number): string =>
   new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(count));
 
 export const dayOf = (time: string): string => date.format(Date.parse(time));
+export const dayAndClockOf = (time: string): string => dateAndClock.format(Date.parse(time));
 export const clockOf = (time: number): string => clock.format(time);
+
+/** What follows an amount that is left: " this hour", " in total". Nothing for the feature's own period. */
+export function inWindow(per: string): string {
+  if (per === "period") return "";
+  return per === "total" ? " in total" : ` this ${per.replace("_", " ")}`;
+}
 
 /** A period key as a date for people. Its days are those of UTC, wherever the user is. */
 export function periodName(period: string, options: Intl.DateTimeFormatOptions): string {

@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { supabase } from "../server/supabase.ts";
 
-const TABLES = ["feature_usage", "feature_reservations", "user_plans"];
+const TABLES = ["feature_usage", "feature_reservations", "user_plans", "usage_grants", "usage_rules"];
 
 /** Reads the user's limits again after each change. Returns whether the server announces changes now. */
 export function useChanges(userId: string): boolean {

@@ -1,0 +1,101 @@
+// The actions: what each needs. Each is for one user, has a reason, and does its work once, however often it is
+// repeated: of an action that adds something, request_id says which it is.
+import { z } from "zod";
+import { uuid, words } from "../_shared/http.ts";
+import type { Client } from "../_shared/limitChecker.ts";
+import { correct } from "./corrections.ts";
+import { grantUnits, voidGrant } from "./grants.ts";
+import { endRule, override } from "./overrides.ts";
+
+const common = { user_id: uuid, reason: words.max(500) };
+const ofFeature = { ...common, feature_type: words.max(50) };
+const once = { request_id: uuid };
+const instant = z.iso.datetime({ offset: true }).nullable().default(null);
+
+export const PERIODS = [
+  "period",
+  "hour",
+  "day",
+  "week",
+  "month",
+  "year",
+  "total",
+  "billing_week",
+  "billing_month",
+  "billing_year",
+  "rate",
+] as const;
+
+const grantRequest = z.object({
+  action: z.literal("grant"),
+  ...ofFeature,
+  ...once,
+  amount: z.int().min(1),
+  /** Null if it never expires. */
+  expires_at: instant,
+});
+export type GrantRequest = z.infer<typeof grantRequest>;
+
+const voidRequest = z.object({
+  action: z.literal("void"),
+  ...ofFeature,
+  source_ref: words.max(500),
+});
+export type VoidRequest = z.infer<typeof voidRequest>;
+
+const overrideRequest = z.object({
+  action: z.literal("override"),
+  ...ofFeature,
+  ...once,
+  effect: z.enum(["set", "add", "deny", "cap"]),
+  /** Null is unlimited; of deny, it must be. */
+  amount: z.int().min(0).nullable(),
+  per: z.enum(PERIODS).default("period"),
+  /** The seconds in which the bucket of a rate refills. */
+  every: z.int().min(1).nullable().default(null),
+  /** Null is now. */
+  starts_at: instant,
+  /** Null if it never ends. */
+  ends_at: instant,
+});
+export type OverrideRequest = z.infer<typeof overrideRequest>;
+
+const endRequest = z.object({ action: z.literal("end"), ...common, rule_id: uuid });
+export type EndRequest = z.infer<typeof endRequest>;
+
+const correctRequest = z.object({
+  action: z.literal("correct"),
+  ...ofFeature,
+  ...once,
+  /** What to add to the count of the current period; negative to take from it. */
+  amount: z.int().refine((amount) => amount !== 0, "Invalid input: 0 corrects nothing"),
+});
+export type CorrectRequest = z.infer<typeof correctRequest>;
+
+export const actionRequest = z.discriminatedUnion("action", [
+  grantRequest,
+  voidRequest,
+  overrideRequest,
+  endRequest,
+  correctRequest,
+], {
+  error: (issue) =>
+    issue.code === "invalid_union" ? "The actions are grant, void, override, end and correct" : undefined,
+});
+type ActionRequest = z.infer<typeof actionRequest>;
+
+/** `actor` is the operator's id. */
+export function act(supabase: Client, actor: string, wanted: ActionRequest) {
+  switch (wanted.action) {
+    case "grant":
+      return grantUnits(supabase, actor, wanted);
+    case "void":
+      return voidGrant(supabase, actor, wanted);
+    case "override":
+      return override(supabase, actor, wanted);
+    case "end":
+      return endRule(supabase, actor, wanted);
+    case "correct":
+      return correct(supabase, actor, wanted);
+  }
+}

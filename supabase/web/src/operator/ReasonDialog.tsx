@@ -1,0 +1,44 @@
+// Asks for the reason before something of a user ends.
+import { Group, Modal } from "@mantine/core";
+import { ActionForm } from "./ActionForm.tsx";
+import type { Action } from "./useAction.ts";
+
+export interface Ending {
+  title: string;
+  button: string;
+  done: string;
+  action: Omit<Action, "reason">;
+}
+
+interface Props {
+  userId: string;
+  ending: Ending | undefined;
+  onClose: () => void;
+}
+
+/** Not Mantine's own header, which assistive technology would take for a second banner of the page. */
+export const ReasonDialog = ({ userId, ending, onClose }: Props) => (
+  <Modal.Root opened={ending !== undefined} onClose={onClose} transitionProps={{ duration: 0 }}>
+    <Modal.Overlay />
+    <Modal.Content>
+      <Modal.Body pt="md">
+        {ending && (
+          <>
+            <Group justify="space-between" wrap="nowrap" mb="sm">
+              <Modal.Title fw={600}>{ending.title}</Modal.Title>
+              <Modal.CloseButton aria-label="Close" />
+            </Group>
+            <ActionForm
+              userId={userId}
+              label={ending.title}
+              button={ending.button}
+              done={ending.done}
+              read={() => ending.action}
+              onDone={onClose}
+            />
+          </>
+        )}
+      </Modal.Body>
+    </Modal.Content>
+  </Modal.Root>
+);
