@@ -13,6 +13,12 @@ CREATE FUNCTION feature_usage_internal.shows_pools() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     -- A policy that names a relation which may not be read would make every read of its table fail.
     SELECT coalesce(has_table_privilege(to_regrole('authenticated'), to_regclass('@extschema@.usage_pool_members'), 'SELECT'), false)
+           -- A view reads what it is made of with the rights of the caller.
+           AND NOT EXISTS (SELECT FROM pg_rewrite AS w
+                             JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class
+                            WHERE w.ev_class = to_regclass('@extschema@.usage_pool_members')
+                              AND NOT has_any_column_privilege('authenticated', d.refobjid, 'SELECT'))
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.shows_pools() IS
 'Returns whether signed-in users may read who belongs to a pool, and so see their pools.';
@@ -29,7 +35,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
       LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = w.name
      CROSS JOIN LATERAL (SELECT pg_get_expr(p.polqual, p.polrelid) AS condition) AS existing
-     WHERE w.whole_condition <> ''
+     -- One without a condition is to go.
+     WHERE (w.whole_condition <> '' OR p.oid IS NOT NULL)
        AND (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
        AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
        AND (p.oid IS NULL
@@ -63,6 +70,10 @@ BEGIN
         RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
             USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %I; then run feature_usage_setup() again.', current_user);
     END IF;
+    IF to_regrole('authenticated') IS NOT NULL AND NOT feature_usage_internal.shows_pools() THEN
+        RAISE WARNING 'signed-in users will see no pools: authenticated may not read usage_pool_members'
+            USING HINT = 'A view in its place must be security_invoker, and authenticated must be allowed to SELECT from what it reads. Then run feature_usage_setup() again.';
+    END IF;
     FOR missing IN SELECT * FROM feature_usage_internal.unprotected_tables() ORDER BY lock_order LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', missing.relation);
     END LOOP;
@@ -71,6 +82,7 @@ BEGIN
         IF missing.is_outdated THEN
             EXECUTE format('DROP POLICY %I ON %s', missing.name, missing.relation);
         END IF;
+        CONTINUE WHEN missing.condition = '';
         EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s USING (%s)',
                        missing.name, missing.relation, missing.command, missing.role_name, missing.condition);
         EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', missing.name, missing.relation, missing.description);

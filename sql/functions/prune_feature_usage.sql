@@ -44,7 +44,8 @@ BEGIN
     IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
        OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
        OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL
-       OR to_regclass('@extschema@.usage_rules') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL THEN
+       OR to_regclass('@extschema@.usage_rules') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL
+       OR to_regclass('@extschema@.usage_pools') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -57,6 +58,8 @@ BEGIN
     -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
     SELECT CASE WHEN bool_or(f.reads_calendars)
+                  OR EXISTS (SELECT FROM @extschema@.usage_pools AS po, to_jsonb(po) AS pool
+                              WHERE pool ->> 'time_zone' IS NOT NULL OR pool ->> 'period_anchor' IS NOT NULL)
                   OR EXISTS (SELECT FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
                               WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'), to_regclass('@extschema@.usage_pools'))
                                 AND c.relkind NOT IN ('r', 'p') AND a.attname IN ('time_zone', 'period_anchor'))

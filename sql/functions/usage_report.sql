@@ -87,6 +87,9 @@ BEGIN
      WHERE (p_feature_type IS NULL OR uf.feature_type = p_feature_type)
        AND EXISTS (SELECT FROM pg_attribute AS a
                     WHERE a.attrelid = '@extschema@.feature_usage'::regclass AND a.attname = uf.usage_column AND NOT a.attisdropped);
+    IF counters IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY EXECUTE format(
         $$SELECT c.bucket, c.feature_type, nullif(c.user_id, '00000000-0000-0000-0000-000000000000'),
                  nullif(c.pool_id, '00000000-0000-0000-0000-000000000000'), sum(c.amount)::bigint, coalesce(sum(uc.overage), 0)::bigint, NULL::bigint

@@ -1783,6 +1783,12 @@ CREATE FUNCTION feature_usage_internal.shows_pools() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     -- A policy that names a relation which may not be read would make every read of its table fail.
     SELECT coalesce(has_table_privilege(to_regrole('authenticated'), to_regclass('@extschema@.usage_pool_members'), 'SELECT'), false)
+           -- A view reads what it is made of with the rights of the caller.
+           AND NOT EXISTS (SELECT FROM pg_rewrite AS w
+                             JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class
+                            WHERE w.ev_class = to_regclass('@extschema@.usage_pool_members')
+                              AND NOT has_any_column_privilege('authenticated', d.refobjid, 'SELECT'))
 $function$;
 COMMENT ON FUNCTION feature_usage_internal.shows_pools() IS
 'Returns whether signed-in users may read who belongs to a pool, and so see their pools.';
@@ -1799,7 +1805,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
       JOIN feature_usage_internal.relations() AS r ON r.name = w.table_name AND r.is_table
       LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = w.name
      CROSS JOIN LATERAL (SELECT pg_get_expr(p.polqual, p.polrelid) AS condition) AS existing
-     WHERE w.whole_condition <> ''
+     -- One without a condition is to go.
+     WHERE (w.whole_condition <> '' OR p.oid IS NOT NULL)
        AND (w.role_name = 'public' OR to_regrole(w.role_name) IS NOT NULL)
        AND (NOT w.needs_auth_uid OR feature_usage_internal.knows_caller() AND has_schema_privilege('auth', 'USAGE'))
        AND (p.oid IS NULL
@@ -1833,6 +1840,10 @@ BEGIN
         RAISE WARNING 'signed-in users will see no rows of their own: % can''t use schema auth', current_user
             USING HINT = format('As its owner, run GRANT USAGE ON SCHEMA auth TO %I; then run feature_usage_setup() again.', current_user);
     END IF;
+    IF to_regrole('authenticated') IS NOT NULL AND NOT feature_usage_internal.shows_pools() THEN
+        RAISE WARNING 'signed-in users will see no pools: authenticated may not read usage_pool_members'
+            USING HINT = 'A view in its place must be security_invoker, and authenticated must be allowed to SELECT from what it reads. Then run feature_usage_setup() again.';
+    END IF;
     FOR missing IN SELECT * FROM feature_usage_internal.unprotected_tables() ORDER BY lock_order LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', missing.relation);
     END LOOP;
@@ -1841,6 +1852,7 @@ BEGIN
         IF missing.is_outdated THEN
             EXECUTE format('DROP POLICY %I ON %s', missing.name, missing.relation);
         END IF;
+        CONTINUE WHEN missing.condition = '';
         EXECUTE format('CREATE POLICY %I ON %s FOR %s TO %s USING (%s)',
                        missing.name, missing.relation, missing.command, missing.role_name, missing.condition);
         EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', missing.name, missing.relation, missing.description);
@@ -2810,7 +2822,8 @@ BEGIN
     IF to_regclass('@extschema@.feature_idempotency_keys') IS NULL
        OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
        OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL
-       OR to_regclass('@extschema@.usage_rules') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL THEN
+       OR to_regclass('@extschema@.usage_rules') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL
+       OR to_regclass('@extschema@.usage_pools') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -2823,6 +2836,8 @@ BEGIN
     -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
     SELECT CASE WHEN bool_or(f.reads_calendars)
+                  OR EXISTS (SELECT FROM @extschema@.usage_pools AS po, to_jsonb(po) AS pool
+                              WHERE pool ->> 'time_zone' IS NOT NULL OR pool ->> 'period_anchor' IS NOT NULL)
                   OR EXISTS (SELECT FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
                               WHERE c.oid IN (to_regclass('@extschema@.user_plans'), to_regclass('@extschema@.plan_limits'), to_regclass('@extschema@.usage_pools'))
                                 AND c.relkind NOT IN ('r', 'p') AND a.attname IN ('time_zone', 'period_anchor'))
@@ -3086,6 +3101,9 @@ BEGIN
      WHERE (p_feature_type IS NULL OR uf.feature_type = p_feature_type)
        AND EXISTS (SELECT FROM pg_attribute AS a
                     WHERE a.attrelid = '@extschema@.feature_usage'::regclass AND a.attname = uf.usage_column AND NOT a.attisdropped);
+    IF counters IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY EXECUTE format(
         $$SELECT c.bucket, c.feature_type, nullif(c.user_id, '00000000-0000-0000-0000-000000000000'),
                  nullif(c.pool_id, '00000000-0000-0000-0000-000000000000'), sum(c.amount)::bigint, coalesce(sum(uc.overage), 0)::bigint, NULL::bigint

@@ -97,42 +97,43 @@ impl Counted<'_> {
 /// Draws amounts from their sources, once per owner, feature and period. Terms are read after the locks
 /// of the counters, so a rule that was committed before holds.
 pub fn counted(registry: &Rc<Registry>, all: &[Counted]) {
-    let mut accounts: Vec<Account> = all.iter().map(|counted| counted.account(registry)).collect();
-    let own: BTreeSet<_> = accounts.iter().map(Account::counter).collect();
-    let keys = Keys::of_all(accounts.iter().map(Account::keys));
+    let read = || all.iter().map(|counted| counted.account(registry)).collect::<Vec<Account>>();
+    let keys_of = |accounts: &[Account]| Keys::of_all(accounts.iter().map(Account::keys));
+    let mut accounts = read();
     let mut counts = Counts::new(registry);
-    let of_pools = keys.counters.iter().filter(|key| key.is_of_pool()).cloned().collect();
+    // Those of users are locked already, also of currencies unless a price was committed meanwhile.
+    let counters = keys_of(&accounts).counters;
+    let of_pools: BTreeSet<_> = counters.iter().filter(|key| key.is_of_pool()).cloned().collect();
     counts.insert_counters(&of_pools);
-    counts.lock_counters(&own);
-    // Those of currencies are locked as well, unless a price was committed while this waited.
-    counts.lock_counters_if_free(&keys.counters);
-    let existing = snapshot::latest(|| windows::read(registry, &keys.windows));
+    counts.lock_counters(&accounts.iter().map(Account::counter).chain(of_pools.clone()).collect());
+    counts.lock_counters_if_free(&counters);
+    if !of_pools.is_empty() {
+        accounts = read();
+    }
+    let mut keys = keys_of(&accounts);
     let amounts = all.iter().map(Counted::stored);
+    let existing = snapshot::latest(|| windows::read(registry, &keys.windows));
     lock::insert_windows(registry, accounts.iter().zip(amounts), &existing);
+    // What expired is given back as far as all of its counters are locked: settling it needs these, too.
+    let has_counters = |open: &Open| open.holding.counters().is_subset(&counters);
+    let may_matter = counts.has_reservations();
+    let mut open = if may_matter { open_of_all(registry, &accounts) } else { Vec::new() };
+    open.retain(|open| !open.is_past || has_counters(open));
+    let past = || open.iter().filter(|open| open.is_past);
+    let of_past = Keys::of_all(past().map(|open| Keys::of(&open.holding)));
+    let of_past = snapshot::latest(|| windows::read(registry, &of_past.windows));
+    keys.windows.extend(of_past.into_keys());
     counts.lock_windows(&keys.windows);
-    // At REPEATABLE READ, a row that another call has inserted since the snapshot can't be locked.
+    // A price was committed while this waited; or, at REPEATABLE READ, a row was inserted since the snapshot.
     if !counts.has(&keys) {
         CountingError::Contention.raise();
     }
     for (account, counted) in accounts.iter().zip(all) {
         counts.uncount(&account.counter(), counted.stored());
     }
-    let first = draw_all(&mut accounts, all, &mut counts.clone());
-    let may_matter = counts.has_reservations() || first.is_beyond_allowance;
-    let mut open = if may_matter { open_of_all(registry, &accounts) } else { Vec::new() };
-    // Expired reservations, as far as nobody else has locked what they are counted in.
-    let past = open.iter().filter(|open| open.is_past);
-    let keys_of_past = Keys::of_all(past.map(|open| Keys::of(&open.holding)));
-    if !keys_of_past.is_empty() {
-        counts.lock_counters_if_free(&keys_of_past.counters);
-        counts.lock_windows_if_free(&keys_of_past.windows);
-        // Some may have been settled before their counters were locked.
-        open = open_of_all(registry, &accounts);
-    }
-    let past = || open.iter().filter(|open| open.is_past);
-    let is_locked = |open: &&Open| counts.unlocked(&Keys::of(&open.holding)).is_empty();
-    let due: Vec<&Open> = past().filter(is_locked).collect();
-    if first.takes_grants || !due.is_empty() {
+    let takes_grants = draw_all(&mut accounts, all, &mut counts.clone());
+    let due: Vec<&Open> = past().collect();
+    if takes_grants || !due.is_empty() {
         let of_due = due.iter().flat_map(|open| open.holding.split.grants());
         let mut grant_ids: BTreeSet<uuid::Uuid> = of_due.map(|(grant_id, _)| grant_id).collect();
         grant_ids.extend(accounts.iter().flat_map(Account::grant_ids));
@@ -158,24 +159,16 @@ fn open_of_all(registry: &Rc<Registry>, accounts: &[Account]) -> Vec<Open> {
     open
 }
 
-/// What drawing amounts has taken.
-#[derive(Default)]
-struct Drawn {
-    takes_grants: bool,
-    is_beyond_allowance: bool,
-}
-
-/// Draws amounts one after the other.
-fn draw_all(accounts: &mut [Account], all: &[Counted], counts: &mut Counts) -> Drawn {
-    let mut drawn = Drawn::default();
+/// Draws amounts one after the other. Returns whether they take grants.
+fn draw_all(accounts: &mut [Account], all: &[Counted], counts: &mut Counts) -> bool {
+    let mut takes_grants = false;
     for (account, counted) in accounts.iter_mut().zip(all) {
         account.fill(counts, &[]);
         let split = account.with_standing(|standing| charge(standing, counted.amount));
-        drawn.takes_grants |= split.grants().next().is_some();
-        drawn.is_beyond_allowance |= split.is_beyond_allowance();
+        takes_grants |= split.grants().next().is_some();
         take(account, counts, split, &counted.cause);
     }
-    drawn
+    takes_grants
 }
 
 fn take(account: &Account, counts: &mut Counts, split: Split, cause: &Cause) {

@@ -13,7 +13,7 @@ use super::admit::ATTEMPTS;
 use super::counts::{Counts, Keys};
 use super::lock::{self, Again, Target};
 use super::replay::{Outcome, Request};
-use super::terms::{Unusable, current_calendar, require_member};
+use super::terms::{Unusable, current_calendar, has_counter, require_member};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::error::counting::CountingError;
@@ -78,7 +78,7 @@ pub fn correct(wanted: &Wanted) -> Outcome<Corrected> {
     CountingError::Contention.raise();
 }
 
-fn period(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> Period {
+fn period(registry: &Rc<Registry>, registered: &Rc<Registered>, wanted: &Wanted) -> Period {
     let feature = &registered.feature;
     let text = wanted.period.unwrap_or_default();
     let refuse = |problem| -> ! { ArgumentError::InvalidPeriod { feature, text, problem }.raise() };
@@ -87,7 +87,11 @@ fn period(registry: &Registry, registered: &Rc<Registered>, wanted: &Wanted) -> 
     let calendar = current_calendar(registry, registered, wanted.owner, Unusable::IsIgnored);
     match requested {
         Requested::Current => calendar.period_at(feature.period, clock::now()),
-        Requested::Key(period) if calendar.has(period) => period,
+        Requested::Key(period)
+            if calendar.has(period) || has_counter(registry, registered, wanted.owner, period) =>
+        {
+            period
+        }
         Requested::Key(_) => refuse(NotAPeriod::OtherAnchor),
     }
 }
@@ -130,7 +134,9 @@ fn attempt(
     let open = lock::bring_up_to_date(target, &mut account, &mut counts, 0)?;
     let usage = counts.usage(&key);
     let held = held(&account, &counts, &open);
-    let Some(correction) = Correction::of(amount, usage, held) else {
+    let exceeds_part = -amount > part_of_member(&account, &counts, &open);
+    let correction = Correction::of(amount, usage, held).filter(|_| !exceeds_part);
+    let Some(correction) = correction else {
         // What expired reservations held.
         counts.write();
         let exceeding = Corrected::exceeding(feature_type, period.to_string(), amount, usage);
@@ -148,6 +154,13 @@ fn attempt(
     }
     counts.write();
     Ok(corrected.into())
+}
+
+/// What can be taken off the member's part of a pool's counter: not what their reservations hold.
+fn part_of_member(account: &Account, counts: &Counts, open: &[Open]) -> i64 {
+    let Some(share) = account.share() else { return i64::MAX };
+    let held: i64 = open.iter().map(|open| open.holding.amount_in(&share)).sum();
+    counts.share(&share) - held
 }
 
 /// What open reservations, of any feature, hold of a counter.

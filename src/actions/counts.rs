@@ -129,6 +129,20 @@ impl Counts {
         }
     }
 
+    /// Whether the rows of the counters that are locked come before those of others, or are the same.
+    pub fn come_before(&self, others: &BTreeSet<CounterKey>) -> bool {
+        let last = self.rows.counters.keys().map(CounterKey::row).max();
+        let more = others.iter().filter(|key| !self.rows.counters.contains_key(key));
+        let first = more.map(CounterKey::row).min();
+        first.is_none() || last <= first
+    }
+
+    /// Locks counters that are not locked yet. Their rows come after those that are.
+    pub fn lock_more_counters(&mut self, keys: &BTreeSet<CounterKey>) {
+        let more = keys.iter().filter(|key| !self.rows.counters.contains_key(key));
+        self.lock_counters(&more.cloned().collect());
+    }
+
     /// Locks counters, except those that another transaction has locked.
     pub fn lock_counters_if_free(&mut self, keys: &BTreeSet<CounterKey>) {
         for key in keys {
@@ -308,7 +322,9 @@ impl Counts {
             let key = part.at.counter(holding.owner);
             if let Some(counter) = self.rows.counters.get_mut(&key) {
                 let count = counter.row.count.checked_add(part.amount);
-                counter.row.count = count.unwrap_or_else(|| raise_overflow(&self.registry, &part));
+                counter.row.count = count.unwrap_or_else(|| {
+                    raise_overflow(&self.registry, &part.at.feature_type, part.amount)
+                });
                 counter.drawn = counter.drawn.saturating_add(part.drawn);
                 counter.overage = counter.overage.saturating_add(part.overage);
                 counter.row.has_reservations |= is_reserved;
@@ -357,8 +373,9 @@ impl Counts {
         if let Some(share) = share.and_then(|share| self.rows.windows.get_mut(&share)) {
             share.used = share.used.saturating_add(amount).max(0);
         }
-        // The counter refuses what it can't hold once it is written.
-        counter.row.count = counter.row.count.saturating_add(amount);
+        let count = counter.row.count.checked_add(amount);
+        counter.row.count =
+            count.unwrap_or_else(|| raise_overflow(&self.registry, &key.feature_type, amount));
         counter.overage += overage;
         self.entries.extend(entry(owner, key.clone(), amount, overage, None, cause));
     }
@@ -514,8 +531,7 @@ fn entry(
     (amount != 0).then_some(Entry { owner, feature_type, period, amount, overage, sources, cause })
 }
 
-fn raise_overflow(registry: &Rc<Registry>, part: &Part) -> ! {
-    let registered =
-        registry.find(&part.at.feature_type).expect("a counter that was read is registered");
-    CountingError::Overflow { feature: &registered.feature, amount: part.amount }.raise()
+fn raise_overflow(registry: &Rc<Registry>, feature_type: &str, amount: i64) -> ! {
+    let registered = registry.find(feature_type).expect("a counter that was read is registered");
+    CountingError::Overflow { feature: &registered.feature, amount }.raise()
 }

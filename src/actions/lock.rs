@@ -1,11 +1,12 @@
 //! Locks the rows of an account, in the one order of all calls, and gives expired reservations back.
 //!
-//! Every call locks rows in this order: users, `feature_usage`, `usage_counters`, `usage_grants`. The
-//! counter comes first, and serializes the calls of a user; plan, rules and grants are read after
-//! that. The other rows follow, which are hardly ever locked by others then. If one is, or does not
-//! exist yet, the call frees all of its locks, which are in a subtransaction, and begins again: it
-//! inserts what is missing, waits for the locks, and reads plan and rules once more. Waiting for a
-//! row while holding later ones could deadlock.
+//! Every call locks rows in this order: users, counters of users, counters of pools, windows of caps and
+//! parts of members, grants. The call's own counter serializes it with others, and is locked first;
+//! plan, rules and grants are read after that, and the rows that they name follow. If one of these comes
+//! before the own counter, or does not exist yet, the call frees all of its locks, which are in a
+//! subtransaction, and begins again: it inserts what is missing, locks everything in order, and reads
+//! plan and rules once more. Waiting for a row while holding later ones could deadlock, and so could
+//! SKIP LOCKED: it waits if the row has just been updated and its new version is locked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -38,7 +39,7 @@ pub enum Again {
     Registry,
     /// Another call has used the idempotency key, or the current period is another by now.
     Changed,
-    /// A row is missing, or locked by another call.
+    /// A row is missing, or comes before one that is locked.
     Rows,
     /// Expired reservations are counted in rows that are not locked.
     Expired(Keys),
@@ -151,12 +152,13 @@ impl Target<'_> {
     }
 }
 
-/// Locks the rows that an account needs besides its counter, as far as nobody else has locked them.
+/// Locks the rows that an account needs besides its counter, unless one comes before it in the order of
+/// locks: then the call has to begin again.
 pub fn lock_rest(account: &Account, counts: &mut Counts, is_first: bool) -> Result<(), Again> {
     let needed = account.keys();
-    if is_first {
-        counts.lock_counters_if_free(&needed.counters);
-        counts.lock_windows_if_free(&needed.windows);
+    if is_first && counts.come_before(&needed.counters) {
+        counts.lock_more_counters(&needed.counters);
+        counts.lock_windows(&needed.windows);
     }
     if counts.has(&needed) { Ok(()) } else { Err(Again::Rows) }
 }
@@ -170,7 +172,7 @@ pub fn bring_up_to_date(
     amount: i64,
 ) -> Result<Vec<Open>, Again> {
     account.fill(counts, &[]);
-    let open = open_reservations(target, account, counts, amount);
+    let mut open = open_reservations(target, account, counts, amount);
     let is_settled = |open: &Open| {
         target.settled.is_some_and(|settled| settled.reservation_id == open.reservation_id)
     };
@@ -178,12 +180,13 @@ pub fn bring_up_to_date(
     let mut past: Vec<&Open> = past.take(MOST_EXPIRED).collect();
     if !past.is_empty() {
         let keys = |past: &[&Open]| Keys::of_all(past.iter().map(|open| Keys::of(&open.holding)));
-        if target.owner.is_pool() {
-            // A reservation of another member is left if somebody has locked a row of that member.
-            counts.lock_windows_if_exist_and_free(&keys(&past).windows);
-            past.retain(|open| counts.unlocked(&Keys::of(&open.holding)).windows.is_empty());
+        let mut unlocked = counts.unlocked(&keys(&past));
+        if target.owner.is_pool() && unlocked.counters.is_empty() {
+            // Whoever has locked a row of another member besides, such as an operator, is not waited for.
+            counts.lock_windows_if_exist_and_free(&unlocked.windows);
+            past.retain(|open| counts.unlocked(&Keys::of(&open.holding)).is_empty());
+            unlocked.windows.clear();
         }
-        let unlocked = counts.unlocked(&keys(&past));
         if !unlocked.is_empty() {
             return Err(Again::Expired(unlocked));
         }
@@ -198,6 +201,7 @@ pub fn bring_up_to_date(
         let is_marked = |past: &&Open| marked.contains(&past.reservation_id);
         let expired: Vec<&Open> = past.into_iter().filter(is_marked).collect();
         counts.expire(&open, &expired);
+        open.retain(|open| !marked.contains(&open.reservation_id));
     }
     account.fill(counts, &open);
     Ok(open)

@@ -16,19 +16,17 @@ use pgrx::Uuid;
 use serde_json::{Value, json};
 
 use super::charge::{self, Counted};
-use super::terms::{Unusable, current_calendar, require_member};
+use super::terms::{Unusable, current_calendar, has_counter, require_member};
 use crate::error::Report;
 use crate::error::batch::BatchError;
 use crate::error::counting::CountingError;
 use crate::pg::clock;
-use crate::pg::snapshot::{self, Snapshot};
 use crate::store::batch::{self, Amounts, RowKey};
-use crate::store::counter::Counter;
 use crate::store::idempotency::Keys;
 use crate::store::ledger::Cause;
 use crate::store::owner::{Owner, nobody};
 use crate::store::registry::{self, Registered, Registry};
-use crate::store::{users, windows};
+use crate::store::users;
 
 /// The operation that the idempotency keys of events belong to.
 const OPERATION: &str = "record";
@@ -106,6 +104,7 @@ pub fn record(text: &str) -> i32 {
         true => known,
         false => store_keys(&registry, known, &keyed),
     };
+    require_members(&registry, &fresh);
     count(&registry, &fresh);
     draw(&registry, &fresh);
     fresh.len() as i32
@@ -132,7 +131,6 @@ fn know<'a>(
     {
         return Err("user_id or pool_id is the zero uuid".to_owned());
     }
-    require_member(registry, registered, owner).map_err(|denial| denial.reason(feature_type))?;
     let text = event.period.as_deref();
     let not_a_period = |problem| feature.not_a_period(text.unwrap_or_default(), problem);
     let requested = Requested::parse_optional(feature.period, text).map_err(not_a_period)?;
@@ -159,21 +157,14 @@ fn know<'a>(
     Ok(Known { index, event, user_id, owner, feature: position, period })
 }
 
-fn has_counter(
-    registry: &Rc<Registry>,
-    registered: &Rc<Registered>,
-    owner: Owner,
-    period: Period,
-) -> bool {
-    match owner {
-        Owner::User(user_id) => {
-            let counter = Counter::new(registry, registered, user_id, period);
-            counter.count(Snapshot::Latest).is_some()
-        }
-        Owner::Pool { .. } => {
-            let key = owner.counter(&registered.feature.feature_type, &period.to_string());
-            let row = BTreeSet::from([key.cover()]);
-            !snapshot::latest(|| windows::read(registry, &row)).is_empty()
+/// Requires that users may act in the pools of their events. An event that was counted before may be
+/// repeated by who has left.
+fn require_members(registry: &Rc<Registry>, events: &[Known]) {
+    for known in events.iter().filter(|known| known.owner.is_pool()) {
+        let registered = &registry.features[known.feature];
+        if let Err(denial) = require_member(registry, registered, known.owner) {
+            let problem = denial.reason(&registered.feature.feature_type);
+            BatchError::InvalidEvent { index: known.index, problem }.raise();
         }
     }
 }

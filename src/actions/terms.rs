@@ -1,6 +1,7 @@
 //! The terms of a call: the plan of the user or the pool, the calendar of its periods, and the rules in
 //! force.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -9,18 +10,21 @@ use domain::cap::Place;
 use domain::decision::{Clock, Entitlement};
 use domain::denial::Denial;
 use domain::grant::Grant;
+use domain::period::Period;
 use domain::rule::{Cap, InForce, Per};
 
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
 use crate::pg::clock;
-use crate::pg::snapshot;
+use crate::pg::snapshot::{self, Snapshot};
 use crate::pg::zone::Named;
+use crate::store::counter::Counter;
 use crate::store::entitlement::{Plan, with_calendar};
 use crate::store::owner::Owner;
 use crate::store::pools;
 use crate::store::registry::{Registered, Registry};
 use crate::store::rules::{self, Governing};
+use crate::store::windows;
 
 /// What happens if a user's time zone or anchor can't be used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +101,26 @@ pub fn require_member(
         Owner::Pool { .. } => {
             let plan = snapshot::latest(|| plan_of(registry, registered, owner));
             plan.entitlement.membership.require()
+        }
+    }
+}
+
+/// Whether a period has a counter, perhaps of an earlier anchor.
+pub fn has_counter(
+    registry: &Rc<Registry>,
+    registered: &Rc<Registered>,
+    owner: Owner,
+    period: Period,
+) -> bool {
+    match owner {
+        Owner::User(user_id) => {
+            let counter = Counter::new(registry, registered, user_id, period);
+            counter.count(Snapshot::Latest).is_some()
+        }
+        Owner::Pool { .. } => {
+            let key = owner.counter(&registered.feature.feature_type, &period.to_string());
+            let row = BTreeSet::from([key.cover()]);
+            !snapshot::latest(|| windows::read(registry, &row)).is_empty()
         }
     }
 }

@@ -127,16 +127,18 @@ impl Report for ArgumentError<'_> {
                 feature.period.one(),
                 feature.period.example()
             ),
-            Self::UnknownZone { .. } => "Correct time_zone in user_plans or plan_limits; SELECT \
+            Self::UnknownZone { .. } => {
+                "Correct time_zone in user_plans, usage_pools or plan_limits; SELECT \
                                          name FROM pg_timezone_names lists what there is."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::UnusableCurrency { .. } => {
                 "A rule has the effect cost. Its currency, paid_in, must \
                                               be registered and have no cost itself."
                     .to_owned()
             }
             Self::InvalidInstant { name: "period_anchor" } => {
-                "Correct period_anchor in user_plans or plan_limits.".to_owned()
+                "Correct period_anchor in user_plans, usage_pools or plan_limits.".to_owned()
             }
             Self::InvalidInstant { .. } => "Pass a finite instant of these years.".to_owned(),
             Self::InvalidTtl => "Pass an interval such as '5 minutes'.".to_owned(),

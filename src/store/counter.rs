@@ -45,6 +45,12 @@ impl CounterKey {
         }
     }
 
+    /// The name of its row, in the order in which rows are locked: users' own have one for all features.
+    pub fn row(&self) -> (Uuid, Uuid, &str, &str) {
+        let feature_type = if self.is_of_pool() { self.feature_type.as_str() } else { "" };
+        (self.pool_id, self.user_id, &self.period, feature_type)
+    }
+
     pub fn is_of_pool(&self) -> bool {
         self.pool_id != nobody()
     }

@@ -69,6 +69,54 @@ fn grants_counters_and_windows_tell_the_same_whoever_is_killed() {
     assert!(number(&database, "SELECT count(*) FROM usage_alerts") > 0, "nobody was warned");
 }
 
+/// A currency comes before some features that are paid in it, and after others; of a pool all are in one
+/// table. Whoever uses it directly locks it first.
+#[test]
+fn a_currency_that_is_used_directly_never_deadlocks() {
+    let cluster = Cluster::create("it_currency_under_load");
+    let database = cluster.database("load");
+    let pool = Uuid::from_u128(0xFF01);
+    database.execute(&format!(
+        "SELECT add_feature('credits', 'month');
+         UPDATE plan_limits SET credits_limit = NULL, chat_messages_daily_limit = 0, insights_limit = 0;
+         INSERT INTO usage_rules (applies_to, feature_type, effect, amount, paid_in)
+         VALUES ('all', 'chat', 'cost', 2, 'credits'), ('all', 'insights', 'cost', 3, 'credits');
+         INSERT INTO usage_rules (applies_to, feature_type, effect, amount, per)
+         VALUES ('all', 'credits', 'cap', 1000000000, 'week');
+         INSERT INTO usage_pools (pool_id) VALUES ('{pool}');
+         INSERT INTO usage_pool_members SELECT '{pool}', '{}'",
+        user(1)
+    ));
+    let mut callers = Caller::many(&database, SESSIONS, integration::FUNCTIONS);
+    let calls = repetitions(16_000) / SESSIONS;
+    let counted: u64 = together(&mut callers, |place, caller| {
+        let mut counted = 0;
+        for call in 0..calls {
+            let feature = ["chat", "insights", "credits"][((place + call) % 3) as usize];
+            let in_pool = if (place + call / 3) % 2 == 0 { format!("'{pool}'") } else { "NULL".to_owned() };
+            let event = json!([{"user_id": user(1).to_string(), "feature_type": feature, "amount": 1,
+                                "pool_id": (in_pool != "NULL").then(|| pool.to_string())}]);
+            let query = match call % 7 {
+                0 => format!("SELECT to_jsonb(record_usage('{event}') = 1)"),
+                _ => format!(
+                    "SELECT consume_feature('{}', '{feature}', 1, p_pool_id => {in_pool}) -> 'allowed'",
+                    user(1)
+                ),
+            };
+            match caller.client.query_one(&query, &[]) {
+                Ok(row) => counted += u64::from(row.get::<_, Value>(0) == true),
+                Err(error) => assert_eq!(sqlstate::<()>(Err(error)), "40001"),
+            }
+        }
+        counted
+    })
+    .into_iter()
+    .sum();
+    assert!(counted * 10 > calls * SESSIONS * 9, "only {counted} calls were counted");
+    let paid = "SELECT count(*) FROM usage_ledger";
+    assert_eq!(number(&database, paid), 0);
+}
+
 /// Ends the disturbance, even if a session fails.
 struct Over<'a>(&'a AtomicBool);
 
@@ -202,7 +250,8 @@ impl<'a> Player<'a> {
 
 fn connect(database: &Database) -> Caller {
     let mut caller = Caller::connect(database);
-    caller.client.batch_execute("SET application_name = 'player'").expect("a name");
+    // It may be killed as soon as it has the name.
+    drop(caller.client.batch_execute("SET application_name = 'player'"));
     caller
 }
 

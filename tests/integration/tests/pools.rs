@@ -264,7 +264,7 @@ impl<'a> Player<'a> {
 fn connect(database: &Database) -> Caller {
     let mut caller = Caller::connect(database);
     // It may be killed as soon as it has the name.
-    let _ = caller.client.batch_execute("SET application_name = 'member'");
+    drop(caller.client.batch_execute("SET application_name = 'member'"));
     caller
 }
 

@@ -66,6 +66,15 @@ SELECT feature_usage_setup();
 SELECT tablename, qual LIKE '%usage_pool_members%' FROM pg_policies WHERE 'authenticated' = ANY (roles) AND tablename IN ('usage_pools', 'usage_rules', 'usage_grants', 'usage_counters') ORDER BY tablename;
 SET ROLE authenticated;
 SELECT (SELECT count(*) FROM usage_pool_members), (SELECT count(*) FROM usage_pools), (SELECT count(*) FROM usage_grants), (SELECT count(*) FROM usage_counters), (SELECT count(*) FROM usage_rules);
+-- But not if what it reads may not be read: then signed-in users could read nothing at all.
+SET ROLE app_owner;
+REVOKE SELECT ON memberships FROM authenticated;
+SELECT feature_usage_setup();
+SET ROLE authenticated;
+SELECT (SELECT count(*) FROM usage_pools), (SELECT count(*) FROM usage_counters), usage_status(u(1), 'insights') ->> 'plan_id';
+SET ROLE app_owner;
+GRANT SELECT ON memberships TO authenticated;
+SELECT feature_usage_setup();
 RESET ROLE;
 -- A member who is deleted takes the membership along; what was counted stays, even after pruning.
 BEGIN;

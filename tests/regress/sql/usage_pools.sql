@@ -137,6 +137,20 @@ SELECT correct_usage(u(3), 'insights', -50, 'a test run', p_pool_id => p(21), p_
 SELECT test.outcome($$correct_usage(NULL, 'insights', -2, 'nobody''s', p_pool_id => p(21), p_idempotency_key => 'k')$$), test.outcome($$correct_usage(u(3), 'insights', -50, 'a test run', p_idempotency_key => 'once')$$);
 SELECT correct_usage(NULL, 'insights', -2, 'nobody''s', p_pool_id => p(21)) ->> 'current_usage', correct_usage(NULL, 'insights', -1000, 'too much', p_pool_id => p(21)) ->> 'error_code', correct_usage(NULL, 'insights', 1, 'no pool', p_pool_id => p(99)) ->> 'error_code';
 SELECT * FROM counters WHERE pool = '21' AND feature_type = 'insights';
+-- Of a member's part, only what that member has used and does not hold.
+INSERT INTO usage_pools (pool_id, plan_id) VALUES (p(13), 'team');
+INSERT INTO usage_pool_members SELECT p(13), u(n) FROM generate_series(1, 3) AS n;
+SELECT brief(consume_feature(u(1), 'insights', 5, p_pool_id => p(13))), brief(consume_feature(u(2), 'insights', 2, p_pool_id => p(13))), brief(reserve_feature(u(3), 'insights', 4, p_pool_id => p(13)));
+SELECT correct_usage(u(2), 'insights', -5, 'x', p_pool_id => p(13)) ->> 'error_code', correct_usage(u(3), 'insights', -1, 'x', p_pool_id => p(13)) ->> 'error_code', correct_usage(u(2), 'insights', -2, 'x', p_pool_id => p(13)) ->> 'corrected',
+       test.outcome($$correct_usage(u(2), 'insights', 9223372036854775807, 'x', p_pool_id => p(13))$$);
+UPDATE feature_reservations SET expires_at = clock_timestamp() WHERE pool_id = p(13);
+SELECT correct_usage(NULL, 'insights', -5, 'after an expiry', p_pool_id => p(13)) ->> 'current_usage';
+SELECT * FROM counters WHERE pool = '13';
+-- Who has left a pool may repeat a batch, but not add to it.
+SELECT record_usage(jsonb_build_array(jsonb_build_object('user_id', u(3), 'pool_id', p(13), 'feature_type', 'insights', 'amount', 1, 'idempotency_key', 'left')));
+DELETE FROM usage_pool_members WHERE pool_id = p(13) AND user_id = u(3);
+SELECT record_usage(jsonb_build_array(jsonb_build_object('user_id', u(3), 'pool_id', p(13), 'feature_type', 'insights', 'amount', 1, 'idempotency_key', 'left')));
+SELECT test.outcome(format('record_usage(%L)', jsonb_build_array(jsonb_build_object('user_id', u(3), 'pool_id', p(13), 'feature_type', 'insights', 'amount', 1))));
 
 -- What is left of a period is carried over to the pool. Its zone and anchor are its own.
 UPDATE usage_pools SET time_zone = 'Asia/Tokyo', period_anchor = '2025-01-31' WHERE pool_id = p(21);
@@ -144,6 +158,14 @@ SELECT carry_over_usage(NULL, 'insights', '2001-01', 30, p_pool_id => p(21)) - '
 SELECT source_ref, amount, right(user_id::text, 2), right(pool_id::text, 2) FROM usage_grants WHERE source_ref LIKE 'carry:%' ORDER BY 1;
 SELECT usage_period(u(1), 'image_generation', '2025-02-10T15:00:00Z', p(21)) ->> 'period', usage_period(NULL, 'image_generation', '2025-02-10T14:59:59Z', p(21)) ->> 'period', usage_period(u(1), 'image_generation', '2025-02-10T15:00:00Z') ->> 'period';
 SELECT add_feature('minutes', 'billing_month');
+-- A period of an earlier anchor can be corrected if it has a counter.
+INSERT INTO usage_counters (pool_id, user_id, feature_type, period, used) VALUES (p(21), u(0), 'minutes', '2001-01-15/P1M', 7);
+SELECT correct_usage(NULL, 'minutes', -7, 'x', '2001-01-15/P1M', p(21)) ->> 'corrected', test.outcome($$correct_usage(NULL, 'minutes', 1, 'x', '2001-01-16/P1M', p(21))$$);
+DELETE FROM usage_counters WHERE period = '2001-01-15/P1M';
+-- A day of the pool's zone is not pruned before it has ended there.
+INSERT INTO usage_counters (pool_id, user_id, feature_type, period, used) VALUES (p(21), u(0), 'chat', to_char((now() - interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 1);
+SELECT prune_feature_usage('0', '0') -> 'windows', (SELECT count(*) FROM usage_counters WHERE feature_type = 'chat');
+DELETE FROM usage_counters WHERE feature_type = 'chat';
 SELECT usage_period(u(1), 'minutes', '2025-03-01', p(21)) ->> 'period', usage_period(u(1), 'minutes', '2025-03-01') ->> 'period';
 
 -- Bad input.
