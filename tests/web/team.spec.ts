@@ -191,7 +191,7 @@ test("an operator sees every member's part, grants units to the team, and voids 
   const found = page.getByRole("region", { name: `Team ${poolId}`, exact: true });
   for (const search of [other.email, poolId]) {
     await page.getByLabel("Find a team").fill(search);
-    await page.getByRole("button", { name: "Find the team" }).click();
+    await page.getByRole("button", { name: "Show the team" }).click();
     await expect(found).toContainText("plan growth, active · 2 seats · 2 members");
   }
   const row = (name: string) => found.getByRole("row").filter({ hasText: name });
@@ -213,6 +213,6 @@ test("an operator sees every member's part, grants units to the team, and voids 
   await page.getByRole("dialog").getByRole("button", { name: "Void the grant" }).click();
   await expect(row("a long outage")).toContainText("voided");
   await page.getByLabel("Find a team").fill(crypto.randomUUID());
-  await page.getByRole("button", { name: "Find the team" }).click();
+  await page.getByRole("button", { name: "Show the team" }).click();
   await expect(page.getByText(/^There is no team of /)).toBeVisible();
 });

@@ -30,7 +30,7 @@ export function TeamSearch() {
             flex={1}
             miw={200}
           />
-          <Button type="submit">Find the team</Button>
+          <Button type="submit">Show the team</Button>
         </Group>
       </form>
       <div role="status">{search !== "" && <Found key={search} search={search} />}</div>
