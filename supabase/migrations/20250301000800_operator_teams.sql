@@ -4,7 +4,7 @@ create or replace function public.operator_teams(p_search text)
 returns jsonb
 language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
-    nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+    nobody constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     wanted_id constant uuid := case when p_search ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_search::uuid end;
 begin
     perform public.expire_reservations();
