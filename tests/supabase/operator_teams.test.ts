@@ -29,10 +29,10 @@ Deno.test("a team is found by its id and by a member, with every part and nothin
   await consume(service(), user, "chat", 2, undefined, poolId);
   await consume(service(), leaver, "chat", 5, undefined, poolId);
   await consume(service(), user, "chat", 50, undefined, another);
-  // The hour's count of a cap is no part of the day's.
-  await sql(`insert into usage_rules (applies_to, pool_id, feature_type, effect, amount, per)
-    values ('member', '${poolId}', 'chat', 'cap', 9, 'hour')`);
   await consume(service(), other, "chat", 3, undefined, poolId);
+  // Counts of other periods are no part of today's.
+  await sql(`insert into usage_counters (pool_id, user_id, feature_type, period, used)
+    values ('${poolId}', '${user}', 'chat', '2020-01-01', 99)`);
   await sql(`delete from usage_pool_members where pool_id = '${poolId}' and user_id = '${leaver}'`);
 
   for (const search of [poolId, poolId.toUpperCase(), other, `${other}@example.com`]) {
