@@ -10,7 +10,9 @@ INSERT INTO demo_users VALUES
     ('d07a0000-0000-4000-8000-000000000004', 'dora'),
     ('71300000-0000-4000-8000-000000000005', 'tim'),
     ('019a0000-0000-4000-8000-000000000006', 'olga'),
-    ('c1e00000-0000-4000-8000-000000000007', 'cleo');
+    ('c1e00000-0000-4000-8000-000000000007', 'cleo'),
+    ('3a7e0000-0000-4000-8000-000000000008', 'kate'),
+    ('1e0a0000-0000-4000-8000-000000000009', 'leo');
 UPDATE demo_users SET role = 'operator' WHERE name = 'olga';
 
 -- Data from before Auth has an Alice without a password.
@@ -41,6 +43,19 @@ VALUES ('plan', 'credits', 'image_generation', 'cost', 5, 'credits', 'period'),
        ('plan', 'credits', 'chat', 'cap', 20, NULL, 'hour');
 SELECT set_user_plan(id, 'credits'), grant_usage(id, 'credits', 50, 'demo', now() + interval '90 days')
   FROM demo_users WHERE name = 'cleo';
+
+-- Kate and Leo are a team of three seats. Each may make two images of the team per day, which Leo has made. Their
+-- own plan is the free one.
+INSERT INTO usage_pools (pool_id, plan_id, seats) VALUES ('7ea70000-0000-4000-8000-000000000001', 'growth', 3);
+INSERT INTO usage_pool_members (pool_id, user_id)
+SELECT '7ea70000-0000-4000-8000-000000000001', id FROM demo_users WHERE name IN ('kate', 'leo');
+INSERT INTO usage_rules (applies_to, pool_id, feature_type, effect, amount, per)
+VALUES ('member', '7ea70000-0000-4000-8000-000000000001', 'image_generation', 'cap', 2, 'day');
+SELECT grant_usage(NULL, 'insights', 40, 'demo-team', p_pool_id => '7ea70000-0000-4000-8000-000000000001');
+SELECT consume_feature(id, feature, amount, p_pool_id => '7ea70000-0000-4000-8000-000000000001')
+  FROM (VALUES ('kate', 'insights', 12), ('leo', 'image_generation', 2), ('leo', 'insights', 9), ('leo', 'chat', 40))
+       AS used (name, feature, amount)
+  JOIN demo_users USING (name);
 
 -- Up to yesterday: today's counts start at 0. The numbers vary from day to day, always in the same way, and
 -- stay within the limits of the plan.

@@ -2,15 +2,15 @@
 -- what is missing here (voiding a grant, an override, a correction) it does with the extension's own functions
 -- and tables.
 
--- Grants units, as grant_usage does, and notes who did, in one transaction.
+-- Grants units to a user or to a pool, as grant_usage does, and notes who did, in one transaction.
 create or replace function public.operator_grant(
-    p_user_id uuid, p_feature_type text, p_amount bigint, p_source_ref text, p_reason text, p_actor text,
-    p_expires_at timestamptz default null)
+    p_feature_type text, p_amount bigint, p_source_ref text, p_reason text, p_actor text,
+    p_expires_at timestamptz default null, p_user_id uuid default null, p_pool_id uuid default null)
 returns jsonb
 language plpgsql set search_path = '' as $$
 declare
     answer constant jsonb := public.grant_usage(p_user_id => p_user_id, p_feature_type => p_feature_type, p_amount => p_amount,
-        p_source_ref => p_source_ref, p_expires_at => p_expires_at, p_reason => p_reason);
+        p_source_ref => p_source_ref, p_expires_at => p_expires_at, p_reason => p_reason, p_pool_id => p_pool_id);
 begin
     if (answer -> 'granted')::boolean then
         update public.usage_grants as ug set actor = p_actor
@@ -79,7 +79,7 @@ declare
     operation regprocedure;
 begin
     foreach operation in array array[
-        'public.operator_grant(uuid, text, bigint, text, text, text, timestamptz)',
+        'public.operator_grant(text, bigint, text, text, text, timestamptz, uuid, uuid)',
         'public.operator_end_rule(uuid, uuid, text)', 'public.operator_history(uuid)']::regprocedure[]
     loop
         execute format('revoke all on function %s from public, anon, authenticated', operation);

@@ -74,6 +74,9 @@ for (const [name, good] of Object.entries(functions)) {
   ];
   if (name === "image-generate") {
     bodies.push(["an image_id that is no uuid", { ...good, image_id: "1" }, /^image_id: /]);
+    bodies.push(["a pool_id that is no uuid", { ...good, pool_id: "my team" }, /^pool_id: /]);
+    bodies.push(["a pool_id that is a list", { ...good, pool_id: [crypto.randomUUID()] }, /^pool_id: /]);
+    bodies.push(["an empty pool_id", { ...good, pool_id: "" }, /^pool_id: /]);
   }
   for (const [what, body, message] of bodies) {
     refused(`${name}, ${what}`, () => post(name, body, bearer), 400, message);

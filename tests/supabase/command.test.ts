@@ -111,6 +111,8 @@ async function demoUsersSignIn(stack: Started) {
     ["dora@example.com", "NO_SUBSCRIPTION", undefined],
     ["tim@example.com", "TRIAL_EXPIRED", undefined],
     ["cleo@example.com", 0, undefined],
+    ["kate@example.com", 3, undefined],
+    ["leo@example.com", 3, undefined],
     ["olga@example.com", 3, "operator"],
   ]);
   assert.equal(users[0].user.id, alice);

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { decode } from "fast-png";
-import { imagesCounted, newUser, sql, until } from "./support/database.ts";
+import { imagesCounted, newPool, newUser, sql, until, usedByPool } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
 import { type Answer, chat_id, post, service, serviceKey, signedIn, userToken } from "./support/stack.ts";
 
@@ -222,4 +222,23 @@ Deno.test("a user whose plan does not allow images is refused with the reason", 
   await sql(`update user_plans set plan_id = 'gold', status = 'active' where user_id = '${userId}'`);
   assert.deepEqual([(await ask()).status, (await ask()).body.error_code], [403, "UNKNOWN_PLAN"]);
   assert.equal(model.made, 0);
+});
+
+Deno.test("an image for a team is counted in its pool, once per image_id, and given back if it fails", async () => {
+  await using model = new ModelServer();
+  const userId = await newUser();
+  const pool_id = await newPool([userId]);
+  const bearer = await userToken(userId);
+  const wanted = request(userId, { image_id: crypto.randomUUID(), pool_id });
+  const first = await post("image-generate", wanted, bearer);
+  assert.deepEqual([first.status, first.body.limit, first.body.used], [200, 10, 1]);
+  const again = await post("image-generate", { ...wanted, pool_id: pool_id.toUpperCase() }, bearer);
+  assert.deepEqual([again.status, again.body.image_url], [200, first.body.image_url]);
+  // The same image is not to be had from another budget.
+  const own = await post("image-generate", { ...wanted, pool_id: undefined }, bearer);
+  assert.deepEqual([own.status, own.body.error_code], [409, "IDEMPOTENCY_MISMATCH"]);
+  model.failure = () => new Response("no", { status: 500 });
+  assert.equal((await post("image-generate", request(userId, { pool_id }), bearer)).status, 502);
+  assert.deepEqual([model.made, await usedByPool(pool_id, "image_generation")], [1, 1]);
+  assert.equal(await imagesCounted(userId), 0);
 });

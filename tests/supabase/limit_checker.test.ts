@@ -1,6 +1,6 @@
 // The functions of limitChecker.ts on the real stack, as the edge functions of an app call them.
 import assert from "node:assert/strict";
-import { newUser, sql, sum } from "./support/database.ts";
+import { newPool, newUser, sql, sum, usedByPool } from "./support/database.ts";
 import { anon, service, signedIn } from "./support/stack.ts";
 import {
   checkLimit,
@@ -11,6 +11,7 @@ import {
   incrementUsage,
   release,
   reserve,
+  status,
 } from "../../supabase/functions/_shared/limitChecker.ts";
 
 const counters: Record<FeatureType, string> = {
@@ -81,6 +82,21 @@ Deno.test("reserve, then commit the used amount, or release", async () => {
   assert.equal(released.released, true);
   assert.deepEqual(await release(service(), chat.reservation_id!), released);
   assert.equal(await sum("chat_messages", userId), 0);
+});
+
+Deno.test("with a pool, consume and reserve count there only, and status is about it", async () => {
+  const userId = await newUser();
+  const poolId = await newPool([userId, await newUser()]);
+  assert.equal((await consume(service(), userId, "chat", 4, "k", poolId)).limit, 100);
+  assert.equal((await consume(service(), userId, "chat", 4, "k", poolId)).replayed, true);
+  assert.equal((await consume(service(), userId, "chat", 4, "k")).error_code, "IDEMPOTENCY_MISMATCH");
+  const { reservation_id } = await reserve(service(), userId, "chat", 3, { poolId });
+  const { chat } = (await status(service(), userId, "chat", poolId))!.features;
+  assert.deepEqual([chat.current_usage, chat.reserved, chat.member_usage], [7, 3, 7]);
+  assert.equal((await release(service(), reservation_id!)).released, true);
+  assert.deepEqual([await usedByPool(poolId, "chat"), await sum("chat_messages", userId)], [4, 0]);
+  const own = (await status(service(), userId, "chat"))!.features.chat;
+  assert.deepEqual([own.current_usage, own.member_usage, own.limit], [0, undefined, 3]);
 });
 
 Deno.test("an RPC error is a denial, never an allowance", async () => {

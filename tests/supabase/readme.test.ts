@@ -1,8 +1,8 @@
-// Runs the JavaScript of the README and of docs/{supabase,plans,credits}.md, unchanged. The first line of each
+// Runs the JavaScript of the README and of docs/{supabase,plans,credits,pools}.md, unchanged. The first line of each
 // snippet says where it runs.
 import assert from "node:assert/strict";
 import { authenticate } from "../../supabase/functions/_shared/caller.ts";
-import { addRule, imagesCounted, newUser } from "./support/database.ts";
+import { addRule, imagesCounted, newPool, newUser, sum, usedByPool } from "./support/database.ts";
 import { service, signedIn, userToken } from "./support/stack.ts";
 import { checkout, deliver, newPaymentId } from "./support/stripe.ts";
 import { status } from "../../supabase/functions/_shared/limitChecker.ts";
@@ -15,9 +15,10 @@ const ON_A_SERVER = "// On a server, with the service key";
 const ON_A_PAGE = "// On a page, as the signed-in user";
 const IN_A_WEBHOOK = "// In the payment's webhook, with the service key";
 const BUYING = "// On the server, where a user buys a pack";
+const FOR_A_TEAM = "// On the server, with the service key: for a team";
 const TOP_UP = "// In usage-alert, for an alert of the kind low";
 
-const paths = ["README.md", "docs/supabase.md", "docs/plans.md", "docs/credits.md"];
+const paths = ["README.md", "docs/supabase.md", "docs/plans.md", "docs/credits.md", "docs/pools.md"];
 const pages = await Promise.all(paths.map((page) => Deno.readTextFile(page)));
 const snippets = pages.flatMap((page) => [...page.matchAll(/```js\n(.*?)\n```/gs)].map(([, code]) => code));
 const running = (where: string) => snippets.filter((code) => code.startsWith(where));
@@ -74,7 +75,18 @@ function served(code: string, userId: string, { failures = 0, supabase = service
 }
 
 Deno.test("every snippet says where it runs, and each kind occurs once", () => {
-  const kinds = [QUICK, SLOW, RULES, IN_THE_APP, ON_A_SERVER, ON_A_PAGE, IN_A_WEBHOOK, BUYING, TOP_UP].map(
+  const kinds = [
+    QUICK,
+    SLOW,
+    RULES,
+    IN_THE_APP,
+    ON_A_SERVER,
+    ON_A_PAGE,
+    IN_A_WEBHOOK,
+    BUYING,
+    TOP_UP,
+    FOR_A_TEAM,
+  ].map(
     running,
   );
   assert.ok(kinds.every((kind) => kind.length > 0));
@@ -297,5 +309,18 @@ for (const code of running(TOP_UP)) {
     const { status } = await deliver("payment_intent.succeeded", { id: payment, metadata });
     assert.equal(status, 200);
     assert.deepEqual(await grantedTo(userId), [[100, payment]]);
+  });
+}
+
+for (const code of running(FOR_A_TEAM)) {
+  Deno.test("on the server, a call for a team counts in its pool, and is refused to who is no member", async () => {
+    const [userId, stranger] = [await newUser(), await newUser("premium")];
+    const poolId = await newPool([userId]);
+    const names = ["supabase", "userId", "poolId"];
+    const consume = compiled(`${code}\nreturn [error, data.allowed, data.error_code]`, names);
+    assert.deepEqual(await consume(service(), userId, poolId), [null, true, undefined]);
+    assert.deepEqual(await consume(service(), stranger, poolId), [null, false, "NOT_A_MEMBER"]);
+    assert.equal(await usedByPool(poolId, "insights"), 1);
+    for (const id of [userId, stranger]) assert.equal(await sum("insights_count", id), 0);
   });
 }

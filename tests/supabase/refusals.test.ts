@@ -1,6 +1,6 @@
 // How edge functions refuse what rules limit or block: status, Retry-After, and what the body says.
 import assert from "node:assert/strict";
-import { addRule, imagesCounted, newUser, sql, sum } from "./support/database.ts";
+import { addRule, imagesCounted, newPool, newUser, sql, sum, usedByPool } from "./support/database.ts";
 import { ModelServer } from "./support/model.ts";
 import { type Answer, chat_id, post, service, userToken } from "./support/stack.ts";
 import { checkLimit, consume, reserve } from "../../supabase/functions/_shared/limitChecker.ts";
@@ -127,6 +127,53 @@ Deno.test("an image over the rate is not made; the message that asks for one is 
   assert.deepEqual([status, body.offer], [200, undefined]);
   assert.match(body.reply, /^Those are too many images at once; ask again in (59|60) minutes\.$/);
   assert.deepEqual([model.made, await imagesCounted(userId)], [1, 1]);
+});
+
+Deno.test("who is no member of a team, and a team that does not exist, are a 403 in plain words", async () => {
+  await using model = new ModelServer();
+  const [userId, member] = [await newUser("premium"), await newUser()];
+  const refused: [string, string, string][] = [
+    [await newPool([member]), "NOT_A_MEMBER", "You are not a member of this team."],
+    [crypto.randomUUID(), "UNKNOWN_POOL", "There is no such team."],
+  ];
+  for (const [pool_id, code, sentence] of refused) {
+    const wanted = { chat_id, prompt: "a cat", user_id: userId, pool_id };
+    const answer = await post("image-generate", wanted, await userToken(userId));
+    const { error, error_code } = answer.body;
+    assert.deepEqual([answer.status, error_code, error], [403, code, sentence]);
+    assert.equal(retryAfter(answer), null);
+    assert.deepEqual(await usedByPool(pool_id, "image_generation"), 0);
+    for (
+      const denied of [
+        await consume(service(), userId, "chat", 1, undefined, pool_id),
+        await reserve(service(), userId, "chat", 1, { poolId: pool_id }),
+      ]
+    ) {
+      const { status, message, details } = refusal(denied);
+      assert.deepEqual([status, details.error_code, message], [403, code, sentence]);
+    }
+  }
+  // Nothing falls back to what the user may use alone.
+  assert.deepEqual([model.asked, await imagesCounted(userId)], [0, 0]);
+  assert.deepEqual(await sql(`select 1 from feature_reservations where user_id = '${userId}'`), []);
+});
+
+Deno.test("a member's cap is a 429 with Retry-After that says whose cap it is", async () => {
+  await using model = new ModelServer();
+  const [userId, other] = [await newUser(), await newUser()];
+  const pool_id = await newPool([userId, other]);
+  const cap = { pool_id, feature_type: "image_generation", effect: "cap", amount: 1, per: "day" };
+  await addRule({ ...cap, applies_to: "member" });
+  const make = async (user_id: string) =>
+    await post("image-generate", { chat_id, prompt: "a cat", user_id, pool_id }, await userToken(user_id));
+  assert.equal((await make(userId)).status, 200);
+  const answer = await make(userId);
+  assert.deepEqual([answer.status, answer.body.error_code], [429, "LIMIT_EXCEEDED"]);
+  assert.ok(retryAfter(answer)! <= 24 * 3600);
+  assert.equal(answer.body.exceeded[0].scope, "member");
+  assert.equal((await make(other)).status, 200);
+  assert.deepEqual([model.made, await usedByPool(pool_id, "image_generation")], [2, 2]);
+  assert.deepEqual([await imagesCounted(userId), await imagesCounted(other)], [0, 0]);
 });
 
 Deno.test("the chat says in one sentence that images are blocked, or that a cap is reached", () => {

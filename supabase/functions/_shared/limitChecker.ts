@@ -82,41 +82,48 @@ export function getUserLimits(supabase: Client, userId: string): Promise<UserLim
 
 /**
  * Returns the limits in force, the usage and the caps of one feature, or of all; null if the database does
- * not answer. Reads only.
+ * not answer. Reads only. With a pool, it is about what the user may use there.
  */
 export function status(
   supabase: Client,
   userId: string,
   featureType?: FeatureType,
+  poolId?: string,
 ): Promise<UsageStatus | null> {
-  const rpc = supabase.rpc("usage_status", { p_user_id: userId, p_feature_type: featureType });
+  const rpc = supabase.rpc("usage_status", {
+    p_user_id: userId,
+    p_feature_type: featureType,
+    p_pool_id: poolId,
+  });
   return ask(rpc, usageStatus, () => null);
 }
 
-/** Checks and counts in one step, for quick work. Counts once per idempotency key. */
+/** Checks and counts in one step, for quick work, in a pool if one is named. Counts once per idempotency key. */
 export function consume(
   supabase: Client,
   userId: string,
   featureType: FeatureType,
   amount = 1,
   idempotencyKey?: string,
+  poolId?: string,
 ): Promise<ConsumeResult> {
   const rpc = supabase.rpc("consume_feature", {
     p_user_id: userId,
     p_feature_type: featureType,
     p_amount: amount,
     p_idempotency_key: idempotencyKey,
+    p_pool_id: poolId,
   });
   return ask(rpc, consumeResult, denied);
 }
 
-/** Reserves an amount for slow work, until commit or release; after the ttl it expires. */
+/** Reserves an amount for slow work, until commit or release; after the ttl it expires. In a pool if one is named. */
 export function reserve(
   supabase: Client,
   userId: string,
   featureType: FeatureType,
   amount = 1,
-  options: { ttl?: string; idempotencyKey?: string } = {},
+  options: { ttl?: string; idempotencyKey?: string; poolId?: string } = {},
 ): Promise<ReserveResult> {
   const rpc = supabase.rpc("reserve_feature", {
     p_user_id: userId,
@@ -124,6 +131,7 @@ export function reserve(
     p_amount: amount,
     p_ttl: options.ttl,
     p_idempotency_key: options.idempotencyKey,
+    p_pool_id: options.poolId,
   });
   return ask(rpc, reserveResult, denied);
 }

@@ -117,6 +117,8 @@ export const featureStatus = z.object({
   is_unlimited: z.boolean(),
   current_usage: z.number(),
   reserved: z.number(),
+  /** In a pool: the user's own part of the current usage. */
+  member_usage: z.number().optional(),
   /** The part of the current usage that grants or a currency covered. */
   drawn: z.number(),
   /** The part of the current usage beyond everything else: billable. */

@@ -12,11 +12,19 @@ const statuses: Record<string, number> = {
   TRIAL_EXPIRED: 403,
   NO_SUBSCRIPTION: 403,
   UNKNOWN_PLAN: 403,
+  NOT_A_MEMBER: 403,
+  UNKNOWN_POOL: 403,
   IDEMPOTENCY_MISMATCH: 409,
   // Mistakes of the function that asked, not of its caller.
   INVALID_FEATURE: 500,
   INVALID_AMOUNT: 500,
   INVALID_PERIOD: 500,
+};
+
+/** What the database says of a pool, in a sentence for the caller. */
+const sentences: Record<string, string> = {
+  NOT_A_MEMBER: "You are not a member of this team.",
+  UNKNOWN_POOL: "There is no such team.",
 };
 
 export function refusal(answer: LimitCheckResult): HttpError {
@@ -35,8 +43,9 @@ export function refusal(answer: LimitCheckResult): HttpError {
   };
   // Null if waiting does not help, and missing if no rule applies.
   const headers = answer.retry_after ? { "Retry-After": String(answer.retry_after) } : undefined;
-  const status = statuses[answer.error_code ?? ""] ?? 403;
-  return new HttpError(status, answer.reason ?? "Not allowed.", details, headers);
+  const code = answer.error_code ?? "";
+  const message = sentences[code] ?? answer.reason ?? "Not allowed.";
+  return new HttpError(statuses[code] ?? 403, message, details, headers);
 }
 
 /** Returns the data of a REST answer. On an error, logs it and refuses with a sentence that begins with `what`. */

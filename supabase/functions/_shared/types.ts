@@ -711,6 +711,7 @@ export type Database = {
       };
       "migrate_image_generation_log": { Args: { "p_drop"?: boolean }; Returns: number };
       "my_limits": { Args: Record<PropertyKey, never>; Returns: Json };
+      "my_teams": { Args: Record<PropertyKey, never>; Returns: Json };
       "operator_end_rule": {
         Args: { "p_reason": string; "p_rule_id": string; "p_user_id": string };
         Returns: Json;
@@ -721,14 +722,16 @@ export type Database = {
           "p_amount": number;
           "p_expires_at"?: string;
           "p_feature_type": string;
+          "p_pool_id"?: string;
           "p_reason": string;
           "p_source_ref": string;
-          "p_user_id": string;
+          "p_user_id"?: string;
         };
         Returns: Json;
       };
       "operator_history": { Args: { "p_user_id": string }; Returns: Json };
       "operator_near_limit": { Args: { "p_page"?: number; "p_share"?: number }; Returns: Json };
+      "operator_teams": { Args: { "p_search": string }; Returns: Json };
       "operator_top_users": { Args: { "p_feature_type": string; "p_page"?: number }; Returns: Json };
       "operator_use_by_day": { Args: { "p_days"?: number }; Returns: Json };
       "operator_user": { Args: { "p_page"?: number; "p_search": string }; Returns: Json };

@@ -1,5 +1,5 @@
-// POST {chat_id, prompt, user_id, mode?, image_id?}: generates an image, if the daily limit allows
-// it. One image is reserved before the expensive call, and settled after it, so that images and
+// POST {chat_id, prompt, user_id, mode?, image_id?, pool_id?}: generates an image, if the daily limit allows
+// it: that of the user, or of the pool, if one is named. One image is reserved before the expensive call, and settled after it, so that images and
 // counts always match. Repeating a request with its image_id returns the same image; after a failure, a
 // caller sends a new one.
 import { z } from "zod";
@@ -27,6 +27,8 @@ const imageRequest = z.object({
   user_id: uuid,
   mode: words.max(50).optional(),
   image_id: uuid.optional(),
+  /** The team that it is for. Whether the user is a member, the database knows. */
+  pool_id: uuid.optional(),
 });
 
 const model = imageModel();
@@ -40,6 +42,7 @@ servePost(async (request) => {
   const reserved = await reserve(supabase, image.user_id, "image_generation", 1, {
     ttl: RESERVATION,
     idempotencyKey: image.id,
+    poolId: image.pool_id,
   });
   if (!reserved.allowed || !reserved.reservation_id) throw refusal(reserved);
 

@@ -1,4 +1,4 @@
-// The actions: what each needs. Each is for one user, has a reason, and does its work once, however often it is
+// The actions: what each needs. Each is for one user, a grant or its end also for one pool, has a reason, and does its work once, however often it is
 // repeated: of an action that adds something, request_id says which it is.
 import { z } from "zod";
 import { uuid, words } from "../_shared/http.ts";
@@ -6,6 +6,12 @@ import type { Client } from "../_shared/limitChecker.ts";
 import { correct } from "./corrections.ts";
 import { grantUnits, voidGrant } from "./grants.ts";
 import { endRule, override } from "./overrides.ts";
+
+/** A user or a pool. */
+const owner = { user_id: uuid.optional(), pool_id: uuid.optional() };
+const isOne = ({ user_id, pool_id }: { user_id?: string; pool_id?: string }) =>
+  (user_id === undefined) !== (pool_id === undefined);
+const NOT_ONE = { path: ["user_id"], message: "Invalid input: name either a user_id or a pool_id" };
 
 const common = { user_id: uuid, reason: words.max(500) };
 const ofFeature = { ...common, feature_type: words.max(50) };
@@ -29,18 +35,20 @@ export const PERIODS = [
 const grantRequest = z.object({
   action: z.literal("grant"),
   ...ofFeature,
+  ...owner,
   ...once,
   amount: z.int().min(1),
   /** Null if it never expires. */
   expires_at: instant,
-});
+}).refine(isOne, NOT_ONE);
 export type GrantRequest = z.infer<typeof grantRequest>;
 
 const voidRequest = z.object({
   action: z.literal("void"),
   ...ofFeature,
+  ...owner,
   source_ref: words.max(500),
-});
+}).refine(isOne, NOT_ONE);
 export type VoidRequest = z.infer<typeof voidRequest>;
 
 const overrideRequest = z.object({

@@ -7,7 +7,7 @@ import type { Json } from "../_shared/types.ts";
 
 const page = z.int().min(0).max(10_000).default(0);
 
-/** Finds the user who has exactly this address or id. */
+/** Finds the user who has exactly this address or id; of the teams, also the one with this id. */
 const search = words.max(320).pipe(
   z.union([uuid, z.email({ pattern: z.regexes.unicodeEmail })], {
     error: "Enter the email address or the id of a user",
@@ -20,10 +20,11 @@ export const reportRequest = z.discriminatedUnion("report", [
   z.object({ report: z.literal("use_by_day"), days: z.int().min(1).max(90).default(30) }),
   z.object({ report: z.literal("user"), search, page }),
   z.object({ report: z.literal("history"), user_id: uuid }),
+  z.object({ report: z.literal("teams"), search }),
 ], {
   error: (issue) =>
     issue.code === "invalid_union"
-      ? "The reports are near_limit, top_users, use_by_day, user and history"
+      ? "The reports are near_limit, top_users, use_by_day, user, history and teams"
       : undefined,
 });
 type ReportRequest = z.infer<typeof reportRequest>;
@@ -49,5 +50,7 @@ function ask(supabase: Client, wanted: ReportRequest) {
       return supabase.rpc("operator_user", { p_search: wanted.search, p_page: wanted.page });
     case "history":
       return supabase.rpc("operator_history", { p_user_id: wanted.user_id });
+    case "teams":
+      return supabase.rpc("operator_teams", { p_search: wanted.search });
   }
 }

@@ -41,6 +41,24 @@ export async function newUser(planId?: string): Promise<string> {
   return id;
 }
 
+/** A new pool with these members, of the plan growth or another. */
+export async function newPool(members: string[], planId = "growth"): Promise<string> {
+  const id = crypto.randomUUID();
+  await sql(`insert into usage_pools (pool_id, plan_id) values ('${id}', '${planId}')`);
+  for (const member of members) {
+    await sql(`insert into usage_pool_members (pool_id, user_id) values ('${id}', '${member}')`);
+  }
+  return id;
+}
+
+/** What all members of a pool have used of a feature. */
+export async function usedByPool(poolId: string, featureType: string): Promise<number> {
+  const [used] = await sql(
+    `select usage_status(null, '${featureType}', '${poolId}') #> '{features,${featureType},current_usage}'`,
+  );
+  return Number(used);
+}
+
 /** The count of a user's images today. */
 export async function imagesCounted(userId: string): Promise<number> {
   return await sum("images_generated", userId);

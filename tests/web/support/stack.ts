@@ -114,6 +114,68 @@ export async function addRule(user: User, rule: Omit<Rule, "applies_to" | "user_
   return data.rule_id;
 }
 
+/** A team with these members, of the plan growth or another; seats multiply its limits. */
+export async function newTeam(members: User[], { planId = "growth", seats = 2 } = {}): Promise<string> {
+  const pool_id = crypto.randomUUID();
+  const { error } = await service.from("usage_pools").insert({ pool_id, plan_id: planId, seats });
+  if (error) throw error;
+  for (const { id } of members) {
+    const { error } = await service.from("usage_pool_members").insert({ pool_id, user_id: id });
+    if (error) throw error;
+  }
+  return pool_id;
+}
+
+export async function leaveTeam(user: User, poolId: string): Promise<void> {
+  const { error } = await service.from("usage_pool_members").delete()
+    .eq("pool_id", poolId).eq("user_id", user.id);
+  if (error) throw error;
+}
+
+/** Makes a rule for a team, or for each of its members. */
+export async function addTeamRule(
+  poolId: string,
+  applies_to: "pool" | "member",
+  rule: Omit<Rule, "applies_to" | "pool_id">,
+): Promise<void> {
+  const { error } = await service.from("usage_rules").insert({ ...rule, applies_to, pool_id: poolId });
+  if (error) throw error;
+}
+
+/** Counts what a member uses in a team, elsewhere. */
+export async function countInTeam(
+  user: User,
+  poolId: string,
+  featureType: string,
+  amount: number,
+): Promise<void> {
+  const { data, error } = await service.rpc("consume_feature", {
+    p_user_id: user.id,
+    p_feature_type: featureType,
+    p_amount: amount,
+    p_pool_id: poolId,
+  });
+  if (error) throw error;
+  if (!(data as { allowed: boolean }).allowed) throw new Error(JSON.stringify(data));
+}
+
+/** What all members of a team have used of a feature. */
+export async function countedInTeam(member: User, poolId: string, featureType: string): Promise<number> {
+  const { data, error } = await service.rpc("usage_status", {
+    p_user_id: member.id,
+    p_feature_type: featureType,
+    p_pool_id: poolId,
+  });
+  if (error) throw error;
+  return (data as { features: Record<string, { current_usage: number }> }).features[featureType]!
+    .current_usage;
+}
+
+/** Grants units to a team. In SQL, as the local REST server has no NULL for the user. */
+export function grantToTeam(poolId: string, featureType: string, amount: number, source: string): void {
+  sql(`select grant_usage(null, '${featureType}', ${amount}, '${source}', p_pool_id => '${poolId}')`);
+}
+
 export async function removeRule(ruleId: string): Promise<void> {
   const { error } = await service.from("usage_rules").delete().eq("rule_id", ruleId);
   if (error) throw error;

@@ -1,17 +1,35 @@
 // A prompt, and the image that is made from it.
-import { AspectRatio, Card, Center, Image, Loader, Stack, Text, Textarea, Title } from "@mantine/core";
-import type { FormEvent } from "react";
+import {
+  AspectRatio,
+  Card,
+  Center,
+  Image,
+  Loader,
+  NativeSelect,
+  Stack,
+  Text,
+  Textarea,
+  Title,
+} from "@mantine/core";
+import { type FormEvent, useState } from "react";
 import { SubmitButton } from "../layout/SubmitButton.tsx";
 import { useTextField } from "../layout/useTextField.ts";
+import { useUser } from "../session/useSession.tsx";
+import { nameOf, useTeams } from "../team/useTeams.ts";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
 import type { MadeImage, useImage } from "./useImage.ts";
 
 export function ImageMaker({ last, making, make }: ReturnType<typeof useImage>) {
   const prompt = useTextField("Describe the image first.");
+  const teams = useTeams(useUser().id).data ?? [];
+  const [poolId, setPoolId] = useState("");
+  const statusOf = (id?: string) => teams.find(({ pool_id }) => pool_id === id)?.status;
+  // The message is about the team of that request, whatever is chosen meanwhile.
+  const asked = making.variables?.poolId;
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    if (prompt.check()) make(prompt.text.trim());
+    if (prompt.check()) make({ prompt: prompt.text.trim(), poolId: statusOf(poolId) && poolId });
   }
 
   return (
@@ -29,8 +47,23 @@ export function ImageMaker({ last, making, make }: ReturnType<typeof useImage>) 
             onChange={(event) => prompt.setText(event.currentTarget.value)}
             error={prompt.problem}
           />
+          {teams.length > 0 && (
+            <NativeSelect
+              label="Who is it for?"
+              description="What is for the team is counted in its plan, not in yours."
+              value={poolId}
+              data={[
+                { value: "", label: "Me" },
+                ...teams.map(({ pool_id }, place) => ({ value: pool_id, label: nameOf(place, teams) })),
+              ]}
+              onChange={(event) => setPoolId(event.currentTarget.value)}
+            />
+          )}
           <SubmitButton isBusy={making.isPending}>Make the image</SubmitButton>
-          <FailureMessage failure={making.error} />
+          <FailureMessage
+            failure={making.error}
+            team={asked === undefined ? undefined : statusOf(asked) ?? {}}
+          />
           <Picture image={last} isPending={making.isPending} />
         </Stack>
       </form>

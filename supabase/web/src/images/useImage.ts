@@ -14,15 +14,24 @@ export interface MadeImage {
   prompt: string;
 }
 
+export interface WantedImage {
+  prompt: string;
+  /** The team that it is for; without one, it is the user's own. */
+  poolId?: string;
+}
+
 export function useImage(userId: string, chatId: string) {
   const queries = useQueryClient();
   const [last, setLast] = useState<MadeImage>();
-  const attempt = useRef<{ prompt: string; imageId: string }>(undefined);
+  const attempt = useRef<WantedImage & { imageId: string }>(undefined);
   const making = useMutation({
-    mutationFn: async (prompt: string): Promise<MadeImage> => {
+    mutationFn: async ({ prompt, poolId }: WantedImage): Promise<MadeImage> => {
       // If the answer was lost, the same id asks for the same image, which is then counted once.
-      if (attempt.current?.prompt !== prompt) attempt.current = { prompt, imageId: crypto.randomUUID() };
-      const body = { user_id: userId, chat_id: chatId, prompt, image_id: attempt.current.imageId };
+      if (attempt.current?.prompt !== prompt || attempt.current.poolId !== poolId) {
+        attempt.current = { prompt, poolId, imageId: crypto.randomUUID() };
+      }
+      const { imageId } = attempt.current;
+      const body = { user_id: userId, chat_id: chatId, prompt, image_id: imageId, pool_id: poolId };
       const { image_url: url } = await invoke(image, "image-generate", body);
       attempt.current = undefined;
       return { url, prompt };

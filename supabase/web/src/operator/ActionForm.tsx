@@ -1,14 +1,14 @@
-// A form of something that an operator does for a user: its own fields, a reason, and what came of it.
+// A form of something that an operator does for a user or a team: its own fields, a reason, and what came of it.
 import { Group, Stack, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { SubmitButton } from "../layout/SubmitButton.tsx";
 import { useOneAtATime } from "../server/useOneAtATime.ts";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
-import { type Action, useAction } from "./useAction.ts";
+import { type Action, type Owner, useAction } from "./useAction.ts";
 
 interface Props {
-  userId: string;
+  owner: Owner;
   label: string;
   button: string;
   /** What is said after it is done. */
@@ -19,10 +19,10 @@ interface Props {
   onDone?: () => void;
 }
 
-export function ActionForm({ userId, label, button, done, children, read, onDone }: Props) {
+export function ActionForm({ owner, label, button, done, children, read, onDone }: Props) {
   // A new key empties the fields.
   const [round, setRound] = useState(0);
-  const acting = useAction(userId);
+  const acting = useAction(owner);
   const act = useOneAtATime(acting);
 
   function submit(event: FormEvent<HTMLFormElement>) {

@@ -25,7 +25,7 @@ export function OverrideForm({ userId }: { userId: string }) {
   const [per, setPer] = useState("period");
   return (
     <ActionForm
-      userId={userId}
+      owner={{ user_id: userId }}
       label="Override a limit"
       button="Override"
       done="The limit is overridden."

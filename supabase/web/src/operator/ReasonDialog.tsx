@@ -1,7 +1,7 @@
-// Asks for the reason before something of a user ends.
+// Asks for the reason before something of a user or a team ends.
 import { Group, Modal } from "@mantine/core";
 import { ActionForm } from "./ActionForm.tsx";
-import type { Action } from "./useAction.ts";
+import type { Action, Owner } from "./useAction.ts";
 
 export interface Ending {
   title: string;
@@ -11,13 +11,13 @@ export interface Ending {
 }
 
 interface Props {
-  userId: string;
+  owner: Owner;
   ending: Ending | undefined;
   onClose: () => void;
 }
 
 /** Not Mantine's own header, which assistive technology would take for a second banner of the page. */
-export const ReasonDialog = ({ userId, ending, onClose }: Props) => (
+export const ReasonDialog = ({ owner, ending, onClose }: Props) => (
   <Modal.Root opened={ending !== undefined} onClose={onClose} transitionProps={{ duration: 0 }}>
     <Modal.Overlay />
     <Modal.Content>
@@ -29,7 +29,7 @@ export const ReasonDialog = ({ userId, ending, onClose }: Props) => (
               <Modal.CloseButton aria-label="Close" />
             </Group>
             <ActionForm
-              userId={userId}
+              owner={owner}
               label={ending.title}
               button={ending.button}
               done={ending.done}

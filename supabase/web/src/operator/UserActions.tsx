@@ -1,7 +1,8 @@
 // What an operator can do for a user: grant units, override a limit, correct a count.
 import { Tabs } from "@mantine/core";
 import { ActionForm } from "./ActionForm.tsx";
-import { AmountField, FeatureField, instantIn, numberIn, textOf, TimeField } from "./fields.tsx";
+import { AmountField, FeatureField, numberIn, textOf } from "./fields.tsx";
+import { GrantForm } from "./GrantForm.tsx";
 import { OverrideForm } from "./OverrideForm.tsx";
 
 export const UserActions = ({ userId }: { userId: string }) => (
@@ -12,7 +13,7 @@ export const UserActions = ({ userId }: { userId: string }) => (
       <Tabs.Tab value="correct">Correct a count</Tabs.Tab>
     </Tabs.List>
     <Tabs.Panel value="grant">
-      <GrantForm userId={userId} />
+      <GrantForm owner={{ user_id: userId }} />
     </Tabs.Panel>
     <Tabs.Panel value="override">
       <OverrideForm userId={userId} />
@@ -23,28 +24,9 @@ export const UserActions = ({ userId }: { userId: string }) => (
   </Tabs>
 );
 
-const GrantForm = ({ userId }: { userId: string }) => (
-  <ActionForm
-    userId={userId}
-    label="Grant units"
-    button="Grant"
-    done="The units are granted."
-    read={(form) => ({
-      action: "grant",
-      feature_type: textOf(form, "feature_type"),
-      amount: numberIn(form, "amount"),
-      expires_at: instantIn(form, "expires_at"),
-    })}
-  >
-    <FeatureField />
-    <AmountField min={1} />
-    <TimeField name="expires_at" label="Until" description="Empty is for ever" />
-  </ActionForm>
-);
-
 const CorrectForm = ({ userId }: { userId: string }) => (
   <ActionForm
-    userId={userId}
+    owner={{ user_id: userId }}
     label="Correct a count"
     button="Correct"
     done="The count is corrected."

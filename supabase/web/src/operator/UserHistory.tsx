@@ -1,9 +1,11 @@
 // The rules, grants and last entries of the ledger of a user, with who and why; buttons end what has not ended.
-import { Button, Skeleton, Table, Text, Title } from "@mantine/core";
-import { type ReactNode, useState } from "react";
+import { Skeleton, Table } from "@mantine/core";
+import { useState } from "react";
 import { ErrorState } from "../layout/ErrorState.tsx";
-import { amountOf, numberOf, wordsOf } from "../usage/features.ts";
+import { wordsOf } from "../usage/features.ts";
 import { dayAndClockOf } from "../usage/time.ts";
+import { Grants } from "./Grants.tsx";
+import { Part, Small } from "./Part.tsx";
 import { type Ending, ReasonDialog } from "./ReasonDialog.tsx";
 import { type UserHistoryReport, useUserHistory } from "./reports.ts";
 import { Rows } from "./Rows.tsx";
@@ -16,9 +18,9 @@ export function UserHistory({ userId }: { userId: string }) {
   return (
     <>
       <Rules rules={data.rules} onEnd={setEnding} />
-      <Grants grants={data.grants} onVoid={setEnding} />
+      <Grants nothing="This user was granted nothing." grants={data.grants} onVoid={setEnding} />
       <Entries entries={data.entries} />
-      <ReasonDialog userId={userId} ending={ending} onClose={() => setEnding(undefined)} />
+      <ReasonDialog owner={{ user_id: userId }} ending={ending} onClose={() => setEnding(undefined)} />
     </>
   );
 }
@@ -61,52 +63,6 @@ function Rules({ rules, onEnd }: { rules: UserHistoryReport["rules"]; onEnd: (en
   );
 }
 
-function Grants(
-  { grants, onVoid }: { grants: UserHistoryReport["grants"]; onVoid: (ending: Ending) => void },
-) {
-  return (
-    <Part title="Grants" nothing={grants.length === 0 && "This user was granted nothing."}>
-      <Rows label="Grants" columns={["Feature", "Used", "Until", "For", "Why", "By", "Action"]}>
-        {grants.map(({ grant_id, feature_type, amount, used, source_ref, ...grant }) => {
-          const units = amountOf(feature_type, amount);
-          return (
-            <Table.Tr key={grant_id}>
-              <Table.Td>{wordsOf(feature_type).name}</Table.Td>
-              <Table.Td>{numberOf(feature_type, used)} of {units}</Table.Td>
-              <Table.Td>
-                {grant.voided_at
-                  ? `voided ${dayAndClockOf(grant.voided_at)}`
-                  : grant.expires_at
-                  ? dayAndClockOf(grant.expires_at)
-                  : "for ever"}
-              </Table.Td>
-              <Table.Td>{source_ref}</Table.Td>
-              <Table.Td>{grant.reason}</Table.Td>
-              <Table.Td>{grant.actor}</Table.Td>
-              <Table.Td>
-                {grant.can_be_voided && (
-                  <Small
-                    label={`Void: ${units}, ${source_ref}`}
-                    onClick={() =>
-                      onVoid({
-                        title: `Void the grant of ${units}`,
-                        button: "Void the grant",
-                        done: "The grant is void.",
-                        action: { action: "void", feature_type, source_ref },
-                      })}
-                  >
-                    Void
-                  </Small>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          );
-        })}
-      </Rows>
-    </Part>
-  );
-}
-
 function Entries({ entries }: { entries: UserHistoryReport["entries"] }) {
   return (
     <Part
@@ -127,16 +83,3 @@ function Entries({ entries }: { entries: UserHistoryReport["entries"] }) {
     </Part>
   );
 }
-
-const Part = (
-  { title, nothing, children }: { title: string; nothing: string | false; children: ReactNode },
-) => (
-  <>
-    <Title order={3} size="h5">{title}</Title>
-    {nothing ? <Text c="dimmed" size="sm">{nothing}</Text> : children}
-  </>
-);
-
-const Small = ({ label, onClick, children }: { label: string; onClick: () => void; children: string }) => (
-  <Button size="compact-xs" variant="default" aria-label={label} onClick={onClick}>{children}</Button>
-);

@@ -1,6 +1,7 @@
 // The reports of the edge function operator, which answers operators only.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { z } from "zod";
+import { featureStatus } from "../../../functions/_shared/limitResults.ts";
 import { invoke } from "../server/requests.ts";
 import { featureLimit } from "../usage/limits.ts";
 
@@ -79,6 +80,25 @@ const userHistory = z.object({
 });
 export type UserHistoryReport = z.infer<typeof userHistory>;
 
+const teams = z.object({
+  teams: z.array(z.object({
+    pool_id: z.string(),
+    plan_id: z.string().nullable(),
+    seats: z.number().nullable(),
+    status: z.string().nullable(),
+    features: z.record(z.string(), featureStatus),
+    members: z.array(z.object({
+      user_id: z.string(),
+      email: z.string().nullable(),
+      /** Whether they are one now: what they used stays. */
+      is_member: z.boolean(),
+      used: z.record(z.string(), z.number()),
+    })),
+    grants: userHistory.shape.grants,
+  })),
+});
+export type TeamReport = z.infer<typeof teams>["teams"][number];
+
 /** Asks for a report. The current rows stay until the next ones are there. */
 function useReport<T>(shape: z.ZodType<T>, report: string, options: Record<string, unknown>) {
   return useQuery({
@@ -94,3 +114,4 @@ export const useTopUsers = (featureType: string, page: number) =>
 export const useUsageByPeriod = () => useReport(useByDay, "use_by_day", {});
 export const useOneUser = (search: string, page: number) => useReport(oneUser, "user", { search, page });
 export const useUserHistory = (userId: string) => useReport(userHistory, "history", { user_id: userId });
+export const useTeamsOf = (search: string) => useReport(teams, "teams", { search });

@@ -1,11 +1,14 @@
-// Does something for a user, with the edge function operator: once, however often a request is repeated.
+// Does something for a user or a team, with the edge function operator: once, however often a request is repeated.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 import { z } from "zod";
 import { Failure } from "../server/failure.ts";
 import { invoke } from "../server/requests.ts";
 
-/** What the edge function wants besides the user: see its actions.ts. */
+/** For whom something is done. */
+export type Owner = { user_id: string } | { pool_id: string };
+
+/** What the edge function wants besides the owner: see its actions.ts. */
 export interface Action {
   action: "grant" | "void" | "override" | "end" | "correct";
   reason: string;
@@ -14,13 +17,13 @@ export interface Action {
 
 const done = z.object({ replayed: z.boolean() });
 
-export function useAction(userId: string) {
+export function useAction(owner: Owner) {
   const queries = useQueryClient();
   const requestId = useRef(crypto.randomUUID());
   const next = () => (requestId.current = crypto.randomUUID());
   return useMutation({
     mutationFn: (action: Action) =>
-      invoke(done, "operator", { ...action, user_id: userId, request_id: requestId.current }),
+      invoke(done, "operator", { ...action, ...owner, request_id: requestId.current }),
     onSuccess: next,
     // If the answer was lost, the same id asks for the same again: what was done is not done twice, and something
     // else is refused.

@@ -28,6 +28,8 @@ const REFUSALS = [
   "TRIAL_EXPIRED",
   "NO_SUBSCRIPTION",
   "UNKNOWN_PLAN",
+  "NOT_A_MEMBER",
+  "UNKNOWN_POOL",
 ];
 
 export class Failure extends Error {

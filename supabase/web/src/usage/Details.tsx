@@ -1,6 +1,7 @@
-// Below a meter: the price of a unit, packs with what is left of them, overage, and each cap with its countdown.
+// Below a meter: in a team the user's own part; the price of a unit, packs with what is left of them, overage, and
+// each cap with its countdown.
 import { Text } from "@mantine/core";
-import { capText, overageText, packText, priceText } from "./detailText.ts";
+import { capText, memberText, overageText, packText, priceText } from "./detailText.ts";
 import type { FeatureStatus, Statuses } from "./limits.ts";
 import { useNow } from "./useNow.ts";
 
@@ -16,6 +17,7 @@ export function Details({ featureType, feature, status }: Props) {
   const { grants, caps, period } = feature;
   const now = useNow(SECOND);
   const lines: [key: string, text: string | undefined][] = [
+    ["member", memberText(featureType, feature)],
     ["price", priceText(featureType, feature, status)],
     ...grants.map((grant) => [grant.grant_id, packText(featureType, grant)] as [string, string]),
     ["overage", overageText(featureType, feature)],

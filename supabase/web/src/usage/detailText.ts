@@ -30,17 +30,28 @@ export function overageText(featureType: string, { overage }: FeatureStatus): st
   return overage > 0 ? `${amountOf(featureType, overage)} beyond your plan, billed separately` : undefined;
 }
 
+/** In a team, what the user has used of it. */
+export function memberText(featureType: string, { member_usage }: FeatureStatus): string | undefined {
+  return member_usage === undefined ? undefined : `Your part: ${amountOf(featureType, member_usage)}`;
+}
+
+/** In a team, whose cap it is. */
+const whose: Record<string, string> = { member: "You: ", pool: "The team: " };
+
 export function capText(featureType: string, cap: Cap, period: string, now: number): string {
+  const who = whose[cap.scope] ?? "";
   const { per, every = 1, limit, remaining, reset_at } = cap;
   const number = (amount: number) => numberOf(featureType, amount);
   if (per === "rate") {
     const wait = reset_at ? Math.ceil((Date.parse(reset_at) - now) / 1000) : 0;
     const full = wait > 0 && remaining < limit ? `, all in ${waitOf(wait)}` : "";
-    return `At most ${amountOf(featureType, limit)} per ${waitOf(every)}: ${number(remaining)} now${full}`;
+    return `${who}${who ? "at" : "At"} most ${amountOf(featureType, limit)} per ${waitOf(every)}: ${
+      number(remaining)
+    } now${full}`;
   }
   const window = per === "period" ? perKind(kindOf(period)) : inWindow(per).trim();
   const resets = reset_at ? `, resets ${ahead(reset_at, now)}` : "";
-  return `${number(remaining)} of ${amountOf(featureType, limit)} left ${window}${resets}`;
+  return `${who}${number(remaining)} of ${amountOf(featureType, limit)} left ${window}${resets}`;
 }
 
 /** The balance of a currency in a refusal: "Not enough credits: an image costs 5, you have 4." */

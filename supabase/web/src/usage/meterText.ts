@@ -36,9 +36,8 @@ function blocked(errorCode?: string): MeterText {
 /** The window of the cap that leaves least, if that is why no more is left. */
 function inTightest(feature: FeatureStatus, left: number, status: Statuses): string {
   const cap = tightest(feature);
-  return cap?.remaining === left && left < (coveredBySources(feature, status) ?? Infinity)
-    ? inWindow(cap.per)
-    : "";
+  if (cap?.remaining !== left || left >= (coveredBySources(feature, status) ?? Infinity)) return "";
+  return `${inWindow(cap.per)}${cap.scope === "member" ? " for you" : ""}`;
 }
 
 function usedText(featureType: string, feature: FeatureStatus): string {

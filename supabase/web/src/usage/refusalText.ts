@@ -12,11 +12,17 @@ interface RefusalText {
   advice: string;
 }
 
-/** `status` has the prices and balances, as far as they are known. */
-export function refusalText(refusal: RefusalDetails, now: number, status?: Statuses): RefusalText {
+/** `status` has the prices and balances, as far as they are known: those of the user, or of their team. */
+export function refusalText(
+  refusal: RefusalDetails,
+  now: number,
+  status?: Statuses,
+  isTeam = false,
+): RefusalText {
+  const your = isTeam ? "Your team's" : "Your";
   switch (refusal.error_code) {
     case "LIMIT_EXCEEDED":
-      return limitReached(refusal, now, status);
+      return limitReached(refusal, now, status, isTeam);
     case "RATE_LIMITED":
       return {
         title: `Too many at once: try again in ${waitOf(refusal.retry_after ?? 1)}.`,
@@ -29,18 +35,27 @@ export function refusalText(refusal: RefusalDetails, now: number, status?: Statu
       };
     case "TRIAL_EXPIRED": {
       const end = refusal.trial_end_date ? ` on ${dayOf(refusal.trial_end_date)}` : "";
-      return { title: `Your trial ended${end}.`, advice: "Choose a plan to go on." };
+      return { title: `${your} trial ended${end}.`, advice: "Choose a plan to go on." };
     }
     case "NO_SUBSCRIPTION":
-      return { title: "Your subscription is not active.", advice: "Renew it, or choose another plan." };
+      return { title: `${your} subscription is not active.`, advice: "Renew it, or choose another plan." };
     case "UNKNOWN_PLAN":
-      return { title: "Your plan is no longer offered.", advice: "Choose another plan to go on." };
+      return { title: `${your} plan is no longer offered.`, advice: "Choose another plan to go on." };
+    case "NOT_A_MEMBER":
+      return { title: "You are not a member of this team.", advice: "Ask whoever manages it to add you." };
+    case "UNKNOWN_POOL":
+      return { title: "There is no such team.", advice: "Choose another one, or use your own plan." };
     default:
       return { title: refusal.error ?? "This is not possible now.", advice: "Have a look at your plan." };
   }
 }
 
-function limitReached(refusal: RefusalDetails, now: number, status?: Statuses): RefusalText {
+function limitReached(
+  refusal: RefusalDetails,
+  now: number,
+  status?: Statuses,
+  isTeam?: boolean,
+): RefusalText {
   const feature = refusal.feature_type ?? "";
   const cap = lastToEnd(refusal.exceeded);
   if (cap) return capReached(cap, refusal.period, now);
@@ -51,7 +66,9 @@ function limitReached(refusal: RefusalDetails, now: number, status?: Statuses): 
   // Null says that even a fresh allowance would be too little.
   const again = refusal.retry_after === null ? "" : resets(refusal.reset_at, now);
   return {
-    title: `You have reached your limit of ${amountOf(feature, refusal.limit)}${period}.`,
+    title: `${isTeam ? "Your team has reached its" : "You have reached your"} limit of ${
+      amountOf(feature, refusal.limit)
+    }${period}.`,
     advice: `${again}Another plan may include more.`,
   };
 }
@@ -86,11 +103,15 @@ function nothingLeft(feature: string, status?: Statuses): RefusalText {
 }
 
 function capReached(cap: Exceeded, period: string | undefined, now: number): RefusalText {
-  const { feature_type, limit, per, reset_at } = cap;
+  const { feature_type, limit, per, reset_at, scope } = cap;
   const kind = per === "rate" ? "at once" : perKind(per === "period" && period ? kindOf(period) : per);
   return {
-    title: `You have reached your limit of ${amountOf(feature_type, limit)} ${kind}.`,
-    advice: `${resets(reset_at, now)}Another plan may allow more.`,
+    title: `${scope === "pool" ? "Your team has reached its" : "You have reached your"} limit of ${
+      amountOf(feature_type, limit)
+    } ${kind}${scope === "member" ? " in the team" : ""}.`,
+    advice: `${resets(reset_at, now)}${
+      scope === "member" ? "Whoever manages the team can allow more." : "Another plan may allow more."
+    }`,
   };
 }
 
