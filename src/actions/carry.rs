@@ -116,7 +116,7 @@ fn attempt(
     let feature_type = wanted.feature_type;
     // A late commit in the period locks its counter as well, and finds what was carried over.
     let mut counts = target.lock(period, None);
-    if counts.row(&target.account(period).counter()).is_none() {
+    if counts.row(&target.counter(period)).is_none() {
         target.insert(period, &mut counts);
     }
     if let Some(carried) = repeated(target.registry, feature_type, source_ref) {

@@ -41,13 +41,12 @@ pub fn locked(
 ) -> Result<(Account, Counts, Vec<Open>), Again> {
     let period = target.period();
     let mut counts = target.lock(period, wanted);
-    let mut account = target.account(period);
-    if counts.row(&account.counter()).is_none() {
+    if counts.row(&target.counter(period)).is_none() {
         target.insert(period, &mut counts);
     }
     target.require_same_registry()?;
     // After the lock, so that a rule that was committed before holds.
-    account = target.account(period);
+    let mut account = target.account(period);
     target.require_same_period(&account, period)?;
     lock::lock_rest(&account, &mut counts, wanted.is_none())?;
     let open = lock::bring_up_to_date(target, &mut account, &mut counts, amount)?;
