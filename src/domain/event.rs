@@ -168,7 +168,7 @@ mod tests {
                 "Amount",
                 json!(1),
                 "unknown field \"Amount\"; the fields are user_id, feature_type, amount, period, \
-                 idempotency_key",
+                 idempotency_key, pool_id",
             ),
         ] {
             let mut event = good.clone();
