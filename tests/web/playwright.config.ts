@@ -7,7 +7,7 @@ export default defineConfig({
   outputDir: setting("WEB_TEST_OUTPUT"),
   fullyParallel: true,
   workers: 2,
-  timeout: 180_000,
+  timeout: 300_000,
   expect: { timeout: 30_000 },
   reporter: "list",
   // A new feature and the outages concern everyone, so they come last. The pictures are only taken when they are
