@@ -39,6 +39,13 @@ impl Caller {
         Self::with(database, FUNCTIONS)
     }
 
+    /// A session with this application_name, by which another kills it: perhaps as soon as it has it.
+    pub fn to_be_killed(database: &Database, name: &str) -> Self {
+        let mut caller = Self::connect(database);
+        drop(caller.client.batch_execute(&format!("SET application_name = '{name}'")));
+        caller
+    }
+
     pub fn with(database: &Database, functions: Functions) -> Self {
         let Functions { consume, reserve, commit, release } = functions;
         let mut client = database.connect();

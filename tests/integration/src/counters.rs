@@ -51,7 +51,12 @@ pub fn require_explained(client: &mut Client) {
                      FROM usage_ledger WHERE period <> '' AND pool_id IS NULL GROUP BY 1, 2, 3) AS e USING (user_id, period, feature_type)
        WHERE coalesce(count, 0) <> coalesce(entered, 0)
          AND feature_type IN (SELECT feature_type FROM usage_rules WHERE effect = 'log')";
-    let rows = client.query(unexplained, &[]).expect("counters and entries");
+    require_none(client, "the ledger does not explain counters", unexplained);
+}
+
+/// Requires that a query, which lists what contradicts itself, returns no rows.
+pub fn require_none(client: &mut Client, what: &str, query: &str) {
+    let rows = client.query(&format!("SELECT q::text FROM ({query}) AS q"), &[]).expect(query);
     let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    assert!(rows.is_empty(), "{rows:#?}");
+    assert!(rows.is_empty(), "{what}: {rows:#?}");
 }

@@ -17,7 +17,7 @@ mod sessions;
 pub use caller::{Caller, FUNCTIONS, Functions, reservation_id};
 pub use cluster::{Clock, Cluster, Database, Settings, program};
 pub use contest::{Contest, Tally};
-pub use counters::{Counter, Counts, counts, counts_of, require_explained};
+pub use counters::{Counter, Counts, counts, counts_of, require_explained, require_none};
 pub use features::{FEATURES, Feature, check, counted, increment, limits, user};
 pub use random::{Random, seed};
 pub use sessions::{

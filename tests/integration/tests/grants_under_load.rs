@@ -89,32 +89,39 @@ fn a_currency_that_is_used_directly_never_deadlocks() {
     ));
     let mut callers = Caller::many(&database, SESSIONS, integration::FUNCTIONS);
     let calls = repetitions(16_000) / SESSIONS;
-    let counted: u64 = together(&mut callers, |place, caller| {
-        let mut counted = 0;
+    // Of each session: how many calls were counted, and how many credits they cost.
+    let told = together(&mut callers, |place, caller| {
+        let mut told = [0, 0];
         for call in 0..calls {
-            let feature = ["chat", "insights", "credits"][((place + call) % 3) as usize];
-            let in_pool = if (place + call / 3) % 2 == 0 { format!("'{pool}'") } else { "NULL".to_owned() };
+            let (feature, cost) =
+                [("chat", 2), ("insights", 3), ("credits", 1)][((place + call) % 3) as usize];
+            let pool = ((place + call / 3) % 2 == 0).then(|| pool.to_string());
             let event = json!([{"user_id": user(1).to_string(), "feature_type": feature, "amount": 1,
-                                "pool_id": (in_pool != "NULL").then(|| pool.to_string())}]);
+                                "pool_id": pool}]);
             let query = match call % 7 {
                 0 => format!("SELECT to_jsonb(record_usage('{event}') = 1)"),
                 _ => format!(
-                    "SELECT consume_feature('{}', '{feature}', 1, p_pool_id => {in_pool}) -> 'allowed'",
-                    user(1)
+                    "SELECT consume_feature('{}', '{feature}', 1, p_pool_id => {}) -> 'allowed'",
+                    user(1),
+                    pool.map_or("NULL".to_owned(), |pool| format!("'{pool}'"))
                 ),
             };
             match caller.client.query_one(&query, &[]) {
-                Ok(row) => counted += u64::from(row.get::<_, Value>(0) == true),
+                Ok(row) if row.get::<_, Value>(0) == true => {
+                    told = [told[0] + 1, told[1] + cost];
+                }
+                Ok(row) => panic!("{query}: {}", row.get::<_, Value>(0)),
                 Err(error) => assert_eq!(sqlstate::<()>(Err(error)), "40001"),
             }
         }
-        counted
-    })
-    .into_iter()
-    .sum();
+        told
+    });
+    let [counted, credits] = [0, 1].map(|which| told.iter().map(|told| told[which]).sum::<u64>());
     assert!(counted * 10 > calls * SESSIONS * 9, "only {counted} calls were counted");
-    let paid = "SELECT count(*) FROM usage_ledger";
-    assert_eq!(number(&database, paid), 0);
+    let paid = "SELECT ((SELECT sum(credits) FROM feature_usage)
+                        + (SELECT used FROM usage_counters WHERE feature_type = 'credits' AND length(period) = 7
+                              AND user_id = '00000000-0000-0000-0000-000000000000'))::bigint";
+    assert_eq!(number(&database, paid) as u64, credits);
 }
 
 /// Ends the disturbance, even if a session fails.
@@ -176,7 +183,12 @@ struct Player<'a> {
 impl<'a> Player<'a> {
     fn new(database: &'a Database, seed: u64, session: u64) -> Self {
         let random = Random(seed ^ session);
-        Self { database, caller: connect(database), random, reservations: Vec::new() }
+        Self {
+            database,
+            caller: Caller::to_be_killed(database, "player"),
+            random,
+            reservations: Vec::new(),
+        }
     }
 
     /// Returns how many calls were admitted, and how many failed with 40001.
@@ -189,7 +201,7 @@ impl<'a> Player<'a> {
                     if self.caller.client.is_closed()
                         || error.code() == Some(&SqlState::ADMIN_SHUTDOWN) =>
                 {
-                    self.caller = connect(self.database);
+                    self.caller = Caller::to_be_killed(self.database, "player");
                 }
                 Err(error) => {
                     assert!(is_to_be_retried(&error), "{error:?}");
@@ -248,21 +260,11 @@ impl<'a> Player<'a> {
     }
 }
 
-fn connect(database: &Database) -> Caller {
-    let mut caller = Caller::connect(database);
-    // It may be killed as soon as it has the name.
-    drop(caller.client.batch_execute("SET application_name = 'player'"));
-    caller
-}
-
 /// Lists what contradicts itself, per user.
 fn compare(database: &Database) {
     let mut client = database.connect();
-    let mut require_none = |what: &str, query: &str| {
-        let rows = client.query(&format!("SELECT q::text FROM ({query}) AS q"), &[]).expect(query);
-        let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert!(rows.is_empty(), "{what}: {rows:#?}");
-    };
+    let mut require_none =
+        |what: &str, query: &str| integration::require_none(&mut client, what, query);
     let sums = |feature: &str, column: &str| {
         format!(
             "(SELECT u.id, coalesce(c.count, 0) AS count, coalesce(d.drawn, 0) AS drawn,

@@ -178,7 +178,12 @@ struct Player<'a> {
 impl<'a> Player<'a> {
     fn new(database: &'a Database, seed: u64, session: u64) -> Self {
         let random = Random(seed ^ session);
-        Self { database, caller: connect(database), random, reservations: Vec::new() }
+        Self {
+            database,
+            caller: Caller::to_be_killed(database, "member"),
+            random,
+            reservations: Vec::new(),
+        }
     }
 
     /// Returns how many calls were admitted.
@@ -191,7 +196,7 @@ impl<'a> Player<'a> {
                     if self.caller.client.is_closed()
                         || error.code() == Some(&SqlState::ADMIN_SHUTDOWN) =>
                 {
-                    self.caller = connect(self.database);
+                    self.caller = Caller::to_be_killed(self.database, "member");
                 }
                 Err(error) => {
                     assert!(is_to_be_retried(&error), "{error:?}");
@@ -261,22 +266,12 @@ impl<'a> Player<'a> {
     }
 }
 
-fn connect(database: &Database) -> Caller {
-    let mut caller = Caller::connect(database);
-    // It may be killed as soon as it has the name.
-    drop(caller.client.batch_execute("SET application_name = 'member'"));
-    caller
-}
-
 /// The total of a pool is the sum of its members' parts and of the ledger; what is paid, is what the
 /// currency counts; grants are used by what was drawn.
 fn require_agreement(database: &Database) {
     let mut client = database.connect();
-    let mut require_none = |what: &str, query: &str| {
-        let rows = client.query(&format!("SELECT q::text FROM ({query}) AS q"), &[]).expect(query);
-        let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert!(rows.is_empty(), "{what}: {rows:#?}");
-    };
+    let mut require_none =
+        |what: &str, query: &str| integration::require_none(&mut client, what, query);
     let nobody = Uuid::nil();
     let of_pools = format!(
         "(SELECT *, user_id = '{nobody}' AS is_total FROM usage_counters WHERE pool_id <> '{nobody}')"
