@@ -1,5 +1,5 @@
-//! The account of a user or a pool of a feature in a period: the terms, the usage, the caps, and what is left of
-//! grants and of the currency. It is what a call is decided by.
+//! The account of a user or a pool: a feature in a period with the terms, the usage, the caps, and what
+//! is left of grants and of the currency. It is what a call is decided by.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -11,13 +11,13 @@ use domain::timestamp::iso8601;
 use pgrx::Uuid;
 use serde_json::{Value, json};
 
-use super::replay::{Outcome, Request};
+use super::replay::{Outcome, Request, in_pool};
 use super::subject::Subject;
 use super::terms::{Unusable, current_span};
 use super::{admit_governed, admit_plain};
 use crate::error::Report;
 use crate::error::counting::CountingError;
-use crate::store::counter::{Counted, CounterKey};
+use crate::store::counter::Counted;
 use crate::store::ledger::Cause;
 use crate::store::owner::Owner;
 use crate::store::registry::{self, Registered, Registry};
@@ -87,14 +87,7 @@ fn admit(
 ) -> Outcome {
     let Acting { user_id, pool_id } = who;
     let owner = Owner::of(user_id, pool_id);
-    let arguments = || match pool_id {
-        None => arguments(),
-        Some(pool_id) => {
-            let mut arguments = arguments();
-            arguments["pool_id"] = pool_id.to_string().into();
-            arguments
-        }
-    };
+    let arguments = || in_pool(arguments(), pool_id);
     for _ in 0..ATTEMPTS {
         let registry = registry::current();
         let registered = feature_type.and_then(|feature_type| registry.find(feature_type));
@@ -185,7 +178,7 @@ impl Call<'_> {
     /// key meanwhile.
     pub fn write(
         &self,
-        counter: CounterKey,
+        period: &str,
         row: &Counted,
         counted: Answer,
         sources: Option<&Stored>,
@@ -213,7 +206,8 @@ impl Call<'_> {
                 let reserved = Reserved {
                     user_id: self.user_id,
                     pool_id: self.owner.pool_id(),
-                    counter,
+                    feature_type: &self.registered.feature.feature_type,
+                    period,
                     row_id: row.id,
                     amount: self.amount,
                     sources,

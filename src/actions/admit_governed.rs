@@ -74,7 +74,7 @@ fn attempt(call: &Call, wanted: Option<&Keys>) -> Result<Outcome, Again> {
         counts.take(&holding, cause);
         counts.write();
     };
-    call.write(counter, &row, answer, sources.as_ref(), count)
+    call.write(&counter.period, &row, answer, sources.as_ref(), count)
         .map(Outcome::from)
         .ok_or(Again::Changed)
 }

@@ -52,7 +52,7 @@ pub fn admit(call: &Call) -> Option<Outcome> {
             true => subject.counter.add_reserved(amount),
             false => subject.counter.add(amount),
         };
-        if let Some(answer) = call.write(subject.counter.name(), &row, counted, None, count) {
+        if let Some(answer) = call.write(subject.counter.period(), &row, counted, None, count) {
             return Some(answer.into());
         }
     }

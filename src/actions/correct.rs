@@ -12,7 +12,7 @@ use super::account::Account;
 use super::admit::ATTEMPTS;
 use super::counts::{Counts, Keys};
 use super::lock::{self, Again, Target};
-use super::replay::{Outcome, Request};
+use super::replay::{Outcome, Request, in_pool};
 use super::terms::{Unusable, current_calendar, has_counter, require_member};
 use crate::error::Report;
 use crate::error::argument::ArgumentError;
@@ -105,12 +105,9 @@ fn attempt(
     let Wanted { owner, feature_type, amount, reason, .. } = *wanted;
     let arguments = || {
         let period = wanted.period;
-        let mut arguments = json!({"feature_type": feature_type, "amount": amount, "reason": reason,
-                                   "period": period});
-        if let Some(pool_id) = owner.pool_id() {
-            arguments["pool_id"] = pool_id.to_string().into();
-        }
-        arguments
+        let arguments = json!({"feature_type": feature_type, "amount": amount, "reason": reason,
+                               "period": period});
+        in_pool(arguments, owner.pool_id())
     };
     let request = wanted.idempotency_key.map(|key| {
         let Some(user_id) = owner.user_id() else { ArgumentError::KeyOfNobody.raise() };

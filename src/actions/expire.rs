@@ -1,16 +1,15 @@
 //! Expiry: releases reservations whose time is over. Always done with the counter locked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use domain::reservation::Held;
 
 use super::counts::{Counts, Keys};
 use super::terms::{Unusable, current_calendar};
-use super::windows::Sums;
+use super::windows::{Sums, extend_each};
 use crate::pg::snapshot::{self, Snapshot};
 use crate::store::counter::{Counted, Counter, CounterKey};
-use crate::store::owner::Owner;
 use crate::store::registry::{Registered, Registry};
 use crate::store::reservations::Open;
 use crate::store::{registry, reservations};
@@ -76,12 +75,9 @@ fn of_rows(
         let mut open = reservations::open_of(registry, owner, Snapshot::Latest);
         if let Some(registered) = registered {
             let calendar = current_calendar(registry, registered, owner, Unusable::IsIgnored);
-            let mut sums: BTreeMap<Owner, Sums> = BTreeMap::new();
-            for open in open.iter_mut().filter(|open| open.is_past) {
-                let owner = open.holding.owner;
-                let read = || Sums::of(registry, registered, owner, &calendar, Snapshot::Latest);
-                sums.entry(owner).or_insert_with(read).extend(&mut open.holding, open.since);
-            }
+            extend_each(open.iter_mut().filter(|open| open.is_past), |owner| {
+                Sums::of(registry, registered, owner, &calendar, Snapshot::Latest)
+            });
         }
         open
     };

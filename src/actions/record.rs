@@ -16,6 +16,7 @@ use pgrx::Uuid;
 use serde_json::{Value, json};
 
 use super::charge::{self, Counted};
+use super::replay::in_pool;
 use super::terms::{Unusable, current_calendar, has_counter, require_member};
 use crate::error::Report;
 use crate::error::batch::BatchError;
@@ -58,12 +59,8 @@ impl Known<'_> {
     /// without a period is the same event after midnight.
     fn arguments(&self) -> Value {
         let Event { feature_type, amount, period, pool_id, .. } = self.event;
-        let mut arguments =
-            json!({"feature_type": feature_type, "amount": amount, "period": period});
-        if let Some(pool_id) = pool_id {
-            arguments["pool_id"] = pool_id.to_string().into();
-        }
-        arguments
+        let arguments = json!({"feature_type": feature_type, "amount": amount, "period": period});
+        in_pool(arguments, *pool_id)
     }
 
     /// Whether a counter of the user's own counts it.

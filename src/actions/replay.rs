@@ -27,6 +27,14 @@ impl<T> From<T> for Outcome<T> {
     }
 }
 
+/// Adds the pool to the arguments of a call, if it is in one.
+pub fn in_pool(mut arguments: Value, pool_id: Option<impl ToString>) -> Value {
+    if let Some(pool_id) = pool_id {
+        arguments["pool_id"] = pool_id.to_string().into();
+    }
+    arguments
+}
+
 /// A call with an idempotency key.
 pub struct Request<'a> {
     key: Key<'a>,

@@ -192,11 +192,16 @@ impl Sums {
 
 /// Adds to open reservations the windows that began, or are about to begin, with what they had counted.
 pub fn extend_all(registry: &Registry, account: &Account, open: &mut [Open], snapshot: Snapshot) {
+    extend_each(open.iter_mut(), |owner| Sums::read(registry, account, owner, snapshot));
+}
+
+/// Adds to open reservations the windows of their owners, which are read once per owner.
+pub fn extend_each<'a>(open: impl Iterator<Item = &'a mut Open>, read: impl Fn(Owner) -> Sums) {
     let mut sums: BTreeMap<Owner, Sums> = BTreeMap::new();
     for open in open {
         let owner = open.holding.owner;
-        let read = || Sums::read(registry, account, owner, snapshot);
-        sums.entry(owner).or_insert_with(read).extend(&mut open.holding, open.since);
+        let sums = sums.entry(owner).or_insert_with(|| read(owner));
+        sums.extend(&mut open.holding, open.since);
     }
 }
 

@@ -142,6 +142,11 @@ impl Counter {
         Owner::User(self.user_id).counter(&self.feature().feature_type, &self.key)
     }
 
+    /// The period key.
+    pub fn period(&self) -> &str {
+        &self.key
+    }
+
     pub fn feature(&self) -> &Feature {
         &self.registered.feature
     }

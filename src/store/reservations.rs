@@ -47,8 +47,8 @@ impl New {
     pub fn insert(&self, registry: &Registry, of: &Reserved) {
         let mut arguments = vec![
             Argument::Uuid(of.user_id),
-            Argument::Text(&of.counter.period),
-            Argument::Text(&of.counter.feature_type),
+            Argument::Text(of.period),
+            Argument::Text(of.feature_type),
             Argument::Integer(of.amount),
             Argument::Uuid(pgrx::Uuid::from_bytes(self.id.into_bytes())),
             Argument::Instant(self.expires_at),
@@ -71,7 +71,9 @@ impl New {
 pub struct Reserved<'a> {
     pub user_id: pgrx::Uuid,
     pub pool_id: Option<pgrx::Uuid>,
-    pub counter: CounterKey,
+    pub feature_type: &'a str,
+    /// The period key of the counter.
+    pub period: &'a str,
     /// The row of the counter.
     pub row_id: RowId,
     pub amount: i32,

@@ -125,30 +125,36 @@ pub fn insert_missing(
 /// at which its row was made, in microseconds from 2000.
 pub fn sums(
     registry: &Registry,
-    (pool_id, user_id): (Uuid, Uuid),
+    ids: (Uuid, Uuid),
     feature_type: &str,
     snapshot: Snapshot,
 ) -> Vec<(String, i64)> {
-    let arguments =
-        [Argument::Uuid(pool_id), Argument::Uuid(user_id), Argument::Text(feature_type)];
-    let read = |row: &Row| row.get(0).zip(row.instant(1));
     let sums = &registry.statements.windows.sums;
-    let rows = registry.on_tables(|| sums.rows(&arguments, snapshot, read));
-    rows.into_iter().flatten().collect()
+    of_feature(registry, sums, ids, feature_type, snapshot, |row| row.get(0).zip(row.instant(1)))
 }
 
 /// All windows of a pool, a user and a feature in this snapshot, with what is used of them.
 pub fn all_counts(
     registry: &Registry,
-    (pool_id, user_id): (Uuid, Uuid),
+    ids: (Uuid, Uuid),
     feature_type: &str,
     snapshot: Snapshot,
 ) -> Vec<(String, i64)> {
+    let counts = &registry.statements.windows.all_counts;
+    of_feature(registry, counts, ids, feature_type, snapshot, |row| row.get(0).zip(row.integer(1)))
+}
+
+fn of_feature(
+    registry: &Registry,
+    statement: &Statement,
+    (pool_id, user_id): (Uuid, Uuid),
+    feature_type: &str,
+    snapshot: Snapshot,
+    read: fn(&Row) -> Option<(String, i64)>,
+) -> Vec<(String, i64)> {
     let arguments =
         [Argument::Uuid(pool_id), Argument::Uuid(user_id), Argument::Text(feature_type)];
-    let read = |row: &Row| row.get(0).zip(row.integer(1));
-    let counts = &registry.statements.windows.all_counts;
-    let rows = registry.on_tables(|| counts.rows(&arguments, snapshot, read));
+    let rows = registry.on_tables(|| statement.rows(&arguments, snapshot, read));
     rows.into_iter().flatten().collect()
 }
 
