@@ -162,7 +162,7 @@ test("each cap is shown with what is left and when it resets, and a rate with it
   await addRule(user, { ...cap, per: "hour", amount: 10 });
   await addRule(user, { ...cap, per: "total", amount: 500 });
   await addRule(user, { ...cap, per: "period", amount: 90 });
-  const rate = await addRule(user, { ...cap, per: "rate", amount: 3, every: "1 minute" });
+  const rate = await addRule(user, { ...cap, per: "rate", amount: 3, every: "1 hour" });
   await count(user, "chat", 1);
   await open(page, user);
   await expect(meter(page, "Chat messages")).toContainText("9 left this hour1 of 100 messages used");
@@ -171,7 +171,7 @@ test("each cap is shown with what is left and when it resets, and a rate with it
   await expect(chat).toContainText(/89 of 90 messages left per day, resets (in .+, at|on .+) \d\d:00/);
   await expect(chat).toContainText("499 of 500 messages left in total");
   await expect(chat).not.toContainText("in total, resets");
-  await expect(chat).toContainText(/At most 3 messages per 60 seconds: 2 now, all in \d+ seconds?/);
+  await expect(chat).toContainText(/At most 3 messages per 60 minutes: 2 now, all in \d+ minutes/);
   await say(page, "Hello");
   await expect(chat).toContainText(/8 of 10 messages left this hour/);
   await removeRule(rate);
