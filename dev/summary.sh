@@ -47,9 +47,9 @@ count_in() {
         END { printf "%d %d %d", passed, failed, skipped }' "$1"
 }
 
-# Prints one line per kind, and the first failure in full. Fails if a test has failed.
+# Prints one line per kind, and the end of the log of each failure. Fails if a test has failed.
 report() {
-    local failure
+    local failures failure
     printf '\nPostgreSQL %s        passed  failed  skipped  seconds\n' "$PG_MAJOR"
     awk '
         !($1 in codes) { order[++kinds] = $1 }
@@ -63,10 +63,12 @@ report() {
             }
         }' "$RESULTS"
     printf 'Total: %d s\n' $((SECONDS - STARTED_AT))
-    failure=$(awk '$3 != 0 { print $1 "-" $2; exit }' "$RESULTS")
-    [ -n "$failure" ] || return 0
-    printf '\nThe first failure, %s:\n\n' "$failure"
-    cat "$LOGS/$failure.log"
+    failures=$(awk '$3 != 0 { print $1 "-" $2 }' "$RESULTS")
+    [ -n "$failures" ] || return 0
+    for failure in $failures; do
+        printf '\n%s failed:\n\n' "$failure"
+        tail -n 80 "$LOGS/$failure.log"
+    done
     printf '\n'
     fail "tests failed: $(awk '$3 != 0 { printf "%s %s  ", $1, $2 }' "$RESULTS")(logs in $LOGS)"
 }

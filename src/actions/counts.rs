@@ -143,7 +143,7 @@ impl Counts {
         self.lock_counters(&more.cloned().collect());
     }
 
-    /// Locks counters, except those that another transaction has locked.
+    /// Locks counters, except those that another transaction has locked, and notes which have no row.
     pub fn lock_counters_if_free(&mut self, keys: &BTreeSet<CounterKey>) {
         for key in keys {
             if self.rows.counters.contains_key(key) {
@@ -159,6 +159,7 @@ impl Counts {
                 self.add_counter(key, row, Snapshot::Latest);
             }
         }
+        self.note_gone(Keys { counters: keys.clone(), ..Keys::default() });
     }
 
     /// Locks windows and rates one after the other, in their order.
@@ -168,20 +169,20 @@ impl Counts {
         self.gone.windows.extend(gone.cloned());
     }
 
-    /// Locks windows and rates, except those that another transaction has locked.
+    /// Locks windows and rates, except those that another transaction has locked, and notes which do not
+    /// exist.
     pub fn lock_windows_if_free(&mut self, keys: &BTreeSet<WindowKey>) {
         self.add_windows(windows::lock_if_free(&self.registry, keys));
+        self.note_gone(Keys { windows: keys.clone(), ..Keys::default() });
     }
 
-    /// The same, and notes which rows do not exist.
-    pub fn lock_windows_if_exist_and_free(&mut self, keys: &BTreeSet<WindowKey>) {
-        self.lock_windows_if_free(keys);
-        let missing = keys.iter().filter(|key| !self.rows.windows.contains_key(key)).cloned();
-        let missing: BTreeSet<WindowKey> = missing.collect();
-        if !missing.is_empty() {
-            let existing = snapshot::latest(|| windows::read(&self.registry, &missing));
-            let is_gone = |key: &WindowKey| !existing.contains_key(key);
-            self.gone.windows.extend(missing.into_iter().filter(is_gone));
+    /// Notes which of these rows, of those that are not locked, do not exist.
+    fn note_gone(&mut self, keys: Keys) {
+        let unlocked = self.unlocked(&keys);
+        if !unlocked.is_empty() {
+            let mut existing = Self::new(&self.registry);
+            snapshot::latest(|| existing.read(&unlocked));
+            self.gone.extend(existing.unlocked(&unlocked));
         }
     }
 
@@ -189,12 +190,6 @@ impl Counts {
     pub fn lock_grants(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
         let grant_ids: Vec<uuid::Uuid> = grant_ids.iter().copied().collect();
         self.add_grants(grants::lock(&self.registry, &grant_ids));
-    }
-
-    /// Locks grants, except those that another transaction has locked.
-    pub fn lock_grants_if_free(&mut self, grant_ids: &BTreeSet<uuid::Uuid>) {
-        let grant_ids: Vec<uuid::Uuid> = grant_ids.iter().copied().collect();
-        self.add_grants(grants::lock_if_free(&self.registry, &grant_ids));
     }
 
     /// Reads rows in the caller's snapshot, without locks.
@@ -258,7 +253,8 @@ impl Counts {
         self.rows.windows.extend(windows);
     }
 
-    fn add_grants(&mut self, found: Vec<Grant>) {
+    /// Adds grants that are locked.
+    pub fn add_grants(&mut self, found: impl IntoIterator<Item = Grant>) {
         let found: BTreeMap<uuid::Uuid, Grant> =
             found.into_iter().map(|grant| (grant.grant_id, grant)).collect();
         self.stored.grants.extend(found.clone());

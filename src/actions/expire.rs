@@ -1,18 +1,21 @@
 //! Expiry: releases reservations whose time is over. Always done with the counter locked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use domain::grant::Grant;
 use domain::reservation::Held;
+use pgrx::Uuid;
 
 use super::counts::{Counts, Keys};
 use super::terms::{Unusable, current_calendar};
 use super::windows::{Sums, extend_each};
 use crate::pg::snapshot::{self, Snapshot};
-use crate::store::counter::{Counted, Counter, CounterKey};
-use crate::store::registry::{Registered, Registry};
+use crate::store::counter::{Counted, Counter};
+use crate::store::owner::Owner;
+use crate::store::registry::Registry;
 use crate::store::reservations::Open;
-use crate::store::{registry, reservations};
+use crate::store::{grants, registry, reservations};
 
 /// Expires the reservations of a counter whose row is locked. Returns the row afterwards, and the
 /// amount that live reservations hold.
@@ -21,97 +24,122 @@ pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
     if held.past == 0 {
         return (row, held.live);
     }
-    let expired = reservations::mark_expired(counter, Some(&row), i32::MAX);
-    (subtract(counter, row, held, expired.amount), held.live)
+    let expired = reservations::mark_expired(counter, &row);
+    (subtract(counter, row, held, expired), held.live)
 }
 
-/// Expires up to `limit` reservations of all counters, and returns their number. Locked counters
-/// are skipped: the call that has locked one, or the next call, expires its reservations.
+/// Expires up to `limit` reservations of all users and pools, those first that ended first, and returns
+/// their number. What another transaction has locked is left to it, and to the next run.
+///
+/// Counters of all users come first, then windows of all, then grants: SKIP LOCKED may wait for a row
+/// that has just been updated, and only in the order of locks does that never deadlock.
 pub fn of_any(limit: i32) -> i32 {
     let registry = registry::current();
     registry.tables.lock_first();
-    // In the order of the unique key, like every call that locks several counters.
-    let counters: BTreeSet<_> = reservations::past_of_any(&registry, limit).into_iter().collect();
-    let mut number = 0;
-    for key in &counters {
-        number += of_counter(&registry, key, limit - number);
+    let mut all = due_of_each(&registry, limit);
+    for due in &mut all {
+        due.counts.lock_counters_if_free(&due.keys.counters);
     }
-    number
+    for due in &mut all {
+        due.counts.lock_windows_if_free(&due.keys.windows);
+    }
+    let grants = Grants::lock_if_free(&registry, all.iter().flat_map(|due| &due.grants).copied());
+    all.into_iter().map(|due| due.expire(&registry, &grants)).sum()
 }
 
-fn of_counter(registry: &Rc<Registry>, key: &CounterKey, limit: i32) -> i32 {
-    let registered = registry.find(&key.feature_type);
-    // A feature that is no longer registered has no counter, but may have been paid in another one.
-    let counter = Counter::of(registry, key).filter(|_| !key.is_of_pool());
-    let counter = match (counter, registered) {
-        (Some(counter), Some(registered)) if !registered.is_governed => counter,
-        _ => return of_rows(registry, registered.map(AsRef::as_ref), key, limit),
-    };
-    let Some(row) = counter.lock_if_free() else {
-        if counter.count(Snapshot::Latest).is_some() {
-            return 0;
-        }
-        // A deleted row has nothing to subtract from.
-        return reservations::mark_expired(&counter, None, limit).number;
-    };
-    let held = reservations::held(&counter, &row, Snapshot::Latest);
-    let expired = reservations::mark_expired(&counter, Some(&row), limit);
-    subtract(&counter, row, held, expired.amount);
-    expired.number
+/// The reservations of a user, or of a pool, that are to be expired.
+struct Due {
+    owner: Owner,
+    reservation_ids: BTreeSet<Uuid>,
+    /// What they are counted in.
+    keys: Keys,
+    grants: BTreeSet<uuid::Uuid>,
+    counts: Counts,
 }
 
-/// The same for a feature whose reservations may be counted in other rows as well. Whatever another
-/// transaction has locked is left to it: waiting for it here could deadlock.
-fn of_rows(
-    registry: &Rc<Registry>,
-    registered: Option<&Registered>,
-    key: &CounterKey,
-    limit: i32,
-) -> i32 {
-    let owner = key.owner();
-    let mut counts = Counts::new(registry);
-    counts.lock_counters_if_free(&BTreeSet::from([key.clone()]));
-    let read_open = || {
-        let mut open = reservations::open_of(registry, owner, Snapshot::Latest);
-        if let Some(registered) = registered {
+/// In the order of locks.
+fn due_of_each(registry: &Rc<Registry>, limit: i32) -> Vec<Due> {
+    let mut past: BTreeMap<Owner, BTreeSet<Uuid>> = BTreeMap::new();
+    for (owner, reservation_id) in reservations::past_of_any(registry, limit) {
+        past.entry(owner).or_default().insert(reservation_id);
+    }
+    let due = |(owner, reservation_ids): (Owner, BTreeSet<Uuid>)| {
+        let mut open = open_with_windows(registry, owner);
+        open.retain(|open| reservation_ids.contains(&open.reservation_id));
+        let keys = Keys::of_all(open.iter().map(|open| Keys::of(&open.holding)));
+        let grants = open.iter().flat_map(grants_of).collect();
+        Due { owner, reservation_ids, keys, grants, counts: Counts::new(registry) }
+    };
+    past.into_iter().map(due).collect()
+}
+
+/// The open reservations of a user or a pool, those that have expired with all windows in which they are
+/// counted.
+fn open_with_windows(registry: &Rc<Registry>, owner: Owner) -> Vec<Open> {
+    let mut open = reservations::open_of(registry, owner, Snapshot::Latest);
+    for registered in &registry.features {
+        let feature_type = &registered.feature.feature_type;
+        let may_be_in_windows = |open: &&mut Open| {
+            open.is_past
+                && (registered.is_governed || open.holding.is_in_other_rows())
+                && open.holding.parts().any(|part| part.at.feature_type == *feature_type)
+        };
+        let mut past = open.iter_mut().filter(may_be_in_windows).peekable();
+        if past.peek().is_some() {
             let calendar = current_calendar(registry, registered, owner, Unusable::IsIgnored);
-            extend_each(open.iter_mut().filter(|open| open.is_past), |owner| {
+            extend_each(past, |owner| {
                 Sums::of(registry, registered, owner, &calendar, Snapshot::Latest)
             });
         }
-        open
-    };
-    let is_due = |open: &&Open| open.is_past && open.holding.own.counter(owner) == *key;
-    let before = read_open();
-    let due: Vec<&Open> = before.iter().filter(is_due).take(limit.max(0) as usize).collect();
-    let keys = Keys::of_all(due.iter().map(|open| Keys::of(&open.holding)));
-    let grant_ids: BTreeSet<uuid::Uuid> = due.iter().flat_map(|open| grants_of(open)).collect();
-    let mut existing = Counts::new(registry);
-    snapshot::latest(|| {
-        existing.read(&keys);
-        existing.read_grants(&grant_ids);
-    });
-    let gone = existing.unlocked(&keys);
-    counts.lock_counters_if_free(&keys.counters);
-    counts.lock_windows_if_free(&keys.windows);
-    counts.lock_grants_if_free(&grant_ids);
-    let missing = counts.unlocked(&keys).without(&gone);
-    // Some may have been settled before their counters were locked.
-    let open = read_open();
-    let is_locked = |grant_id: uuid::Uuid| {
-        counts.grants().contains_key(&grant_id) || !existing.grants().contains_key(&grant_id)
-    };
-    let is_covered = |open: &&&Open| {
-        let of_open = Keys::of(&open.holding);
-        of_open.without(&missing) == of_open && grants_of(open).all(is_locked)
-    };
-    let covered: Vec<&&Open> = due.iter().filter(is_covered).collect();
-    let marked = reservations::mark_these_expired(registry, covered.iter().map(|open| **open));
-    let is_marked = |open: &&Open| marked.contains(&open.reservation_id);
-    let expired: Vec<&Open> = covered.into_iter().copied().filter(is_marked).collect();
-    counts.expire(&open, &expired);
-    counts.write();
-    marked.len() as i32
+    }
+    open
+}
+
+impl Due {
+    /// Expires those of which everything is locked, and returns their number.
+    fn expire(self, registry: &Rc<Registry>, grants: &Grants) -> i32 {
+        let Self { owner, reservation_ids, keys, mut counts, .. } = self;
+        let missing = counts.unlocked(&keys);
+        // Some may have been settled before their counters were locked.
+        let open = open_with_windows(registry, owner);
+        let is_covered = |open: &&Open| {
+            let of_open = Keys::of(&open.holding);
+            reservation_ids.contains(&open.reservation_id)
+                && of_open.without(&missing) == of_open
+                && !grants_of(open).any(|grant_id| grants.busy.contains(&grant_id))
+        };
+        let covered: Vec<&Open> = open.iter().filter(is_covered).collect();
+        let marked = reservations::mark_these_expired(registry, covered.iter().copied());
+        let marked: BTreeSet<Uuid> = marked.into_iter().collect();
+        let is_marked = |open: &&Open| marked.contains(&open.reservation_id);
+        let expired: Vec<&Open> = covered.into_iter().filter(is_marked).collect();
+        let grant_ids = expired.iter().flat_map(|open| grants_of(open));
+        counts.add_grants(grant_ids.filter_map(|id| grants.locked.get(&id).cloned()));
+        counts.expire(&open, &expired);
+        counts.write();
+        marked.len() as i32
+    }
+}
+
+/// The grants of all users and pools whose reservations are to be expired.
+struct Grants {
+    locked: BTreeMap<uuid::Uuid, Grant>,
+    /// Those that another transaction has locked. One that is in neither has been deleted.
+    busy: BTreeSet<uuid::Uuid>,
+}
+
+impl Grants {
+    fn lock_if_free(registry: &Registry, grant_ids: impl Iterator<Item = uuid::Uuid>) -> Self {
+        let grant_ids: BTreeSet<uuid::Uuid> = grant_ids.collect();
+        let grant_ids: Vec<uuid::Uuid> = grant_ids.into_iter().collect();
+        let by_id = |grant: Grant| (grant.grant_id, grant);
+        let locked = grants::lock_if_free(registry, &grant_ids);
+        let locked: BTreeMap<uuid::Uuid, Grant> = locked.into_iter().map(by_id).collect();
+        let is_unlocked = |grant_id: &uuid::Uuid| !locked.contains_key(grant_id);
+        let unlocked: Vec<uuid::Uuid> = grant_ids.into_iter().filter(is_unlocked).collect();
+        let busy = snapshot::latest(|| grants::read(registry, &unlocked));
+        Self { locked, busy: busy.into_iter().map(|grant| grant.grant_id).collect() }
+    }
 }
 
 fn grants_of(open: &Open) -> impl Iterator<Item = uuid::Uuid> + '_ {

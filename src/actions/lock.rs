@@ -183,7 +183,7 @@ pub fn bring_up_to_date(
         let mut unlocked = counts.unlocked(&keys(&past));
         if target.owner.is_pool() && unlocked.counters.is_empty() {
             // Whoever has locked a row of another member besides, such as an operator, is not waited for.
-            counts.lock_windows_if_exist_and_free(&unlocked.windows);
+            counts.lock_windows_if_free(&unlocked.windows);
             past.retain(|open| counts.unlocked(&Keys::of(&open.holding)).is_empty());
             unlocked.windows.clear();
         }

@@ -66,7 +66,7 @@ fn lock_user(registry: &Registry, reservation_id: Uuid, request: Request) {
 fn change_counts(registry: &Rc<Registry>, locked: &mut Locked, change: &Change) {
     let delta = i64::from(change.delta);
     let governed = registry.find(&locked.holding.own.feature_type).cloned();
-    let is_in_other_rows = locked.holding.stored().is_some() || locked.holding.owner.is_pool();
+    let is_in_other_rows = locked.holding.is_in_other_rows();
     let governed = governed.filter(|registered| registered.is_governed || is_in_other_rows);
     match governed {
         _ if delta == 0 => locked.settle(registry, change),

@@ -37,14 +37,6 @@ pub struct CounterKey {
 }
 
 impl CounterKey {
-    /// The user, or the pool without a member.
-    pub fn owner(&self) -> Owner {
-        match self.is_of_pool() {
-            true => Owner::Pool { pool_id: self.pool_id, member: None },
-            false => Owner::User(self.user_id),
-        }
-    }
-
     /// The name of its row, in the order in which rows are locked: users' own have one for all features.
     pub fn row(&self) -> (Uuid, Uuid, &str, &str) {
         let feature_type = if self.is_of_pool() { self.feature_type.as_str() } else { "" };

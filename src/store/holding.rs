@@ -88,6 +88,11 @@ impl Holding {
         Stored::of(&self.split, self.own.windows.clone(), paid_from)
     }
 
+    /// Whether other rows than a user's own counter may count it.
+    pub fn is_in_other_rows(&self) -> bool {
+        self.owner.is_pool() || self.stored().is_some()
+    }
+
     /// Takes an amount out of it. Returns what goes back.
     pub fn give_back(&mut self, amount: i64) -> Self {
         Self { split: self.split.give_back(amount), ..self.clone() }

@@ -276,45 +276,28 @@ pub fn held_of(open: &[Open], key: &CounterKey, row: &Counted) -> Held {
     })
 }
 
-/// The result of marking reservations as expired.
-pub struct Expired {
-    pub number: i32,
-    /// The amount of the counter's row that they held.
-    pub amount: i64,
-}
-
-/// Marks up to `limit` reservations of a counter as expired; the counter's row must be locked.
-/// Skips one that another transaction has locked, because that may be a commit before its expiry.
-pub fn mark_expired(counter: &Counter, row: Option<&Counted>, limit: i32) -> Expired {
-    mark_expired_of(&counter.registry, counter.arguments_with_feature(), row, limit)
-}
-
-/// The same by user, period key and feature, even of a feature that is no longer registered.
-pub fn mark_expired_of(
-    registry: &Registry,
-    [user_id, key, feature_type]: [Argument; 3],
-    row: Option<&Counted>,
-    limit: i32,
-) -> Expired {
+/// Marks the reservations of a counter that have expired, and returns the amount of its row, which must
+/// be locked, that they held. Skips one that another transaction has locked, because that may be a commit
+/// before its expiry.
+pub fn mark_expired(counter: &Counter, row: &Counted) -> i64 {
+    let registry = &counter.registry;
     let expire = &registry.statements.reservations.expire;
-    let arguments = [user_id, key, feature_type, Argument::Integer(limit)];
     let marked: Vec<(i64, RowId)> = registry.on_tables(|| {
-        expire.rows(&arguments, Snapshot::Command, |row| {
+        expire.rows(&counter.arguments_with_feature(), Snapshot::Command, |row| {
             (row.integer(0).unwrap_or(0), RowId::read(row, 1))
         })
     });
-    let of_row = |(_, id): &&(i64, RowId)| row.is_some_and(|row| id.is_of(row.id));
-    let amount = marked.iter().filter(of_row).map(|(amount, _)| amount).sum();
-    Expired { number: marked.len() as i32, amount }
+    marked.iter().filter(|(_, id)| id.is_of(row.id)).map(|(amount, _)| amount).sum()
 }
 
-/// The counters of the reservations that expire first.
-pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<CounterKey> {
+/// The ids and owners of the reservations that expired first. Of a pool, the owner has no member.
+pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<(Owner, pgrx::Uuid)> {
     let past = &registry.statements.reservations.past_of_any;
     let rows = registry.on_tables(|| {
         past.rows(&[Argument::Integer(limit)], Snapshot::Command, |row| {
-            let (period, feature_type): (String, String) = (row.get(1)?, row.get(2)?);
-            Some(Owner::of(row.get(0)?, row.get(3)).counter(&feature_type, &period))
+            let of_pool = |pool_id| Owner::Pool { pool_id, member: None };
+            let owner = row.get(1).map_or(Owner::User(row.get(0)?), of_pool);
+            Some((owner, row.get(2)?))
         })
     });
     rows.into_iter().flatten().collect()

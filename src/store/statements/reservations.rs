@@ -37,10 +37,10 @@ pub struct ReservationStatements {
     pub open: Rc<Statement>,
     /// The same of pool `$1`.
     pub open_of_pool: Rc<Statement>,
-    /// The counters of the `$1` reservations that expire first.
+    /// The `$1` reservations that expired first: users, pools and ids.
     pub past_of_any: Rc<Statement>,
-    /// Marks up to `$4` expired reservations of a counter, and returns their amounts and the ids of
-    /// the counter's row. Skips those that another transaction has locked.
+    /// Marks the expired reservations of a counter, and returns their amounts and the ids of the
+    /// counter's row. Skips those that another transaction has locked.
     pub expire: Rc<Statement>,
     /// Marks those of users `$1` with ids `$2` that have expired, and returns the ids of those it
     /// marked. Skips those that another transaction has locked.
@@ -88,8 +88,7 @@ impl ReservationStatements {
             )
         };
         let past_of_any = format!(
-            "SELECT fr.user_id, fr.period::pg_catalog.text, fr.feature_type::pg_catalog.text,
-                    fr.pool_id
+            "SELECT fr.user_id, fr.pool_id, fr.reservation_id
                FROM {reservations} AS fr
               WHERE fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
               ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $1"
@@ -99,7 +98,7 @@ impl ReservationStatements {
                  SELECT fr.reservation_id, fr.user_id FROM {reservations} AS fr
                   WHERE {OPEN} AND fr.period OPERATOR(pg_catalog.=) $2
                     AND fr.feature_type OPERATOR(pg_catalog.=) $3 AND {IS_PAST}
-                  ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $4
+                  ORDER BY fr.reservation_id USING OPERATOR(pg_catalog.<)
                     FOR UPDATE SKIP LOCKED
              )
              UPDATE {reservations} AS fr
