@@ -33,15 +33,7 @@ begin
                                           'user_id', m.user_id, 'email', u.email, 'is_member', m.is_member, 'used', m.used)
                                           order by m.is_member desc, u.email, m.user_id), '[]')
                                  from members as m left join auth.users as u on u.id = m.user_id
-                                where m.pool_id = t.pool_id),
-                   'grants', (select coalesce(jsonb_agg(to_jsonb(g) order by g.created_at desc, g.grant_id), '[]')
-                                from (select ug.grant_id, ug.feature_type, ug.amount, ug.used, ug.source_ref, ug.expires_at,
-                                             ug.voided_at, ug.reason, coalesce(a.email, ug.actor) as actor, ug.created_at,
-                                             (ug.voided_at is null and (ug.expires_at > now()) is not false) as can_be_voided
-                                        from public.usage_grants as ug left join auth.users as a
-                                               on a.id = case when ug.actor ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then ug.actor::uuid end
-                                       where ug.pool_id = t.pool_id
-                                       order by ug.created_at desc, ug.grant_id limit 25) as g))
+                                where m.pool_id = t.pool_id))
                    order by t.pool_id), '[]'))
           from teams as t);
 end

@@ -1,36 +1,62 @@
-// What an operator does for a user: grants, voids, overrides, ends and corrects, with a reason, once per click.
-import { expect, type Page, test } from "./support/test.ts";
+// What an operator does for a user or a team: grants, voids, overrides, ends and corrects, with a reason, once per
+// click.
+import { expect, type Locator, type Page, test } from "./support/test.ts";
 import { expectForEveryone, expectNoViolations } from "./support/accessibility.ts";
 import { open } from "./support/page.ts";
 import {
   addRule,
   count,
   counted,
+  countInTeam,
   grant,
   grantsOf,
+  leaveTeam,
   log,
+  newTeam,
   newUser,
   rulesOf,
+  rulesOfTeam,
   setRole,
   type User,
 } from "./support/stack.ts";
 
-/** An operator who has found a user. */
-async function find(page: Page, user: User): Promise<User> {
+async function openAsOperator(page: Page): Promise<User> {
   const operator = await newUser({ role: "operator" });
   await open(page, operator);
   await page.getByRole("link", { name: "Operator" }).click();
-  await page.getByLabel("Find a user").fill(user.email);
-  await page.getByRole("button", { name: "Find" }).click();
-  await expect(page.getByRole("heading", { name: user.email })).toBeVisible();
   return operator;
 }
 
-const form = (page: Page, name: string) => page.getByRole("form", { name, exact: true });
-const limits = (page: Page) => page.getByRole("region", { name: "Current limits, table" });
-const table = (page: Page, name: string) => page.getByRole("region", { name: `${name}, table` });
+async function findUser(page: Page, user: User): Promise<void> {
+  await page.getByLabel("Find a user").fill(user.email);
+  await page.getByRole("button", { name: "Find" }).click();
+  await expect(page.getByRole("heading", { name: user.email })).toBeVisible();
+}
 
-async function chooseAction(page: Page, name: string) {
+/** An operator who has found a user. */
+async function find(page: Page, user: User): Promise<User> {
+  const operator = await openAsOperator(page);
+  await findUser(page, user);
+  return operator;
+}
+
+/** Finds a team, or those of a member; returns the part of the page about one of them. */
+async function findTeam(page: Page, poolId: string, search = poolId): Promise<Locator> {
+  await page.getByLabel("Find a team").fill(search);
+  await page.getByRole("button", { name: "Show the team" }).click();
+  const team = page.getByRole("region", { name: `Team ${poolId}`, exact: true });
+  await expect(team).toContainText("plan growth");
+  return team;
+}
+
+// The names of a team's have its id as well.
+const form = (page: Page | Locator, name: string) =>
+  page.getByRole("form", { name: new RegExp(`^${name}(, team .+)?$`) });
+const limits = (page: Page) => page.getByRole("region", { name: "Current limits, table" });
+const table = (page: Page | Locator, name: string) =>
+  page.getByRole("region", { name: new RegExp(`^${name}(, team .+)?, table$`) });
+
+async function chooseAction(page: Page | Locator, name: string) {
   await page.getByRole("tab", { name, exact: true }).click();
   await form(page, name).getByLabel("Feature").selectOption({ label: "Chat messages" });
   return form(page, name);
@@ -221,4 +247,102 @@ test("the history has the ledger's entries", async ({ page }) => {
   } finally {
     await stop();
   }
+});
+
+test("overriding the limit of a team, of each member and of one, and ending it", async ({ page }) => {
+  const [user, other, leaver] = [await newUser(), await newUser(), await newUser()];
+  const poolId = await newTeam([user, other, leaver]);
+  await leaveTeam(leaver, poolId);
+  const operator = await openAsOperator(page);
+  const team = await findTeam(page, poolId);
+  await expect(team).toContainText("No limit of this team was overridden.");
+  const rules = table(team, "Rules");
+  const override = async (whom: string, amount: string, per: string | undefined, text: string) => {
+    const fields = await chooseAction(team, "Override a limit");
+    await fields.getByLabel("For", { exact: true }).selectOption({ label: whom });
+    if (per) {
+      // A member has no limit of their own.
+      await expect(fields.getByLabel("Effect").getByRole("option")).toHaveText(["Cap", "Block"]);
+      await fields.getByLabel("Per", { exact: true }).selectOption({ label: per });
+    }
+    await fields.getByLabel("Amount").fill(amount);
+    await fields.getByLabel("Reason").fill(`test of ${text}`);
+    await fields.getByRole("button", { name: "Override" }).dblclick();
+    await expect(rules.getByRole("row", { name: `test of ${text}` })).toContainText(text);
+  };
+  await override("the team", "500", undefined, "limit of 500 messages");
+  await expect(team.getByRole("row", { name: /^All / })).toContainText("0 of 500 messages");
+  await override("each member", "40", "week", "each member: at most 40 messages per week");
+  await override(other.email, "60", "week", `${other.email}: at most 60 messages per week`);
+  const made = (await rulesOfTeam(poolId)).map((rule) => [rule.applies_to, rule.user_id, rule.actor]);
+  expect(made).toEqual([
+    ["pool", null, operator.id],
+    ["member", null, operator.id],
+    ["member", other.id, operator.id],
+  ]);
+  await expect(form(team, "Override a limit").getByRole("option", { name: leaver.email })).toHaveCount(0);
+  await expectForEveryone(page);
+
+  const rule = `Chat messages, ${other.email}: at most 60 messages per week`;
+  await team.getByRole("button", { name: `End: ${rule}` }).click();
+  const dialog = page.getByRole("dialog", { name: `End the rule: ${rule}` });
+  await dialog.getByLabel("Reason").fill("it is over");
+  await dialog.getByRole("button", { name: "End the rule" }).dblclick();
+  await expect(page.getByText("The rule has ended.")).toBeVisible();
+  await expect(rules.getByRole("row", { name: /; ended: it is over/ })).toContainText(other.email);
+  await expect(team.getByRole("button", { name: /^End: / })).toHaveCount(2);
+  // The rules of a team are not its member's.
+  await findUser(page, other);
+  await expect(page.getByText("No limit of this user was overridden.")).toBeVisible();
+});
+
+test("correcting the part of a member, also of one who has left, and with it the team's count", async ({ page }) => {
+  const [user, leaver] = [await newUser(), await newUser()];
+  const poolId = await newTeam([user, leaver]);
+  const stop = await log("insights");
+  try {
+    await countInTeam(user, poolId, "insights", 3);
+    await countInTeam(leaver, poolId, "insights", 4);
+    await leaveTeam(leaver, poolId);
+    await openAsOperator(page);
+    const team = await findTeam(page, poolId);
+    const correct = async (member: string, amount: string) => {
+      const fields = await chooseAction(team, "Correct a count");
+      await fields.getByLabel("Member").selectOption({ label: member });
+      await fields.getByLabel("Feature").selectOption({ label: "Insights" });
+      await fields.getByLabel("Add to the count").fill(amount);
+      await fields.getByLabel("Reason").fill(`counted twice: ${amount}`);
+      await fields.getByRole("button", { name: "Correct" }).dblclick();
+      return fields;
+    };
+    const all = team.getByRole("row", { name: /^All / });
+    const ledger = table(team, "Ledger").getByRole("row");
+    const usage = table(team, "What the team has used").getByRole("row");
+    await correct(user.email, "-2");
+    await expect(all).toContainText("5 of 20 insights");
+    await expect(ledger.filter({ hasText: "counted twice: -2" })).toContainText(
+      `${user.email}Insightscorrect-2`,
+    );
+    await correct(`${leaver.email}, has left`, "-4");
+    await expect(all).toContainText("1 of 20 insights");
+    await expect(usage.filter({ hasText: leaver.email }).getByRole("cell", { name: "4", exact: true }))
+      .toHaveCount(0);
+    // The team has used one more, but the one who has left has not.
+    const fields = await correct(user.email, "-2");
+    await expect(fields.getByRole("alert")).toContainText("insights can't be corrected by -2");
+    await expect(ledger.filter({ hasText: "correct" })).toHaveCount(2);
+  } finally {
+    await stop();
+  }
+});
+
+test("a user and two teams on one page can be told apart", async ({ page }) => {
+  const user = await newUser();
+  const teams = [await newTeam([user]), await newTeam([user])];
+  await find(page, user);
+  for (const poolId of teams) {
+    const team = await findTeam(page, poolId, user.email);
+    await expect(team).toContainText("This team was granted nothing.");
+  }
+  await expectForEveryone(page);
 });

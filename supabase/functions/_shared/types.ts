@@ -713,7 +713,7 @@ export type Database = {
       "my_limits": { Args: Record<PropertyKey, never>; Returns: Json };
       "my_teams": { Args: Record<PropertyKey, never>; Returns: Json };
       "operator_end_rule": {
-        Args: { "p_reason": string; "p_rule_id": string; "p_user_id": string };
+        Args: { "p_pool_id"?: string; "p_reason": string; "p_rule_id": string; "p_user_id"?: string };
         Returns: Json;
       };
       "operator_grant": {
@@ -729,7 +729,7 @@ export type Database = {
         };
         Returns: Json;
       };
-      "operator_history": { Args: { "p_user_id": string }; Returns: Json };
+      "operator_history": { Args: { "p_pool_id"?: string; "p_user_id"?: string }; Returns: Json };
       "operator_near_limit": { Args: { "p_page"?: number; "p_share"?: number }; Returns: Json };
       "operator_teams": { Args: { "p_search": string }; Returns: Json };
       "operator_top_users": { Args: { "p_feature_type": string; "p_page"?: number }; Returns: Json };

@@ -1,19 +1,14 @@
-// The actions: what each needs. Each is for one user, a grant or its end also for one pool, has a reason, and does its work once, however often it is
-// repeated: of an action that adds something, request_id says which it is.
+// The actions: what each needs. Each is for one user or one pool, has a reason, and does its work once, however often
+// it is repeated: of an action that adds something, request_id says which it is.
 import { z } from "zod";
 import { uuid, words } from "../_shared/http.ts";
 import type { Client } from "../_shared/limitChecker.ts";
 import { correct } from "./corrections.ts";
 import { grantUnits, voidGrant } from "./grants.ts";
 import { endRule, override } from "./overrides.ts";
+import { isOne, NOT_ONE, owner } from "./owner.ts";
 
-/** A user or a pool. */
-const owner = { user_id: uuid.optional(), pool_id: uuid.optional() };
-const isOne = ({ user_id, pool_id }: { user_id?: string; pool_id?: string }) =>
-  (user_id === undefined) !== (pool_id === undefined);
-const NOT_ONE = { path: ["user_id"], message: "Invalid input: name either a user_id or a pool_id" };
-
-const common = { user_id: uuid, reason: words.max(500) };
+const common = { reason: words.max(500) };
 const ofFeature = { ...common, feature_type: words.max(50) };
 const once = { request_id: uuid };
 const instant = z.iso.datetime({ offset: true }).nullable().default(null);
@@ -54,7 +49,10 @@ export type VoidRequest = z.infer<typeof voidRequest>;
 const overrideRequest = z.object({
   action: z.literal("override"),
   ...ofFeature,
+  ...owner,
   ...once,
+  /** With member, the user_id is the member's; without it, the rule is for each. The database refuses other ids. */
+  applies_to: z.enum(["user", "pool", "member"]).default("user"),
   effect: z.enum(["set", "add", "deny", "cap"]),
   /** Null is unlimited; of deny, it must be. */
   amount: z.int().min(0).nullable(),
@@ -68,13 +66,17 @@ const overrideRequest = z.object({
 });
 export type OverrideRequest = z.infer<typeof overrideRequest>;
 
-const endRequest = z.object({ action: z.literal("end"), ...common, rule_id: uuid });
+const endRequest = z.object({ action: z.literal("end"), ...common, ...owner, rule_id: uuid })
+  .refine(isOne, NOT_ONE);
 export type EndRequest = z.infer<typeof endRequest>;
 
 const correctRequest = z.object({
   action: z.literal("correct"),
   ...ofFeature,
   ...once,
+  /** In a pool, the member's: the key that has it done once belongs to a user. */
+  user_id: uuid,
+  pool_id: uuid.optional(),
   /** What to add to the count of the current period; negative to take from it. */
   amount: z.int().refine((amount) => amount !== 0, "Invalid input: 0 corrects nothing"),
 });

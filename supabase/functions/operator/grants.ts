@@ -4,6 +4,7 @@ import { HttpError } from "../_shared/http.ts";
 import type { Client } from "../_shared/limitChecker.ts";
 import type { GrantRequest, VoidRequest } from "./actions.ts";
 import { answered, reference, signed } from "./database.ts";
+import { noSuchTeam } from "./owner.ts";
 
 const granted = z.object({
   granted: z.boolean(),
@@ -32,7 +33,7 @@ export async function grantUnits(supabase: Client, actor: string, wanted: GrantR
   });
   const { error_code, ...result } = granted.parse(answered(answer));
   if (result.granted) return result;
-  if (error_code === "UNKNOWN_POOL") throw new HttpError(404, "There is no such team.", { error_code });
+  if (error_code === "UNKNOWN_POOL") throw noSuchTeam();
   throw new HttpError(409, "This request has granted something else before.", {
     error_code: "GRANT_MISMATCH",
   });

@@ -1,5 +1,5 @@
 // POST {report, …}: what an operator asks about the usage of users; see reports.ts. POST {action, …}: what an
-// operator does for one user, with a reason; see actions.ts.
+// operator does for one user or team, with a reason; see actions.ts.
 import { z } from "zod";
 import { authenticate, requireOperator, requireOperatorNow } from "../_shared/caller.ts";
 import { json, parsed, readBody, servePost } from "../_shared/http.ts";

@@ -4,6 +4,7 @@ import { HttpError, uuid, words } from "../_shared/http.ts";
 import type { Client } from "../_shared/limitChecker.ts";
 import { dataOf } from "../_shared/refusal.ts";
 import type { Json } from "../_shared/types.ts";
+import { isOne, NOT_ONE, owner } from "./owner.ts";
 
 const page = z.int().min(0).max(10_000).default(0);
 
@@ -19,7 +20,7 @@ export const reportRequest = z.discriminatedUnion("report", [
   z.object({ report: z.literal("top_users"), feature_type: words.max(50), page }),
   z.object({ report: z.literal("use_by_day"), days: z.int().min(1).max(90).default(30) }),
   z.object({ report: z.literal("user"), search, page }),
-  z.object({ report: z.literal("history"), user_id: uuid }),
+  z.object({ report: z.literal("history"), ...owner }).refine(isOne, NOT_ONE),
   z.object({ report: z.literal("teams"), search }),
 ], {
   error: (issue) =>
@@ -49,7 +50,7 @@ function ask(supabase: Client, wanted: ReportRequest) {
     case "user":
       return supabase.rpc("operator_user", { p_search: wanted.search, p_page: wanted.page });
     case "history":
-      return supabase.rpc("operator_history", { p_user_id: wanted.user_id });
+      return supabase.rpc("operator_history", { p_user_id: wanted.user_id, p_pool_id: wanted.pool_id });
     case "teams":
       return supabase.rpc("operator_teams", { p_search: wanted.search });
   }

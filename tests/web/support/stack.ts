@@ -215,6 +215,14 @@ export async function rulesOf(user: User) {
   return data;
 }
 
+/** All rules of a team and its members, oldest first. */
+export async function rulesOfTeam(poolId: string) {
+  const { data, error } = await service.from("usage_rules").select("*").eq("pool_id", poolId)
+    .order("created_at");
+  if (error) throw error;
+  return data;
+}
+
 /** Keeps a ledger of a feature, of everybody. Returns what ends it. */
 export async function log(featureType: string): Promise<() => Promise<void>> {
   const { data, error } = await service.from("usage_rules")

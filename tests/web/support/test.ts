@@ -1,7 +1,7 @@
 // Playwright's test, which fails if anything throws on a page.
-import { expect, type Page, test as base } from "@playwright/test";
+import { expect, type Locator, type Page, test as base } from "@playwright/test";
 
-export { expect, type Page };
+export { expect, type Locator, type Page };
 
 export const test = base.extend<{ noErrors: void }>({
   noErrors: [async ({ context }, use) => {

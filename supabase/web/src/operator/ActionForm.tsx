@@ -5,7 +5,8 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { SubmitButton } from "../layout/SubmitButton.tsx";
 import { useOneAtATime } from "../server/useOneAtATime.ts";
 import { FailureMessage } from "../usage/FailureMessage.tsx";
-import { type Action, type Owner, useAction } from "./useAction.ts";
+import { labelFor, type Owner } from "./owner.ts";
+import { type Action, useAction } from "./useAction.ts";
 
 interface Props {
   owner: Owner;
@@ -36,7 +37,7 @@ export function ActionForm({ owner, label, button, done, children, read, onDone 
   }
 
   return (
-    <form onSubmit={submit} key={round} aria-label={label}>
+    <form onSubmit={submit} key={round} aria-label={labelFor(owner, label)}>
       <Stack gap="sm">
         {children && <Group align="end" gap="sm">{children}</Group>}
         <TextInput

@@ -1,7 +1,7 @@
 // Grants units to a user or a team.
 import { ActionForm } from "./ActionForm.tsx";
 import { AmountField, FeatureField, instantIn, numberIn, textOf, TimeField } from "./fields.tsx";
-import type { Owner } from "./useAction.ts";
+import type { Owner } from "./owner.ts";
 
 export const GrantForm = ({ owner }: { owner: Owner }) => (
   <ActionForm

@@ -2,22 +2,23 @@
 import { Table } from "@mantine/core";
 import { amountOf, numberOf, wordsOf } from "../usage/features.ts";
 import { dayAndClockOf } from "../usage/time.ts";
+import { isTeam, type Owner } from "./owner.ts";
 import { Part, Small } from "./Part.tsx";
 import type { Ending } from "./ReasonDialog.tsx";
-import type { UserHistoryReport } from "./reports.ts";
+import type { HistoryReport } from "./reports.ts";
 import { Rows } from "./Rows.tsx";
 
 interface Props {
-  grants: UserHistoryReport["grants"];
-  /** What to say if there are none. */
-  nothing: string;
+  owner: Owner;
+  grants: HistoryReport["grants"];
   onVoid: (ending: Ending) => void;
 }
 
-export function Grants({ grants, nothing, onVoid }: Props) {
+export function Grants({ owner, grants, onVoid }: Props) {
+  const nothing = `This ${isTeam(owner) ? "team" : "user"} was granted nothing.`;
   return (
     <Part title="Grants" nothing={grants.length === 0 && nothing}>
-      <Rows label="Grants" columns={["Feature", "Used", "Until", "For", "Why", "By", "Action"]}>
+      <Rows label="Grants" owner={owner} columns={["Feature", "Used", "Until", "For", "Why", "By", "Action"]}>
         {grants.map(({ grant_id, feature_type, amount, used, source_ref, ...grant }) => {
           const units = amountOf(feature_type, amount);
           return (

@@ -1,8 +1,11 @@
-// A rule for one user: another limit, more of it, a block or a cap, from when until when.
+// A rule for one user, one team or its members: another limit, more of it, a block or a cap, from when
+// until when.
 import { NativeSelect } from "@mantine/core";
 import { useState } from "react";
 import { ActionForm } from "./ActionForm.tsx";
-import { AmountField, FeatureField, instantIn, numberIn, textOf, TimeField } from "./fields.tsx";
+import { AmountField, FeatureField, instantIn, nameOf, numberIn, textOf, TimeField } from "./fields.tsx";
+import type { Owner } from "./owner.ts";
+import type { Member } from "./reports.ts";
 
 const EFFECTS = [
   { value: "set", label: "Set the limit" },
@@ -10,6 +13,8 @@ const EFFECTS = [
   { value: "cap", label: "Cap" },
   { value: "deny", label: "Block" },
 ];
+/** A member has no limit of their own. */
+const EFFECTS_FOR_MEMBERS = EFFECTS.filter(({ value }) => value === "cap" || value === "deny");
 
 const WINDOWS = [
   { value: "period", label: "the feature's own period" },
@@ -19,18 +24,30 @@ const WINDOWS = [
 ];
 
 const emptyMeans: Record<string, string> = { set: "Empty is unlimited", cap: "Empty lifts the plan's cap" };
+const EMPTY_FOR_ONE_MEMBER = "Empty lifts the cap for each member";
 
-export function OverrideForm({ userId }: { userId: string }) {
-  const [effect, setEffect] = useState("set");
+const THE_TEAM = "the team";
+const EACH = "each member";
+
+/** `members` are those of a team. */
+export function OverrideForm({ owner, members }: { owner: Owner; members?: Member[] }) {
+  const [whom, setWhom] = useState(THE_TEAM);
+  const [chosen, setChosen] = useState("set");
   const [per, setPer] = useState("period");
+  const isForMembers = whom !== THE_TEAM;
+  const isForEach = whom === EACH;
+  const effects = isForMembers ? EFFECTS_FOR_MEMBERS : EFFECTS;
+  const effect = effects.some(({ value }) => value === chosen) ? chosen : "cap";
   return (
     <ActionForm
-      owner={{ user_id: userId }}
+      owner={owner}
       label="Override a limit"
       button="Override"
       done="The limit is overridden."
       read={(form) => ({
         action: "override",
+        applies_to: !members ? "user" : isForMembers ? "member" : "pool",
+        ...isForMembers && !isForEach && { user_id: whom },
         feature_type: textOf(form, "feature_type"),
         effect,
         amount: numberIn(form, "amount"),
@@ -40,15 +57,31 @@ export function OverrideForm({ userId }: { userId: string }) {
         ends_at: instantIn(form, "ends_at"),
       })}
     >
+      {members && (
+        <NativeSelect
+          label="For"
+          data={[
+            THE_TEAM,
+            EACH,
+            ...members.map((member) => ({ value: member.user_id, label: nameOf(member) })),
+          ]}
+          value={whom}
+          onChange={(event) => setWhom(event.currentTarget.value)}
+        />
+      )}
       <FeatureField />
       <NativeSelect
         label="Effect"
-        data={EFFECTS}
+        data={effects}
         value={effect}
-        onChange={(event) => setEffect(event.currentTarget.value)}
+        onChange={(event) => setChosen(event.currentTarget.value)}
       />
       {effect !== "deny" && (
-        <AmountField min={0} required={effect === "add"} description={emptyMeans[effect]} />
+        <AmountField
+          min={0}
+          required={effect === "add" || isForEach}
+          description={isForEach ? undefined : isForMembers ? EMPTY_FOR_ONE_MEMBER : emptyMeans[effect]}
+        />
       )}
       {effect === "cap" && (
         <NativeSelect

@@ -1,7 +1,8 @@
 // Asks for the reason before something of a user or a team ends.
 import { Group, Modal } from "@mantine/core";
 import { ActionForm } from "./ActionForm.tsx";
-import type { Action, Owner } from "./useAction.ts";
+import type { Owner } from "./owner.ts";
+import type { Action } from "./useAction.ts";
 
 export interface Ending {
   title: string;

@@ -1,14 +1,22 @@
 // A table of a report, which scrolls by itself on a narrow screen.
 import { Table } from "@mantine/core";
 import type { ReactNode } from "react";
+import { labelFor, type Owner } from "./owner.ts";
 
-export function Rows(
-  { label, columns, children }: { label: string; columns: string[]; children: ReactNode },
-) {
+interface Props {
+  label: string;
+  /** Whom it is about, if the page may have the same table for another one. */
+  owner?: Owner;
+  columns: string[];
+  children: ReactNode;
+}
+
+export function Rows({ label, owner, columns, children }: Props) {
+  const name = `${labelFor(owner, label)}, table`;
   return (
     <Table.ScrollContainer
       minWidth={280}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": `${label}, table` } }}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": name } }}
     >
       <Table horizontalSpacing={6} fz="sm">
         <Table.Thead>

@@ -1,13 +1,14 @@
-// The teams of a user, or one by its id: what they use, each member's part, grants, and a form that grants.
+// The teams of a user, or one by its id: what they use, each member's part, what can be done for
+// them, and all that was.
 import { Badge, Button, Card, Group, Skeleton, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { ErrorState } from "../layout/ErrorState.tsx";
 import { Failure } from "../server/failure.ts";
 import { isIncluded } from "../usage/available.ts";
 import { amountOf, numberOf, wordsOf } from "../usage/features.ts";
-import { GrantForm } from "./GrantForm.tsx";
-import { Grants } from "./Grants.tsx";
-import { type Ending, ReasonDialog } from "./ReasonDialog.tsx";
+import { nameOf } from "./fields.tsx";
+import { OwnerActions } from "./OwnerActions.tsx";
+import { OwnerHistory } from "./OwnerHistory.tsx";
 import { type TeamReport, useTeamsOf } from "./reports.ts";
 import { Rows } from "./Rows.tsx";
 
@@ -48,10 +49,7 @@ function Found({ search }: { search: string }) {
   return data.teams.map((team) => <Team key={team.pool_id} team={team} />);
 }
 
-function Team(
-  { team: { pool_id, plan_id, seats, status, features, members, grants } }: { team: TeamReport },
-) {
-  const [ending, setEnding] = useState<Ending>();
+function Team({ team: { pool_id, plan_id, seats, status, features, members } }: { team: TeamReport }) {
   const owner = { pool_id };
   const shown = Object.keys(features).filter((feature) => isIncluded(features[feature]!)).sort();
   return (
@@ -64,6 +62,7 @@ function Team(
       </Text>
       <Rows
         label="What the team has used"
+        owner={owner}
         columns={["Who", ...shown.map((feature) => wordsOf(feature).name)]}
       >
         <Table.Tr>
@@ -79,19 +78,19 @@ function Team(
             );
           })}
         </Table.Tr>
-        {members.map(({ user_id, email, is_member, used }) => (
-          <Table.Tr key={user_id}>
+        {members.map((member) => (
+          <Table.Tr key={member.user_id}>
             <Table.Th scope="row" fw={400}>
-              {email ?? user_id} {!is_member && <Badge variant="default" size="sm">has left</Badge>}
+              {nameOf(member)} {!member.is_member && <Badge variant="default" size="sm">has left</Badge>}
             </Table.Th>
-            {shown.map((feature) => <Table.Td key={feature}>{numberOf(feature, used[feature] ?? 0)}
-            </Table.Td>)}
+            {shown.map((feature) => (
+              <Table.Td key={feature}>{numberOf(feature, member.used[feature] ?? 0)}</Table.Td>
+            ))}
           </Table.Tr>
         ))}
       </Rows>
-      <GrantForm owner={owner} />
-      <Grants nothing="This team was granted nothing." grants={grants} onVoid={setEnding} />
-      <ReasonDialog owner={owner} ending={ending} onClose={() => setEnding(undefined)} />
+      <OwnerActions owner={owner} members={members} />
+      <OwnerHistory owner={owner} />
     </Stack>
   );
 }

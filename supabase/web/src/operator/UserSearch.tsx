@@ -5,11 +5,11 @@ import { ErrorState } from "../layout/ErrorState.tsx";
 import { Failure } from "../server/failure.ts";
 import { amountOf, numberOf, wordsOf } from "../usage/features.ts";
 import { useFeatures } from "../usage/useFeatures.ts";
+import { OwnerActions } from "./OwnerActions.tsx";
+import { OwnerHistory } from "./OwnerHistory.tsx";
 import { Pages } from "./Panel.tsx";
 import { useOneUser } from "./reports.ts";
 import { Rows } from "./Rows.tsx";
-import { UserActions } from "./UserActions.tsx";
-import { UserHistory } from "./UserHistory.tsx";
 
 export function UserSearch() {
   const [search, setSearch] = useState("");
@@ -66,8 +66,8 @@ function Found({ search }: { search: string }) {
           </Table.Tr>
         ))}
       </Rows>
-      <UserActions userId={user.id} />
-      <UserHistory userId={user.id} />
+      <OwnerActions owner={{ user_id: user.id }} />
+      <OwnerHistory owner={{ user_id: user.id }} />
       <Title order={3} size="h5">Usage by period</Title>
       {rows.length === 0
         ? <Text c="dimmed">This user has not used anything yet.</Text>

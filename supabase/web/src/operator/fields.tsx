@@ -2,6 +2,7 @@
 import { NativeSelect, TextInput } from "@mantine/core";
 import { wordsOf } from "../usage/features.ts";
 import { useFeatures } from "../usage/useFeatures.ts";
+import type { Member } from "./reports.ts";
 
 export function FeatureField() {
   const features = useFeatures().data ?? [];
@@ -13,6 +14,21 @@ export function FeatureField() {
     />
   );
 }
+
+export const nameOf = ({ email, user_id }: Member): string => email ?? user_id;
+
+export const MemberField = ({ members }: { members: Member[] }) => (
+  <NativeSelect
+    name="user_id"
+    label="Member"
+    description="The team's count changes as well"
+    required
+    data={members.map((member) => ({
+      value: member.user_id,
+      label: member.is_member ? nameOf(member) : `${nameOf(member)}, has left`,
+    }))}
+  />
+);
 
 interface AmountProps {
   label?: string;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { featureStatus } from "../../../functions/_shared/limitResults.ts";
 import { invoke } from "../server/requests.ts";
 import { featureLimit } from "../usage/limits.ts";
+import type { Owner } from "./owner.ts";
 
 const nearLimit = z.object({
   rows: z.array(z.object({
@@ -41,9 +42,12 @@ const oneUser = z.object({
   more: z.boolean(),
 });
 
-const userHistory = z.object({
+const history = z.object({
   rules: z.array(z.object({
     rule_id: z.string(),
+    applies_to: z.string(),
+    /** Of a team, whom the rule is for, if it is for one member. */
+    member: z.string().nullable(),
     feature_type: z.string(),
     effect: z.string(),
     amount: z.number().nullable(),
@@ -72,13 +76,15 @@ const userHistory = z.object({
   entries: z.array(z.object({
     entry_id: z.number(),
     at: z.string(),
+    /** Of a team, whose part of the count it is. */
+    member: z.string().nullable(),
     feature_type: z.string(),
     kind: z.string(),
     amount: z.number(),
     reason: z.string().nullable(),
   })),
 });
-export type UserHistoryReport = z.infer<typeof userHistory>;
+export type HistoryReport = z.infer<typeof history>;
 
 const teams = z.object({
   teams: z.array(z.object({
@@ -94,10 +100,10 @@ const teams = z.object({
       is_member: z.boolean(),
       used: z.record(z.string(), z.number()),
     })),
-    grants: userHistory.shape.grants,
   })),
 });
 export type TeamReport = z.infer<typeof teams>["teams"][number];
+export type Member = TeamReport["members"][number];
 
 /** Asks for a report. The current rows stay until the next ones are there. */
 function useReport<T>(shape: z.ZodType<T>, report: string, options: Record<string, unknown>) {
@@ -113,5 +119,5 @@ export const useTopUsers = (featureType: string, page: number) =>
   useReport(topUsers, "top_users", { feature_type: featureType, page });
 export const useUsageByPeriod = () => useReport(useByDay, "use_by_day", {});
 export const useOneUser = (search: string, page: number) => useReport(oneUser, "user", { search, page });
-export const useUserHistory = (userId: string) => useReport(userHistory, "history", { user_id: userId });
+export const useHistoryOf = (owner: Owner) => useReport(history, "history", owner);
 export const useTeamsOf = (search: string) => useReport(teams, "teams", { search });

@@ -1,8 +1,10 @@
-// A rule of a user in words.
+// A rule of a user, a team or its members in words.
 import { amountOf, perKind } from "../usage/features.ts";
 import { waitOf } from "../usage/time.ts";
 
 interface Rule {
+  applies_to: string;
+  member: string | null;
   feature_type: string;
   effect: string;
   amount: number | null;
@@ -10,7 +12,10 @@ interface Rule {
   every: number | null;
 }
 
-export function ruleText({ feature_type, effect, amount, per, every }: Rule): string {
+export const ruleText = (rule: Rule): string =>
+  rule.applies_to === "member" ? `${rule.member ?? "each member"}: ${effectText(rule)}` : effectText(rule);
+
+function effectText({ feature_type, effect, amount, per, every }: Rule): string {
   const units = amount === null ? "" : amountOf(feature_type, amount);
   switch (effect) {
     case "set":

@@ -4,9 +4,7 @@ import { useRef } from "react";
 import { z } from "zod";
 import { Failure } from "../server/failure.ts";
 import { invoke } from "../server/requests.ts";
-
-/** For whom something is done. */
-export type Owner = { user_id: string } | { pool_id: string };
+import type { Owner } from "./owner.ts";
 
 /** What the edge function wants besides the owner: see its actions.ts. */
 export interface Action {
@@ -26,7 +24,7 @@ export function useAction(owner: Owner) {
       invoke(done, "operator", { ...action, ...owner, request_id: requestId.current }),
     onSuccess: next,
     // If the answer was lost, the same id asks for the same again: what was done is not done twice, and something
-    // else is refused.
+    // else is refused. Only a correction of another member's count is not: its id belongs to the member.
     onError: (failure) => {
       if (!(failure instanceof Failure && failure.isOutage)) next();
     },
