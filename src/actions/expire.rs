@@ -44,7 +44,16 @@ pub fn of_any(limit: i32) -> i32 {
         due.counts.lock_windows_if_free(&due.keys.windows);
     }
     let grants = Grants::lock_if_free(&registry, all.iter().flat_map(|due| &due.grants).copied());
-    all.into_iter().map(|due| due.expire(&registry, &grants)).sum()
+    for due in &mut all {
+        due.cover(&registry, &grants);
+    }
+    let covered = all.iter().flat_map(Due::covered);
+    let marked = reservations::mark_these_expired(&registry, covered);
+    let marked: BTreeSet<Uuid> = marked.into_iter().collect();
+    for due in all {
+        due.expire(&marked, &grants);
+    }
+    marked.len() as i32
 }
 
 /// The reservations of a user, or of a pool, that are to be expired.
@@ -55,28 +64,32 @@ struct Due {
     keys: Keys,
     grants: BTreeSet<uuid::Uuid>,
     counts: Counts,
+    /// All that are open, once their counters are locked.
+    open: Vec<Open>,
 }
 
 /// In the order of locks.
 fn due_of_each(registry: &Rc<Registry>, limit: i32) -> Vec<Due> {
-    let mut past: BTreeMap<Owner, BTreeSet<Uuid>> = BTreeMap::new();
-    for (owner, reservation_id) in reservations::past_of_any(registry, limit) {
-        past.entry(owner).or_default().insert(reservation_id);
+    let mut past: BTreeMap<Owner, Vec<Open>> = BTreeMap::new();
+    for open in reservations::past_of_any(registry, limit) {
+        past.entry(open.holding.owner.without_member()).or_default().push(open);
     }
-    let due = |(owner, reservation_ids): (Owner, BTreeSet<Uuid>)| {
-        let mut open = open_with_windows(registry, owner);
-        open.retain(|open| reservation_ids.contains(&open.reservation_id));
-        let keys = Keys::of_all(open.iter().map(|open| Keys::of(&open.holding)));
-        let grants = open.iter().flat_map(grants_of).collect();
-        Due { owner, reservation_ids, keys, grants, counts: Counts::new(registry) }
+    let due = |(owner, mut past): (Owner, Vec<Open>)| {
+        extend(registry, owner, &mut past);
+        Due {
+            owner,
+            reservation_ids: past.iter().map(|open| open.reservation_id).collect(),
+            keys: Keys::of_all(past.iter().map(|open| Keys::of(&open.holding))),
+            grants: past.iter().flat_map(grants_of).collect(),
+            counts: Counts::new(registry),
+            open: Vec::new(),
+        }
     };
     past.into_iter().map(due).collect()
 }
 
-/// The open reservations of a user or a pool, those that have expired with all windows in which they are
-/// counted.
-fn open_with_windows(registry: &Rc<Registry>, owner: Owner) -> Vec<Open> {
-    let mut open = reservations::open_of(registry, owner, Snapshot::Latest);
+/// Adds to reservations that have expired the windows in which they are counted besides.
+fn extend(registry: &Rc<Registry>, owner: Owner, open: &mut [Open]) {
     for registered in &registry.features {
         let feature_type = &registered.feature.feature_type;
         let may_be_in_windows = |open: &&mut Open| {
@@ -92,32 +105,38 @@ fn open_with_windows(registry: &Rc<Registry>, owner: Owner) -> Vec<Open> {
             });
         }
     }
-    open
 }
 
 impl Due {
-    /// Expires those of which everything is locked, and returns their number.
-    fn expire(self, registry: &Rc<Registry>, grants: &Grants) -> i32 {
-        let Self { owner, reservation_ids, keys, mut counts, .. } = self;
-        let missing = counts.unlocked(&keys);
+    /// Keeps those of which everything is locked.
+    fn cover(&mut self, registry: &Rc<Registry>, grants: &Grants) {
         // Some may have been settled before their counters were locked.
-        let open = open_with_windows(registry, owner);
+        self.open = reservations::open_of(registry, self.owner, Snapshot::Latest);
+        extend(registry, self.owner, &mut self.open);
+        let missing = self.counts.unlocked(&self.keys);
         let is_covered = |open: &&Open| {
             let of_open = Keys::of(&open.holding);
-            reservation_ids.contains(&open.reservation_id)
+            self.reservation_ids.contains(&open.reservation_id)
                 && of_open.without(&missing) == of_open
                 && !grants_of(open).any(|grant_id| grants.busy.contains(&grant_id))
         };
-        let covered: Vec<&Open> = open.iter().filter(is_covered).collect();
-        let marked = reservations::mark_these_expired(registry, covered.iter().copied());
-        let marked: BTreeSet<Uuid> = marked.into_iter().collect();
-        let is_marked = |open: &&Open| marked.contains(&open.reservation_id);
-        let expired: Vec<&Open> = covered.into_iter().filter(is_marked).collect();
+        self.reservation_ids =
+            self.open.iter().filter(is_covered).map(|open| open.reservation_id).collect();
+    }
+
+    fn covered(&self) -> impl Iterator<Item = &Open> {
+        self.open.iter().filter(|open| self.reservation_ids.contains(&open.reservation_id))
+    }
+
+    /// Gives back what those hold that are marked as expired.
+    fn expire(self, marked: &BTreeSet<Uuid>, grants: &Grants) {
+        let Self { open, mut counts, .. } = self;
+        let expired: Vec<&Open> =
+            open.iter().filter(|open| marked.contains(&open.reservation_id)).collect();
         let grant_ids = expired.iter().flat_map(|open| grants_of(open));
         counts.add_grants(grant_ids.filter_map(|id| grants.locked.get(&id).cloned()));
         counts.expire(&open, &expired);
         counts.write();
-        marked.len() as i32
     }
 }
 

@@ -31,6 +31,14 @@ impl Owner {
         }
     }
 
+    /// The user, or the pool alone.
+    pub fn without_member(self) -> Self {
+        match self {
+            Self::User(user_id) => Self::User(user_id),
+            Self::Pool { pool_id, .. } => Self::Pool { pool_id, member: None },
+        }
+    }
+
     pub fn is_pool(self) -> bool {
         self.pool_id().is_some()
     }

@@ -23,6 +23,7 @@ use crate::pg::hash::uuid_hash;
 use crate::pg::jsonb::Document;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
+use crate::pg::statement::Statement;
 
 /// A new reservation.
 pub struct New {
@@ -200,35 +201,50 @@ pub struct Open {
     pub since: i64,
 }
 
-/// The open reservations of a user, or of all members of a pool. Whether they have expired depends on
-/// the clock, not on the start of the transaction, because a call may have waited for a lock.
+/// The open reservations of a user, or of all members of a pool.
 pub fn open_of(registry: &Registry, owner: Owner, snapshot: Snapshot) -> Vec<Open> {
-    let now = clock::since_2000(clock::wall());
     let statements = &registry.statements.reservations;
-    let (open, id) = match owner {
+    let (statement, id) = match owner {
         Owner::User(user_id) => (&statements.open, user_id),
         Owner::Pool { pool_id, .. } => (&statements.open_of_pool, pool_id),
     };
-    let rows = registry.on_tables(|| {
-        open.rows(&[Argument::Uuid(id)], snapshot, |row| {
-            let amount: i32 = row.get(2)?;
-            let own = CountedAt {
-                feature_type: row.get(0)?,
-                period: row.get(1)?,
-                windows: WindowNames::default(),
-                row_id: RowId::read(row, 4),
-            };
-            let user_id = row.get(8)?;
-            let owner = Owner::of(user_id, owner.pool_id());
-            Some(Open {
-                reservation_id: row.get(5)?,
-                user_id,
-                is_past: row.instant(3)? <= now,
-                holding: Holding::of_stored(owner, amount.into(), sources(row, 6), own),
-                since: row.instant(7)?,
-            })
+    open(registry, statement, Argument::Uuid(id), snapshot)
+}
+
+/// The reservations of all users and pools that expired first, as far as committed.
+pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<Open> {
+    let past = &registry.statements.reservations.past_of_any;
+    open(registry, past, Argument::Integer(limit), Snapshot::Latest)
+}
+
+/// Whether they have expired depends on the clock, not on the start of the transaction, because a call
+/// may have waited for a lock.
+fn open(
+    registry: &Registry,
+    statement: &Statement,
+    argument: Argument,
+    snapshot: Snapshot,
+) -> Vec<Open> {
+    let now = clock::since_2000(clock::wall());
+    let read = |row: &Row| {
+        let amount: i32 = row.get(2)?;
+        let own = CountedAt {
+            feature_type: row.get(0)?,
+            period: row.get(1)?,
+            windows: WindowNames::default(),
+            row_id: RowId::read(row, 4),
+        };
+        let user_id = row.get(8)?;
+        let owner = Owner::of(user_id, row.get(9));
+        Some(Open {
+            reservation_id: row.get(5)?,
+            user_id,
+            is_past: row.instant(3)? <= now,
+            holding: Holding::of_stored(owner, amount.into(), sources(row, 6), own),
+            since: row.instant(7)?,
         })
-    });
+    };
+    let rows = registry.on_tables(|| statement.rows(&[argument], snapshot, read));
     rows.into_iter().flatten().collect()
 }
 
@@ -288,19 +304,6 @@ pub fn mark_expired(counter: &Counter, row: &Counted) -> i64 {
         })
     });
     marked.iter().filter(|(_, id)| id.is_of(row.id)).map(|(amount, _)| amount).sum()
-}
-
-/// The ids and owners of the reservations that expired first. Of a pool, the owner has no member.
-pub fn past_of_any(registry: &Registry, limit: i32) -> Vec<(Owner, pgrx::Uuid)> {
-    let past = &registry.statements.reservations.past_of_any;
-    let rows = registry.on_tables(|| {
-        past.rows(&[Argument::Integer(limit)], Snapshot::Command, |row| {
-            let of_pool = |pool_id| Owner::Pool { pool_id, member: None };
-            let owner = row.get(1).map_or(Owner::User(row.get(0)?), of_pool);
-            Some((owner, row.get(2)?))
-        })
-    });
-    rows.into_iter().flatten().collect()
 }
 
 fn require_written(written: u64) {

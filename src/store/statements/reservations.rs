@@ -33,11 +33,11 @@ pub struct ReservationStatements {
     /// The same for a commit, with the amount that was used, `$5`.
     pub commit: Rc<Statement>,
     /// The open reservations of user `$1`: feature, period, amount, expiry, id of the counter's row,
-    /// id, sources, when it was made, and the user.
+    /// id, sources, when it was made, the user and the pool.
     pub open: Rc<Statement>,
     /// The same of pool `$1`.
     pub open_of_pool: Rc<Statement>,
-    /// The `$1` reservations that expired first: users, pools and ids.
+    /// The same of the `$1` reservations that expired first.
     pub past_of_any: Rc<Statement>,
     /// Marks the expired reservations of a counter, and returns their amounts and the ids of the
     /// counter's row. Skips those that another transaction has locked.
@@ -83,16 +83,14 @@ impl ReservationStatements {
             format!(
                 "SELECT fr.feature_type::pg_catalog.text, fr.period::pg_catalog.text, fr.amount,
                         fr.expires_at, fr.counter_id, fr.reservation_id, fr.sources, fr.created_at,
-                        fr.user_id
+                        fr.user_id, fr.pool_id
                    FROM {reservations} AS fr WHERE {condition}"
             )
         };
-        let past_of_any = format!(
-            "SELECT fr.user_id, fr.pool_id, fr.reservation_id
-               FROM {reservations} AS fr
-              WHERE fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
+        let past_of_any = open(&format!(
+            "fr.status OPERATOR(pg_catalog.=) 'reserved' AND {IS_PAST}
               ORDER BY fr.expires_at USING OPERATOR(pg_catalog.<) LIMIT $1"
-        );
+        ));
         let expire = format!(
             "WITH past AS (
                  SELECT fr.reservation_id, fr.user_id FROM {reservations} AS fr
