@@ -1,7 +1,7 @@
 -- The tables and arguments of the benchmark. main.rs replaces USERS and PERIOD.
 
 CREATE TABLE users AS
-    SELECT gen_random_uuid() AS id, number FROM generate_series(0, USERS - 1) AS number;
+    SELECT md5(number::text)::uuid AS id, number FROM generate_series(0, USERS - 1) AS number;
 
 -- Calls for these users run before each measurement, so that all statements are prepared.
 CREATE TABLE warm_up_users AS

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -14,6 +13,7 @@ use crate::options::Options;
 use crate::ratios::RATIOS;
 use crate::samples::Samples;
 use crate::statistics::Spread;
+use crate::throughput::{Rates, Who};
 
 #[derive(Serialize)]
 struct Figures<'a> {
@@ -24,6 +24,7 @@ struct Figures<'a> {
     rounds: usize,
     microseconds_per_call: Vec<Cost>,
     ratios: Vec<Comparison>,
+    calls_per_second: Vec<Throughput>,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Against<'a>>,
 }
@@ -34,6 +35,17 @@ struct Cost {
     is_hand_written: bool,
     plain: Option<Spread>,
     preloaded: Option<Spread>,
+}
+
+#[derive(Serialize)]
+struct Throughput {
+    name: &'static str,
+    is_ours: bool,
+    /// Whether all clients call for the same user.
+    is_one_user: bool,
+    is_durable: bool,
+    clients: u32,
+    rate: Spread,
 }
 
 #[derive(Serialize)]
@@ -53,10 +65,10 @@ struct Against<'a> {
 }
 
 pub fn write(
-    folder: &Path,
-    samples: &Samples,
     options: &Options,
     machine: Machine,
+    samples: &Samples,
+    rates: &Rates,
 ) -> Result<(), Box<dyn Error>> {
     let figures = Figures {
         machine,
@@ -66,12 +78,13 @@ pub fn write(
         rounds: options.rounds,
         microseconds_per_call: costs(samples),
         ratios: ratios(samples),
+        calls_per_second: throughput(rates),
         against: options
             .old_revision
             .as_deref()
             .map(|revision| Against { revision, new_by_old: changes(samples) }),
     };
-    let path = folder.join("figures.json");
+    let path = options.folder.join("figures.json");
     fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
     println!("\nWritten: {}", path.display());
     Ok(())
@@ -92,6 +105,18 @@ fn costs(samples: &Samples) -> Vec<Cost> {
         })
         .filter(|cost| cost.plain.is_some())
         .collect()
+}
+
+fn throughput(rates: &Rates) -> Vec<Throughput> {
+    let rate = |rate: &crate::throughput::Rate| Throughput {
+        name: rate.call.name,
+        is_ours: rate.call.is_ours,
+        is_one_user: rate.setting.who == Who::One,
+        is_durable: rate.setting.is_durable,
+        clients: rate.setting.clients,
+        rate: rounded::<0>(Spread::of(&rate.rounds)),
+    };
+    rates.0.iter().map(rate).collect()
 }
 
 fn ratios(samples: &Samples) -> Vec<Comparison> {

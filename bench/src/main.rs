@@ -1,5 +1,6 @@
-//! Compares the extension with hand-written PL/pgSQL, on the same tables, in the same run, on a
-//! plain Postgres and on one that preloads the libraries of Supabase's image.
+//! Compares the extension with hand-written SQL, on the same tables, in the same run: what a call costs
+//! on a plain Postgres and on one that preloads the libraries of Supabase's image, and how many calls
+//! many clients make per second.
 //!
 //! The machine is noisy, so contenders and clusters take turns, and ratios are computed per round.
 
@@ -15,6 +16,7 @@ mod ratios;
 mod report;
 mod samples;
 mod statistics;
+mod throughput;
 mod updates;
 
 use std::error::Error;
@@ -35,9 +37,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begun = machine::Machine::read(&mut clusters[0].db)?;
     let samples = measure::run(&mut clusters, options.rounds)?;
     report::print(&samples, &options);
-    figures::write(&options.folder, &samples, &options, begun)?;
-    plot::draw(&options.folder, &samples)?;
     drop(clusters);
+    println!("\nThroughput");
+    let mut durable = prepare(&options.durable)?;
+    let rates = throughput::run(&mut durable, &options.pgbench, &options.redis, options.is_quick)?;
+    report::print_rates(&rates);
+    figures::write(&options, begun, &samples, &rates)?;
+    plot::draw_costs(&options.folder, &samples)?;
+    plot::draw_rates(&options.folder, &rates)?;
     if !options.is_quick {
         let plain = &options.clusters[0].config;
         updates::run(&mut prepare(plain)?)?;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use postgres::Config;
 
 use crate::cluster::{Address, Libraries, Revision};
+use crate::throughput::{Pgbench, Redis};
 
-const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PLAIN_SOCKET PRELOADED_SOCKET \
-                     [OLD_REVISION OLD_PLAIN_SOCKET OLD_PRELOADED_SOCKET]";
+const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PGBENCH REDIS_SOCKET DURABLE_SOCKET \
+                     PLAIN_SOCKET PRELOADED_SOCKET [OLD_REVISION OLD_PLAIN_SOCKET OLD_PRELOADED_SOCKET]";
 
 const ROUNDS: usize = 9;
 const QUICK_ROUNDS: usize = 3;
@@ -24,6 +25,10 @@ pub struct Options {
     pub old_revision: Option<String>,
     /// The first is the plain cluster of the current revision.
     pub clusters: Vec<Address>,
+    /// A cluster that writes its log to the disk.
+    pub durable: Config,
+    pub pgbench: Pgbench,
+    pub redis: Redis,
 }
 
 impl Options {
@@ -34,18 +39,19 @@ impl Options {
             [flag] if flag == "--quick" => true,
             _ => return Err(USAGE.into()),
         };
-        let [port, folder, revision, sockets @ ..] = rest.as_slice() else {
+        let [port, folder, revision, pgbench, redis, durable, sockets @ ..] = rest.as_slice()
+        else {
             return Err(USAGE.into());
         };
         let port: u16 = port.parse().map_err(|_| USAGE)?;
+        let config = |socket: &String| {
+            let mut config = Config::new();
+            config.host_path(socket).port(port).user("postgres");
+            config
+        };
         let pair = |revision, plain: &String, preloaded: &String| {
-            [(plain, Libraries::Plain), (preloaded, Libraries::Preloaded)].map(
-                |(socket, libraries)| {
-                    let mut config = Config::new();
-                    config.host_path(socket).port(port).user("postgres");
-                    Address { revision, libraries, config }
-                },
-            )
+            [(plain, Libraries::Plain), (preloaded, Libraries::Preloaded)]
+                .map(|(socket, libraries)| Address { revision, libraries, config: config(socket) })
         };
         let (clusters, old_revision) = match sockets {
             [plain, preloaded] => (pair(Revision::Current, plain, preloaded).into(), None),
@@ -63,6 +69,14 @@ impl Options {
             revision: revision.clone(),
             old_revision,
             clusters,
+            durable: config(durable),
+            redis: Redis { socket: redis.clone() },
+            pgbench: Pgbench {
+                program: pgbench.into(),
+                socket: durable.clone(),
+                port,
+                folder: folder.into(),
+            },
         })
     }
 }

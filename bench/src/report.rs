@@ -7,6 +7,7 @@ use crate::options::Options;
 use crate::ratios::RATIOS;
 use crate::samples::Samples;
 use crate::statistics::Spread;
+use crate::throughput::{CALLS, CLIENTS, Call, Rates, Setting, Who};
 
 const LIBRARIES: [Libraries; 2] = [Libraries::Plain, Libraries::Preloaded];
 
@@ -21,6 +22,26 @@ pub fn print(samples: &Samples, options: &Options) {
     if let Some(old) = &options.old_revision {
         println!("\nNew / old: {} compared with {old}", options.revision);
         print_changes(samples);
+    }
+}
+
+pub fn print_rates(rates: &Rates) {
+    println!("\nCalls per second: median (lower to upper quartile)");
+    for who in [Who::Many, Who::One] {
+        for (is_durable, commits) in [(true, "durable commits"), (false, "synchronous_commit off")]
+        {
+            let spreads = |call: &Call| {
+                CLIENTS.map(|clients| rates.spread(call, Setting { who, is_durable, clients }))
+            };
+            let is_measured = |call: &&Call| spreads(call).iter().any(Option::is_some);
+            let mut calls = CALLS.iter().filter(is_measured).peekable();
+            if calls.peek().is_some() {
+                println!("  {}, {commits}; clients: {CLIENTS:?}", who.title());
+            }
+            for call in calls {
+                print_line(call.name, spreads(call), 0, "");
+            }
+        }
     }
 }
 
@@ -75,13 +96,18 @@ fn print_changes(samples: &Samples) {
     }
 }
 
-fn print_line(name: &str, spreads: [Option<Spread>; 2], digits: usize, remark: &str) {
+fn print_line<const COLUMNS: usize>(
+    name: &str,
+    spreads: [Option<Spread>; COLUMNS],
+    digits: usize,
+    remark: &str,
+) {
     let text = |spread: Option<Spread>| {
         spread.map_or("–".to_owned(), |Spread { lower_quartile, median, upper_quartile }| {
             format!("{median:.digits$} ({lower_quartile:.digits$} to {upper_quartile:.digits$})")
         })
     };
-    let [plain, preloaded] = spreads.map(text);
-    let line = format!("    {name:<38}{plain:<28}{preloaded:<28}{remark}");
+    let columns = spreads.map(|spread| format!("{:<28}", text(spread))).concat();
+    let line = format!("    {name:<38}{columns}{remark}");
     println!("{}", line.trim_end());
 }

@@ -1,0 +1,103 @@
+//! The calls whose throughput is measured.
+
+use crate::{PERIOD, USERS};
+
+pub struct Call {
+    pub name: &'static str,
+    pub is_ours: bool,
+    pub by: Client,
+}
+
+/// What makes the calls.
+pub enum Client {
+    /// pgbench, with statements for `{user}`, each a round trip and a transaction.
+    Pgbench(&'static str),
+    /// redis-benchmark, with a script that counts unless a limit is reached.
+    RedisBenchmark,
+}
+
+/// Whose counters the clients change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// A user at random.
+    Many,
+    /// The same user in all calls.
+    One,
+}
+
+pub const CALLS: &[Call] = &[
+    Call {
+        name: "increment_images_generated",
+        is_ours: true,
+        by: Client::Pgbench("SELECT increment_images_generated({user}, 1, '{period}');"),
+    },
+    Call {
+        name: "hand-written upsert",
+        is_ours: false,
+        by: Client::Pgbench("SELECT hand_increment_images_generated({user}, 1, '{period}');"),
+    },
+    Call {
+        name: "plain upsert",
+        is_ours: false,
+        by: Client::Pgbench(
+            "INSERT INTO feature_usage (user_id, period, images_generated) VALUES ({user}, '{period}', 1) \
+                     ON CONFLICT (user_id, period) DO UPDATE \
+                     SET images_generated = feature_usage.images_generated + 1, updated_at = now() \
+                     RETURNING images_generated;",
+        ),
+    },
+    Call {
+        name: "consume_feature",
+        is_ours: true,
+        by: Client::Pgbench("SELECT consume_feature({user}, 'image_generation');"),
+    },
+    Call {
+        name: "hand-written check and upsert",
+        is_ours: false,
+        by: Client::Pgbench(
+            "SELECT hand_check_feature_limit({user}, 'image_generation', 1, '{period}');\n\
+                     SELECT hand_increment_images_generated({user}, 1, '{period}');",
+        ),
+    },
+    Call {
+        name: "UPDATE … RETURNING",
+        is_ours: false,
+        by: Client::Pgbench(
+            "UPDATE feature_usage SET images_generated = images_generated + 1, updated_at = now() \
+                     WHERE user_id = {user} AND period = '{period}' RETURNING images_generated;",
+        ),
+    },
+    Call {
+        name: "check_feature_limit",
+        is_ours: true,
+        by: Client::Pgbench("SELECT check_feature_limit({user}, 'image_generation');"),
+    },
+    Call {
+        name: "hand-written check",
+        is_ours: false,
+        by: Client::Pgbench(
+            "SELECT hand_check_feature_limit({user}, 'image_generation', 1, '{period}');",
+        ),
+    },
+    Call { name: "a Lua script on Redis", is_ours: false, by: Client::RedisBenchmark },
+];
+
+/// The script of pgbench.
+pub fn script(statements: &str, who: Who) -> String {
+    let number = match who {
+        Who::Many => format!("random(0, {})", USERS - 1),
+        Who::One => "0".to_owned(),
+    };
+    // As tables.sql makes the ids of users.
+    let statements = statements.replace("{user}", "md5(:number::text)::uuid");
+    format!("\\set number {number}\n{}\n", statements.replace("{period}", PERIOD))
+}
+
+impl Who {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Many => "users at random",
+            Self::One => "one user",
+        }
+    }
+}

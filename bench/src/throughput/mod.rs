@@ -1,0 +1,99 @@
+//! Calls per second of many clients on a server that writes its log to the disk.
+
+mod calls;
+mod pgbench;
+mod redis;
+
+use std::error::Error;
+use std::time::Instant;
+
+use postgres::Client;
+
+pub use calls::{CALLS, Call, Who};
+use calls::{Client as By, script};
+pub use pgbench::Pgbench;
+pub use redis::Redis;
+
+use crate::statistics::Spread;
+
+/// One way to call, measured for each call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    pub who: Who,
+    /// Whether a call waits until its commit is on the disk.
+    pub is_durable: bool,
+    pub clients: u32,
+}
+
+pub struct Rate {
+    pub call: &'static Call,
+    pub setting: Setting,
+    /// Calls per second, one figure per round.
+    pub rounds: Vec<f64>,
+}
+
+pub struct Rates(pub Vec<Rate>);
+
+const ROUNDS: usize = 3;
+const SECONDS: u32 = 2;
+pub const CLIENTS: [u32; 3] = [1, 8, 32];
+
+/// In a quick run: once, and only what differs most.
+const QUICK: [Setting; 2] = [
+    Setting { who: Who::Many, is_durable: true, clients: 32 },
+    Setting { who: Who::One, is_durable: true, clients: 32 },
+];
+
+pub fn settings(is_quick: bool) -> Vec<Setting> {
+    if is_quick {
+        return QUICK.into();
+    }
+    let mut settings = Vec::new();
+    for who in [Who::Many, Who::One] {
+        for is_durable in [true, false] {
+            let setting = |clients| Setting { who, is_durable, clients };
+            settings.extend(CLIENTS.map(setting));
+        }
+    }
+    settings
+}
+
+/// In each round, every call is measured in every setting; calls take turns within a setting.
+pub fn run(
+    db: &mut Client,
+    pgbench: &Pgbench,
+    redis: &Redis,
+    is_quick: bool,
+) -> Result<Rates, Box<dyn Error>> {
+    let (rounds, seconds) = if is_quick { (1, 1) } else { (ROUNDS, SECONDS) };
+    let settings = settings(is_quick);
+    let rate = |setting: &Setting| {
+        let setting = *setting;
+        CALLS.iter().map(move |call| Rate { call, setting, rounds: Vec::new() })
+    };
+    let mut rates: Vec<Rate> = settings.iter().flat_map(rate).collect();
+    for round in 1..=rounds {
+        let begun = Instant::now();
+        for Rate { call, setting, rounds } in &mut rates {
+            let Setting { who, is_durable, clients } = *setting;
+            // Dead rows of one call must not slow down the next.
+            db.batch_execute("VACUUM feature_usage")?;
+            rounds.push(match call.by {
+                By::Pgbench(statements) => {
+                    pgbench.run(&script(statements, who), clients, is_durable, seconds)?
+                }
+                By::RedisBenchmark => redis.run(who, clients, is_durable, seconds)?,
+            });
+        }
+        println!("    round {round} of {rounds}: {} s", begun.elapsed().as_secs());
+    }
+    Ok(Rates(rates))
+}
+
+impl Rates {
+    /// Calls per second.
+    pub fn spread(&self, call: &Call, setting: Setting) -> Option<Spread> {
+        let of = |rate: &&Rate| rate.call.name == call.name && rate.setting == setting;
+        self.0.iter().find(of).map(|rate| Spread::of(&rate.rounds))
+    }
+}
