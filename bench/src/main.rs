@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(clusters);
     println!("\nThroughput");
     let mut durable = prepare(&options.durable)?;
-    let rates = throughput::run(&mut durable, &options.pgbench, &options.redis, options.is_quick)?;
+    let rates = throughput::run(&mut durable, &options.clients, options.is_quick)?;
     report::print_rates(&rates);
     figures::write(&options, begun, &samples, &rates)?;
     plot::draw_costs(&options.folder, &samples)?;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use postgres::Config;
 
 use crate::cluster::{Address, Libraries, Revision};
-use crate::throughput::{Pgbench, Redis};
+use crate::throughput::{Clients, Node, Pgbench, Redis};
 
-const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PGBENCH REDIS_SOCKET DURABLE_SOCKET \
+const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PGBENCH NODE REDIS_SOCKET DURABLE_SOCKET \
                      PLAIN_SOCKET PRELOADED_SOCKET [OLD_REVISION OLD_PLAIN_SOCKET OLD_PRELOADED_SOCKET]";
 
 const ROUNDS: usize = 9;
@@ -27,8 +27,8 @@ pub struct Options {
     pub clusters: Vec<Address>,
     /// A cluster that writes its log to the disk.
     pub durable: Config,
-    pub pgbench: Pgbench,
-    pub redis: Redis,
+    /// What calls the durable cluster, and Redis beside it.
+    pub clients: Clients,
 }
 
 impl Options {
@@ -39,7 +39,7 @@ impl Options {
             [flag] if flag == "--quick" => true,
             _ => return Err(USAGE.into()),
         };
-        let [port, folder, revision, pgbench, redis, durable, sockets @ ..] = rest.as_slice()
+        let [port, folder, revision, pgbench, node, redis, durable, sockets @ ..] = rest.as_slice()
         else {
             return Err(USAGE.into());
         };
@@ -70,12 +70,15 @@ impl Options {
             old_revision,
             clusters,
             durable: config(durable),
-            redis: Redis { socket: redis.clone() },
-            pgbench: Pgbench {
-                program: pgbench.into(),
-                socket: durable.clone(),
-                port,
-                folder: folder.into(),
+            clients: Clients {
+                pgbench: Pgbench {
+                    program: pgbench.into(),
+                    socket: durable.clone(),
+                    port,
+                    folder: folder.into(),
+                },
+                node: Node { program: node.into(), socket: durable.clone(), port },
+                redis: Redis { socket: redis.clone() },
             },
         })
     }

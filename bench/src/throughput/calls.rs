@@ -12,6 +12,10 @@ pub struct Call {
 pub enum Client {
     /// pgbench, with statements for `{user}`, each a round trip and a transaction.
     Pgbench(&'static str),
+    /// node-postgres, with a statement for `$1`, the user's number.
+    NodePostgres(&'static str),
+    /// The package rate-limiter-flexible, with its own table.
+    RateLimiterFlexible,
     /// redis-benchmark, with a script that counts unless a limit is reached.
     RedisBenchmark,
 }
@@ -79,6 +83,19 @@ pub const CALLS: &[Call] = &[
             "SELECT hand_check_feature_limit({user}, 'image_generation', 1, '{period}');",
         ),
     },
+    Call {
+        name: "consume_feature, node-postgres",
+        is_ours: true,
+        by: Client::NodePostgres("SELECT consume_feature(md5($1)::uuid, 'image_generation')"),
+    },
+    Call {
+        name: "hand-written upsert, node-postgres",
+        is_ours: false,
+        by: Client::NodePostgres(
+            "SELECT hand_increment_images_generated(md5($1)::uuid, 1, '{period}')",
+        ),
+    },
+    Call { name: "rate-limiter-flexible", is_ours: false, by: Client::RateLimiterFlexible },
     Call { name: "a Lua script on Redis", is_ours: false, by: Client::RedisBenchmark },
 ];
 

@@ -1,6 +1,7 @@
 //! Calls per second of many clients on a server that writes its log to the disk.
 
 mod calls;
+mod node;
 mod pgbench;
 mod redis;
 
@@ -11,9 +12,11 @@ use postgres::Client;
 
 pub use calls::{CALLS, Call, Who};
 use calls::{Client as By, script};
+pub use node::Node;
 pub use pgbench::Pgbench;
 pub use redis::Redis;
 
+use crate::PERIOD;
 use crate::statistics::Spread;
 
 /// One way to call, measured for each call.
@@ -58,13 +61,31 @@ pub fn settings(is_quick: bool) -> Vec<Setting> {
     settings
 }
 
+/// What makes the calls.
+pub struct Clients {
+    pub pgbench: Pgbench,
+    pub node: Node,
+    pub redis: Redis,
+}
+
+impl Clients {
+    /// Calls per second.
+    fn run(&self, call: &Call, setting: Setting, seconds: u32) -> Result<f64, Box<dyn Error>> {
+        let Setting { who, is_durable, clients } = setting;
+        let node = |what: &str| self.node.run(what, who, clients, is_durable, seconds);
+        match call.by {
+            By::Pgbench(statements) => {
+                self.pgbench.run(&script(statements, who), clients, is_durable, seconds)
+            }
+            By::NodePostgres(statement) => node(&statement.replace("{period}", PERIOD)),
+            By::RateLimiterFlexible => node("rate-limiter-flexible"),
+            By::RedisBenchmark => self.redis.run(who, clients, is_durable, seconds),
+        }
+    }
+}
+
 /// In each round, every call is measured in every setting; calls take turns within a setting.
-pub fn run(
-    db: &mut Client,
-    pgbench: &Pgbench,
-    redis: &Redis,
-    is_quick: bool,
-) -> Result<Rates, Box<dyn Error>> {
+pub fn run(db: &mut Client, by: &Clients, is_quick: bool) -> Result<Rates, Box<dyn Error>> {
     let (rounds, seconds) = if is_quick { (1, 1) } else { (ROUNDS, SECONDS) };
     let settings = settings(is_quick);
     let rate = |setting: &Setting| {
@@ -75,15 +96,9 @@ pub fn run(
     for round in 1..=rounds {
         let begun = Instant::now();
         for Rate { call, setting, rounds } in &mut rates {
-            let Setting { who, is_durable, clients } = *setting;
             // Dead rows of one call must not slow down the next.
             db.batch_execute("VACUUM feature_usage")?;
-            rounds.push(match call.by {
-                By::Pgbench(statements) => {
-                    pgbench.run(&script(statements, who), clients, is_durable, seconds)?
-                }
-                By::RedisBenchmark => redis.run(who, clients, is_durable, seconds)?,
-            });
+            rounds.push(by.run(call, *setting, seconds)?);
         }
         println!("    round {round} of {rounds}: {} s", begun.elapsed().as_secs());
     }

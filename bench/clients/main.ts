@@ -1,0 +1,43 @@
+// Prints how many calls per second so many clients make through node-postgres:
+// node main.ts STATEMENT|rate-limiter-flexible USERS CLIENTS SECONDS SOCKET PORT SYNCHRONOUS_COMMIT
+import pg from "pg";
+import { RateLimiterPostgres } from "rate-limiter-flexible";
+
+const [call, users, clients, seconds, host, port, commit] = process.argv.slice(2);
+const pool = new pg.Pool({
+  host,
+  port: Number(port),
+  user: "postgres",
+  database: "bench",
+  options: `-c synchronous_commit=${commit}`,
+  max: Number(clients),
+});
+
+const make = call === "rate-limiter-flexible" ? await limited() : stated;
+await makeAll(Date.now() + 300); // Connects, and prepares the statement.
+const begun = performance.now();
+const calls = await makeAll(Date.now() + 1000 * Number(seconds));
+console.log((1000 * calls) / (performance.now() - begun));
+await pool.end();
+
+/** Each client waits for an answer before its next call. */
+async function makeAll(end: number): Promise<number> {
+  const numbers = await Promise.all(Array.from({ length: Number(clients) }, async () => {
+    let number = 0;
+    for (; Date.now() < end; number++) await make(String(Math.floor(Math.random() * Number(users))));
+    return number;
+  }));
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
+
+async function stated(user: string): Promise<void> {
+  await pool.query({ name: "call", text: call, values: [user] });
+}
+
+async function limited(): Promise<(user: string) => Promise<void>> {
+  const limiter = await new Promise<RateLimiterPostgres>((resolve, reject) => {
+    const options = { storeClient: pool, storeType: "pool", tableName: "limiter", points: 2_000_000_000, duration: 86_400 };
+    const made: RateLimiterPostgres = new RateLimiterPostgres(options, (error) => error ? reject(error) : resolve(made));
+  });
+  return async (user) => void await limiter.consume(user);
+}
