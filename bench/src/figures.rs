@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::USERS;
 use crate::cluster::{Libraries, Revision};
 use crate::contenders;
+use crate::growth::Size;
 use crate::machine::{Machine, load};
 use crate::options::Options;
 use crate::ratios::RATIOS;
@@ -25,6 +26,8 @@ struct Figures<'a> {
     microseconds_per_call: Vec<Cost>,
     ratios: Vec<Comparison>,
     calls_per_second: Vec<Throughput>,
+    /// Empty in a quick run.
+    growth: Vec<Growth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Against<'a>>,
 }
@@ -49,6 +52,21 @@ struct Throughput {
 }
 
 #[derive(Serialize)]
+struct Growth {
+    rows: u32,
+    table_bytes_per_row: f64,
+    index_bytes_per_row: f64,
+    calls: Vec<GrownCall>,
+}
+
+#[derive(Serialize)]
+struct GrownCall {
+    name: &'static str,
+    calls_per_second: Spread,
+    log_bytes_per_call: f64,
+}
+
+#[derive(Serialize)]
 struct Comparison {
     name: String,
     plain: Option<Spread>,
@@ -69,6 +87,7 @@ pub fn write(
     machine: Machine,
     samples: &Samples,
     rates: &Rates,
+    sizes: &[Size],
 ) -> Result<(), Box<dyn Error>> {
     let figures = Figures {
         machine,
@@ -79,6 +98,7 @@ pub fn write(
         microseconds_per_call: costs(samples),
         ratios: ratios(samples),
         calls_per_second: throughput(rates),
+        growth: sizes.iter().map(growth).collect(),
         against: options
             .old_revision
             .as_deref()
@@ -117,6 +137,20 @@ fn throughput(rates: &Rates) -> Vec<Throughput> {
         rate: rounded::<0>(Spread::of(&rate.rounds)),
     };
     rates.0.iter().map(rate).collect()
+}
+
+fn growth(size: &Size) -> Growth {
+    let call = |cost: &crate::growth::Cost| GrownCall {
+        name: cost.call.name,
+        calls_per_second: rounded::<0>(cost.spread()),
+        log_bytes_per_call: cost.wal_bytes.round(),
+    };
+    Growth {
+        rows: size.rows,
+        table_bytes_per_row: size.table_bytes.round(),
+        index_bytes_per_row: size.index_bytes.round(),
+        calls: size.calls.iter().map(call).collect(),
+    }
 }
 
 fn ratios(samples: &Samples) -> Vec<Comparison> {

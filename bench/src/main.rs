@@ -7,6 +7,7 @@
 mod cluster;
 mod contenders;
 mod figures;
+mod growth;
 mod machine;
 mod measure;
 mod memory;
@@ -42,7 +43,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut durable = prepare(&options.durable)?;
     let rates = throughput::run(&mut durable, &options.clients, options.is_quick)?;
     report::print_rates(&rates);
-    figures::write(&options, begun, &samples, &rates)?;
+    let sizes = match options.is_quick {
+        true => Vec::new(),
+        false => growth::run(&mut durable, &options.clients.pgbench)?,
+    };
+    report::print_sizes(&sizes);
+    figures::write(&options, begun, &samples, &rates, &sizes)?;
     plot::draw_costs(&options.folder, &samples)?;
     plot::draw_rates(&options.folder, &rates)?;
     if !options.is_quick {

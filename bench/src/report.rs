@@ -3,6 +3,7 @@
 use crate::USERS;
 use crate::cluster::{Libraries, Revision};
 use crate::contenders::{self, GROUPS};
+use crate::growth::Size;
 use crate::options::Options;
 use crate::ratios::RATIOS;
 use crate::samples::Samples;
@@ -41,6 +42,18 @@ pub fn print_rates(rates: &Rates) {
             for call in calls {
                 print_line(call.name, spreads(call), 0, "");
             }
+        }
+    }
+}
+
+pub fn print_sizes(sizes: &[Size]) {
+    for Size { rows, table_bytes, index_bytes, calls } in sizes {
+        println!("\n{rows} rows of {table_bytes:.0} bytes and {index_bytes:.0} of the index");
+        println!("  {:<40}{:<28}bytes of log per call", "", "calls per second");
+        for cost in calls {
+            let Spread { lower_quartile, median, upper_quartile } = cost.spread();
+            let rate = format!("{median:.0} ({lower_quartile:.0} to {upper_quartile:.0})");
+            println!("    {:<38}{rate:<28}{:.0}", cost.call.name, cost.wal_bytes);
         }
     }
 }

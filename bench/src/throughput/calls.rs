@@ -1,6 +1,6 @@
 //! The calls whose throughput is measured.
 
-use crate::{PERIOD, USERS};
+use crate::USERS;
 
 pub struct Call {
     pub name: &'static str,
@@ -99,18 +99,23 @@ pub const CALLS: &[Call] = &[
     Call { name: "a Lua script on Redis", is_ours: false, by: Client::RedisBenchmark },
 ];
 
-/// The script of pgbench.
-pub fn script(statements: &str, who: Who) -> String {
-    let number = match who {
-        Who::Many => format!("random(0, {})", USERS - 1),
-        Who::One => "0".to_owned(),
-    };
+/// The script of pgbench for one of so many users at random.
+pub fn script(statements: &str, users: u32, period: &str) -> String {
     // As tables.sql makes the ids of users.
     let statements = statements.replace("{user}", "md5(:number::text)::uuid");
-    format!("\\set number {number}\n{}\n", statements.replace("{period}", PERIOD))
+    let statements = statements.replace("{period}", period);
+    format!("\\set number random(0, {})\n{statements}\n", users - 1)
 }
 
 impl Who {
+    /// The number of users.
+    pub fn users(self) -> u32 {
+        match self {
+            Self::Many => USERS,
+            Self::One => 1,
+        }
+    }
+
     pub fn title(self) -> &'static str {
         match self {
             Self::Many => "users at random",

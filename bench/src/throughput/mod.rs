@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use postgres::Client;
 
-pub use calls::{CALLS, Call, Who};
-use calls::{Client as By, script};
+pub use calls::Client as By;
+pub use calls::{CALLS, Call, Who, script};
 pub use node::Node;
 pub use pgbench::Pgbench;
 pub use redis::Redis;
@@ -75,7 +75,8 @@ impl Clients {
         let node = |what: &str| self.node.run(what, who, clients, is_durable, seconds);
         match call.by {
             By::Pgbench(statements) => {
-                self.pgbench.run(&script(statements, who), clients, is_durable, seconds)
+                let script = script(statements, who.users(), PERIOD);
+                Ok(self.pgbench.run(&script, clients, is_durable, seconds)?.rate)
             }
             By::NodePostgres(statement) => node(&statement.replace("{period}", PERIOD)),
             By::RateLimiterFlexible => node("rate-limiter-flexible"),

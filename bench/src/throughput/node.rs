@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::Who;
-use crate::USERS;
 
 /// Where node is, and the server.
 pub struct Node {
@@ -27,12 +26,8 @@ impl Node {
         is_durable: bool,
         seconds: u32,
     ) -> Result<f64, Box<dyn Error>> {
-        let users = match who {
-            Who::Many => USERS,
-            Who::One => 1,
-        };
         let commit = if is_durable { "on" } else { "off" };
-        let numbers = [users, clients, seconds].map(|number| number.to_string());
+        let numbers = [who.users(), clients, seconds].map(|number| number.to_string());
         let output = Command::new(&self.program)
             .args([CLIENTS, what])
             .args(numbers)

@@ -12,15 +12,21 @@ pub struct Pgbench {
     pub folder: PathBuf,
 }
 
+pub struct Outcome {
+    /// Runs of the script per second.
+    pub rate: f64,
+    pub runs: u64,
+}
+
 impl Pgbench {
-    /// Calls per second of so many clients, with prepared statements.
+    /// So many clients run a script, with prepared statements.
     pub fn run(
         &self,
         script: &str,
         clients: u32,
         is_durable: bool,
         seconds: u32,
-    ) -> Result<f64, Box<dyn Error>> {
+    ) -> Result<Outcome, Box<dyn Error>> {
         let path = self.folder.join("throughput.sql");
         std::fs::write(&path, script)?;
         let commit = if is_durable { "on" } else { "off" };
@@ -34,9 +40,15 @@ impl Pgbench {
             .output()?;
         let (told, errors) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let rate = told.lines().find_map(|line| line.strip_prefix("tps = "));
-        match rate.and_then(|rate| rate.split(' ').next()) {
-            Some(rate) if output.status.success() => Ok(rate.parse()?),
+        let number = |before: &str| {
+            let line = told.lines().find_map(|line| line.strip_prefix(before))?;
+            line.split(' ').next()
+        };
+        let runs = number("number of transactions actually processed: ");
+        match number("tps = ").zip(runs) {
+            Some((rate, runs)) if output.status.success() => {
+                Ok(Outcome { rate: rate.parse()?, runs: runs.parse()? })
+            }
             _ => Err(format!("pgbench failed: {told}{errors}").into()),
         }
     }
