@@ -40,7 +40,9 @@ SELECT consume_feature(u(1), 'insights', 1, p_pool_id => p(9)) - '{period,reset_
 SELECT brief(reserve_feature(u(1), 'insights', 1, p_pool_id => p(2))), brief(consume_feature(u(1), 'nothing', 1, p_pool_id => p(9))), brief(consume_feature(u(1), 'insights', -1, p_pool_id => p(9)));
 UPDATE usage_pools SET status = 'past_due' WHERE pool_id = p(1);
 SELECT brief(consume_feature(u(1), 'insights', 1, p_pool_id => p(1)));
-UPDATE usage_pools SET status = 'active', plan_id = 'nobody has it' WHERE pool_id = p(1);
+UPDATE usage_pools SET status = 'active', is_active = false WHERE pool_id = p(1);
+SELECT brief(consume_feature(u(1), 'insights', 1, p_pool_id => p(1)));
+UPDATE usage_pools SET is_active = true, plan_id = 'nobody has it' WHERE pool_id = p(1);
 SELECT brief(consume_feature(u(1), 'insights', 1, p_pool_id => p(1)));
 UPDATE usage_pools SET plan_id = 'team' WHERE pool_id = p(1);
 -- A personal plan of 10 stays whole; after the removal nothing is counted, and who comes back finds the count.
@@ -68,6 +70,15 @@ SELECT usage_status(NULL, 'insights', p(11)) #> '{features,insights,limit}';
 INSERT INTO usage_rules (applies_to, pool_id, feature_type, effect, amount) VALUES ('pool', p(11), 'insights', 'set', 40);
 SELECT usage_status(NULL, 'insights', p(11)) #> '{features,insights,limit}', usage_status(NULL, 'insights', p(11)) - 'features';
 DELETE FROM usage_rules WHERE effect IN ('set', 'add');
+INSERT INTO usage_rules (applies_to, plan_id, feature_type, effect, amount, per) VALUES ('plan', 'seated', 'insights', 'cap', 70, 'year');
+SELECT usage_status(NULL, 'insights', p(11)) #> '{features,insights,caps,0,limit}';
+DELETE FROM usage_rules WHERE effect = 'cap' AND applies_to = 'plan';
+-- A pool without a plan has the plan free, per seat, until its trial ends.
+INSERT INTO usage_pools (pool_id, seats, trial_end_date) VALUES (p(4), 2, 'infinity');
+INSERT INTO usage_pool_members VALUES (p(4), u(1));
+SELECT brief(consume_feature(u(1), 'insights', 1, p_pool_id => p(4)));
+UPDATE usage_pools SET trial_end_date = now() WHERE pool_id = p(4);
+SELECT brief(consume_feature(u(1), 'insights', 1, p_pool_id => p(4)));
 
 -- Also if a cap began after the reservation, for which another member has no row yet, or a row is gone.
 INSERT INTO usage_pools (pool_id, plan_id) VALUES (p(12), 'seated');
