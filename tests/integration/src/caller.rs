@@ -5,12 +5,14 @@ use postgres::{Client, Error, Statement};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Database;
+use crate::{Database, Who};
 
 /// The names of the functions, each of which can be replaced by a mutant.
 #[derive(Clone, Copy)]
 pub struct Functions {
     pub consume: &'static str,
+    /// The same with the pool as a further argument.
+    pub consume_in_pool: &'static str,
     pub reserve: &'static str,
     pub commit: &'static str,
     pub release: &'static str,
@@ -18,6 +20,7 @@ pub struct Functions {
 
 pub const FUNCTIONS: Functions = Functions {
     consume: "consume_feature",
+    consume_in_pool: "consume_feature",
     reserve: "reserve_feature",
     commit: "commit_reservation",
     release: "release_reservation",
@@ -26,12 +29,15 @@ pub const FUNCTIONS: Functions = Functions {
 pub struct Caller {
     pub client: Client,
     consume: Statement,
+    consume_in_pool: Statement,
     reserve: Statement,
+    reserve_in_pool: Statement,
     commit: Statement,
     release: Statement,
     expire: Statement,
     record: Statement,
     check: Statement,
+    status: Statement,
 }
 
 impl Caller {
@@ -47,17 +53,20 @@ impl Caller {
     }
 
     pub fn with(database: &Database, functions: Functions) -> Self {
-        let Functions { consume, reserve, commit, release } = functions;
+        let Functions { consume, consume_in_pool, reserve, commit, release } = functions;
         let mut client = database.connect();
         let mut prepare = |call: String| client.prepare(&format!("SELECT {call}")).expect("a call");
         Self {
             consume: prepare(format!("{consume}($1, $2, $3, $4)")),
+            consume_in_pool: prepare(format!("{consume_in_pool}($1, $2, $3, $4, $5)")),
             reserve: prepare(format!("{reserve}($1, $2, $3, $4::text::interval, $5)")),
+            reserve_in_pool: prepare(format!("{reserve}($1, $2, $3, $4::text::interval, $5, $6)")),
             commit: prepare(format!("{commit}($1, $2)")),
             release: prepare(format!("{release}($1)")),
             expire: prepare("expire_reservations($1)".to_owned()),
             record: prepare("record_usage($1)".to_owned()),
             check: prepare("check_feature_limit($1, $2, $3)".to_owned()),
+            status: prepare("usage_status($1, $2, $3)".to_owned()),
             client,
         }
     }
@@ -75,23 +84,34 @@ impl Caller {
 
     pub fn consume(
         &mut self,
-        user: Uuid,
+        who: impl Into<Who>,
         feature: &str,
         amount: i32,
         key: Option<&str>,
     ) -> Result<Value, Error> {
-        answer(&mut self.client, &self.consume, &[&user, &feature, &amount, &key])
+        let Who { user, pool } = who.into();
+        let Some(pool) = pool else {
+            return answer(&mut self.client, &self.consume, &[&user, &feature, &amount, &key]);
+        };
+        let arguments: [&(dyn ToSql + Sync); 5] = [&user, &feature, &amount, &key, &pool];
+        answer(&mut self.client, &self.consume_in_pool, &arguments)
     }
 
     pub fn reserve(
         &mut self,
-        user: Uuid,
+        who: impl Into<Who>,
         feature: &str,
         amount: i32,
         ttl: &str,
         key: Option<&str>,
     ) -> Result<Value, Error> {
-        answer(&mut self.client, &self.reserve, &[&user, &feature, &amount, &ttl, &key])
+        let Who { user, pool } = who.into();
+        let Some(pool) = pool else {
+            let arguments: [&(dyn ToSql + Sync); 5] = [&user, &feature, &amount, &ttl, &key];
+            return answer(&mut self.client, &self.reserve, &arguments);
+        };
+        let arguments: [&(dyn ToSql + Sync); 6] = [&user, &feature, &amount, &ttl, &key, &pool];
+        answer(&mut self.client, &self.reserve_in_pool, &arguments)
     }
 
     pub fn commit(&mut self, reservation: Uuid, actual: Option<i32>) -> Result<Value, Error> {
@@ -111,6 +131,12 @@ impl Caller {
 
     pub fn check(&mut self, user: Uuid, feature: &str, amount: i32) -> Result<Value, Error> {
         answer(&mut self.client, &self.check, &[&user, &feature, &amount])
+    }
+
+    /// The status of a feature.
+    pub fn status(&mut self, who: Who, feature: &str) -> Result<Value, Error> {
+        let status = answer(&mut self.client, &self.status, &[&who.user, &feature, &who.pool])?;
+        Ok(status["features"][feature].clone())
     }
 
     pub fn expire(&mut self, limit: i32) -> Result<i32, Error> {

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::judge::{Grant, Judge, judge_denial};
 use crate::round::{LimitedBy, Plan, Round};
 use crate::{
-    Caller, Database, Feature, Functions, Random, counts_of, is_to_be_retried, reservation_id,
-    together,
+    Caller, Database, Feature, Functions, Random, Who, counts_of, is_to_be_retried, require_parts,
+    reservation_id, together,
 };
 
 pub struct Contest<'a> {
@@ -26,6 +26,8 @@ pub struct Contest<'a> {
     pub with_keys: bool,
     /// Whether rules limit the rounds, in place of plans.
     pub with_rules: bool,
+    /// Whether the sessions are members of a pool, a new one in each round.
+    pub in_pools: bool,
     pub seed: u64,
 }
 
@@ -37,6 +39,8 @@ pub struct Tally {
     pub replayed: u64,
     /// Calls that were retried after 40001 or 40P01.
     pub retried: u64,
+    /// Caps of members that were reached.
+    pub capped: u64,
 }
 
 #[derive(Default)]
@@ -45,6 +49,7 @@ struct Counters {
     denied: AtomicU64,
     replayed: AtomicU64,
     retried: AtomicU64,
+    capped: AtomicU64,
 }
 
 /// How a call is made.
@@ -71,6 +76,9 @@ impl Contest<'_> {
             if self.with_rules {
                 round.govern();
             }
+            if self.in_pools {
+                round.join(self.sessions, &mut random);
+            }
             self.play_round(&round, &mut owner, &mut callers, &counters)
                 .map_err(|broken| format!("round {number}: {broken}"))?;
         }
@@ -79,6 +87,7 @@ impl Contest<'_> {
             denied: counters.denied.into_inner(),
             replayed: counters.replayed.into_inner(),
             retried: counters.retried.into_inner(),
+            capped: counters.capped.into_inner(),
         })
     }
 
@@ -90,37 +99,45 @@ impl Contest<'_> {
         counters: &Counters,
     ) -> Result<(), String> {
         round.prepare(owner);
-        let before = counts_of(owner, round.user);
+        let members = round.members();
+        let before = counts_of(owner, members[0]);
         let calls = AtomicU64::new(0);
         let told = together(callers, |session, caller| {
+            let who = members[session as usize % members.len()];
             let random = Random(self.seed ^ (round.number << 8) ^ session);
-            Player::new(self, round, counters, &calls, caller, random).play()
+            Player::new(self, round, who, counters, &calls, caller, random).play()
         });
         let mut grants = Vec::new();
         for told in told {
             grants.extend(told?);
         }
         owner.execute("SELECT expire_reservations()", &[]).expect("a number");
-        let judge = Judge { round, before, after: counts_of(owner, round.user) };
+        let mut judge = Judge { round, before, after: counts_of(owner, members[0]) };
         judge.judge(&grants)?;
         judge_windows(round, owner)?;
 
         // A session denied before a release or an upgrade may try again.
         if round.with_reservations || round.plan_changes() {
-            let (calls, random) = (AtomicU64::new(u64::MAX / 2), Random(self.seed));
-            let caller = &mut callers[0];
-            let player = Player::new(self, round, counters, &calls, caller, random);
-            grants.extend(player.top_up()?);
-            let judge = Judge { after: counts_of(owner, round.user), ..judge };
+            for who in &members {
+                let (calls, random) = (AtomicU64::new(u64::MAX / 2), Random(self.seed));
+                let caller = &mut callers[0];
+                let player = Player::new(self, round, *who, counters, &calls, caller, random);
+                grants.extend(player.top_up()?);
+            }
+            judge.after = counts_of(owner, members[0]);
             judge.judge(&grants)?;
-            return judge.require_all(&grants);
         }
+        counters.capped.fetch_add(judge.reached_caps(&grants), Ordering::Relaxed);
         judge.require_all(&grants)
     }
 }
 
 /// Rule: a cap on all that is ever used counts what the counters count.
 fn judge_windows(round: &Round, owner: &mut Client) -> Result<(), String> {
+    if round.team.is_some() {
+        require_parts(owner);
+        return Ok(());
+    }
     if round.limited_by != LimitedBy::Cap || round.plan != Plan::Active {
         return Ok(());
     }
@@ -142,6 +159,7 @@ fn judge_windows(round: &Round, owner: &mut Client) -> Result<(), String> {
 struct Player<'a> {
     contest: &'a Contest<'a>,
     round: &'a Round,
+    who: Who,
     counters: &'a Counters,
     /// The calls of all sessions in this round.
     calls: &'a AtomicU64,
@@ -157,6 +175,7 @@ impl<'a> Player<'a> {
     fn new(
         contest: &'a Contest,
         round: &'a Round,
+        who: Who,
         counters: &'a Counters,
         calls: &'a AtomicU64,
         caller: &'a mut Caller,
@@ -164,7 +183,7 @@ impl<'a> Player<'a> {
     ) -> Self {
         let open = round.features.iter().map(|feature| (*feature, round.largest)).collect();
         let (grants, keys) = (Vec::new(), 0);
-        Self { contest, round, counters, calls, caller, random, grants, open, keys }
+        Self { contest, round, who, counters, calls, caller, random, grants, open, keys }
     }
 
     fn play(mut self) -> Result<Vec<Grant>, String> {
@@ -195,9 +214,9 @@ impl<'a> Player<'a> {
 
     fn consume(&mut self, feature: &Feature, amount: i32) -> Result<bool, String> {
         let key = self.key();
-        let (user, way) = (self.round.user, self.way());
+        let (who, way) = (self.who, self.way());
         let mut consume =
-            || self.ask(way, |caller| caller.consume(user, feature.name, amount, key.as_deref()));
+            || self.ask(way, |caller| caller.consume(who, feature.name, amount, key.as_deref()));
         let answer = consume()?;
         let is_admitted = self.note(amount, &answer)?;
         if way == Way::RolledBack {
@@ -205,10 +224,10 @@ impl<'a> Player<'a> {
             return Ok(is_admitted);
         }
         if is_admitted {
-            self.grants.push(Grant::new(feature, amount, &answer)?);
+            self.grants.push(Grant::new(who, feature, amount, &answer)?);
             if key.is_some() && self.random.one_in(2) {
                 self.expect_replay(way, &answer, |caller| {
-                    caller.consume(user, feature.name, amount, key.as_deref())
+                    caller.consume(who, feature.name, amount, key.as_deref())
                 })?;
             }
         }
@@ -217,9 +236,9 @@ impl<'a> Player<'a> {
 
     /// Reserves, perhaps does other work, and settles.
     fn reserve(&mut self, feature: &Feature, amount: i32) -> Result<bool, String> {
-        let (key, user) = (self.key(), self.round.user);
+        let (key, who) = (self.key(), self.who);
         let reserve = |caller: &mut Caller| {
-            caller.reserve(user, feature.name, amount, "1 hour", key.as_deref())
+            caller.reserve(who, feature.name, amount, "1 hour", key.as_deref())
         };
         let answer = self.ask(Way::Alone, reserve)?;
         if !self.note(amount, &answer)? {
@@ -253,7 +272,7 @@ impl<'a> Player<'a> {
         if again["committed"] != true {
             return Err(format!("a commit is refused: {again}"));
         }
-        self.grants.push(Grant::new(feature, actual.unwrap_or(amount), &answer)?);
+        self.grants.push(Grant::new(who, feature, actual.unwrap_or(amount), &answer)?);
         Ok(true)
     }
 
@@ -303,7 +322,7 @@ impl<'a> Player<'a> {
             self.counters.admitted.fetch_add(1, Ordering::Relaxed);
         } else {
             self.counters.denied.fetch_add(1, Ordering::Relaxed);
-            judge_denial(self.round, amount, answer)?;
+            judge_denial(self.round, self.who, amount, answer)?;
         }
         Ok(is_admitted)
     }

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use postgres::Client;
 use uuid::Uuid;
 
 use crate::model::Status;
-use crate::{Counter, Counts};
+use crate::{Counter, Counts, Subject};
 
 /// The result of one call.
 #[derive(Clone, Debug)]
 pub enum Told {
     Consumed {
-        counter: Counter,
+        subject: Subject,
         amount: i64,
     },
     Reserved {
         id: Uuid,
-        counter: Counter,
+        subject: Subject,
         amount: i64,
     },
     Committed {
@@ -45,6 +46,19 @@ pub struct Row {
     pub is_past: bool,
 }
 
+/// All reservations.
+pub fn rows(client: &mut Client) -> BTreeMap<Uuid, Row> {
+    let query = "SELECT reservation_id, status, actual, late, expires_at <= clock_timestamp()
+                   FROM feature_reservations";
+    let rows = client.query(query, &[]).expect("rows");
+    let row = |row: postgres::Row| {
+        let actual: Option<i32> = row.get(2);
+        let actual = actual.map(i64::from);
+        (row.get(0), Row { status: row.get(1), actual, late: row.get(3), is_past: row.get(4) })
+    };
+    rows.into_iter().map(row).collect()
+}
+
 /// How a reservation was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Settlement {
@@ -56,7 +70,7 @@ struct Settlement {
 #[derive(Default)]
 pub struct Ledger {
     consumed: Counts,
-    reserved: BTreeMap<Uuid, (Counter, i64)>,
+    reserved: BTreeMap<Uuid, (Subject, i64)>,
     settled: BTreeMap<Uuid, Settlement>,
     finalized: Vec<(Uuid, String)>,
     pub expired: i64,
@@ -66,11 +80,13 @@ impl Ledger {
     /// Records a result. All results about one reservation must agree.
     pub fn note(&mut self, told: Told) {
         match told {
-            Told::Consumed { counter, amount } => {
-                *self.consumed.entry(counter).or_default() += amount;
+            Told::Consumed { subject, amount } => {
+                for counter in subject.counters() {
+                    *self.consumed.entry(counter).or_default() += amount;
+                }
             }
-            Told::Reserved { id, counter, amount } => {
-                assert!(self.reserved.insert(id, (counter, amount)).is_none(), "{id} is not new");
+            Told::Reserved { id, subject, amount } => {
+                assert!(self.reserved.insert(id, (subject, amount)).is_none(), "{id} is not new");
             }
             Told::Committed { id, actual, late } => {
                 self.settle(id, Settlement { status: Status::Committed, actual, late });
@@ -97,7 +113,7 @@ impl Ledger {
             assert_eq!(settled, Some(status.as_str()), "{id}: settled according to the answer");
         }
         let mut counts = self.consumed.clone();
-        for (id, (counter, amount)) in &self.reserved {
+        for (id, (subject, amount)) in &self.reserved {
             let row = &rows[id];
             let counted = match self.settled.get(id) {
                 Some(settled) => {
@@ -113,7 +129,9 @@ impl Ledger {
                     0
                 }
             };
-            *counts.entry(counter.clone()).or_default() += counted;
+            for counter in subject.counters() {
+                *counts.entry(counter).or_default() += counted;
+            }
         }
         counts.retain(|_, count| *count != 0);
         counts
@@ -121,7 +139,7 @@ impl Ledger {
 
     /// The amounts of live reservations, and of expired ones that are still counted.
     pub fn held(&self, rows: &BTreeMap<Uuid, Row>, counter: &Counter) -> (i64, i64) {
-        let of_counter = self.reserved.iter().filter(|(_, (of, _))| of == counter);
+        let of_counter = self.reserved.iter().filter(|(_, (of, _))| of.counter() == *counter);
         let open = of_counter.filter(|(id, _)| rows[id].status == "reserved");
         open.fold((0, 0), |(live, past), (id, (_, amount))| match rows[id].is_past {
             true => (live, past + amount),

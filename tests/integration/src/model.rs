@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Counter, Counts};
+use crate::model_pool::{Per, Pool};
+use crate::{Counter, Counts, Subject, add};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -30,7 +31,7 @@ impl Status {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    pub counter: Counter,
+    pub subject: Subject,
     pub amount: i64,
     pub status: Status,
     pub actual: Option<i64>,
@@ -40,17 +41,22 @@ pub struct Reservation {
 
 /// The state: counted and reserved amounts.
 pub struct Model {
-    /// Limits by feature; `None` is unlimited.
+    /// Users' limits by feature; `None` is unlimited.
     pub limits: BTreeMap<&'static str, Option<i64>>,
+    pub pools: BTreeMap<Uuid, Pool>,
+    /// Whether rules name the features.
+    has_rules: bool,
     pub counts: Counts,
     consumed: Counts,
     pub reservations: BTreeMap<Uuid, Reservation>,
 }
 
 impl Model {
-    pub fn new(limits: &[(&'static str, Option<i64>)]) -> Self {
+    pub fn new(limits: &[(&'static str, Option<i64>)], has_rules: bool) -> Self {
         Self {
             limits: limits.iter().copied().collect(),
+            pools: BTreeMap::new(),
+            has_rules,
             counts: Counts::new(),
             consumed: Counts::new(),
             reservations: BTreeMap::new(),
@@ -58,33 +64,59 @@ impl Model {
     }
 
     /// The answer of a check: excludes expired amounts, even if they are still counted.
-    pub fn check(&self, counter: &Counter, amount: i64) -> Value {
-        let usage = self.count(counter) - self.held(counter, true);
-        let mut answer = self.decide(counter, usage, amount);
-        answer["reserved"] = self.held(counter, false).into();
+    pub fn check(&self, subject: &Subject, amount: i64) -> Value {
+        let mut answer = self.decide(subject, amount);
+        answer["reserved"] = self.held(&subject.counter(), false).into();
         answer
     }
 
-    pub fn consume(&mut self, counter: &Counter, amount: i64) -> Value {
-        let (is_admitted, mut answer) = self.admit(counter, amount);
+    /// A part of the status of a feature in a pool.
+    pub fn status(&self, subject: &Subject) -> Value {
+        let decided = self.check(subject, 0);
+        if !decided["error_code"].is_null() && decided["limit"].is_null() {
+            return json!({"error_code": decided["error_code"]});
+        }
+        let is_allowed = decided["allowed"] == true;
+        json!({
+            "error_code": decided["error_code"], "limit": decided["limit"],
+            "remaining": if is_allowed { decided["remaining"].clone() } else { 0.into() },
+            "current_usage": decided["current_usage"], "reserved": decided["reserved"],
+            "member_usage": subject.part().map(|part| self.usage(&part))
+        })
+    }
+
+    pub fn consume(&mut self, subject: &Subject, amount: i64) -> Value {
+        let (is_admitted, mut answer) = self.admit(subject, amount);
         let consumed = if is_admitted { amount } else { 0 };
-        *self.consumed.entry(counter.clone()).or_default() += consumed;
+        self.count_consumed(subject, consumed);
         answer["consumed"] = consumed.into();
         answer
     }
 
     /// `id` is the reservation's id in the database's answer, if it made one.
-    pub fn reserve(&mut self, counter: &Counter, amount: i64, id: Option<Uuid>) -> Value {
-        let (is_admitted, mut answer) = self.admit(counter, amount);
+    pub fn reserve(&mut self, subject: &Subject, amount: i64, id: Option<Uuid>) -> Value {
+        let (is_admitted, mut answer) = self.admit(subject, amount);
         if let (true, Some(id)) = (is_admitted, id) {
-            let (counter, status) = (counter.clone(), Status::Reserved);
+            let (subject, status) = (subject.clone(), Status::Reserved);
             let reservation =
-                Reservation { counter, amount, status, actual: None, late: None, is_past: false };
+                Reservation { subject, amount, status, actual: None, late: None, is_past: false };
             answer["reserved"] = (answer["reserved"].as_i64().unwrap_or(0) + amount).into();
             answer["reservation_id"] = id.to_string().into();
             self.reservations.insert(id, reservation);
         }
         answer
+    }
+
+    /// A batch. The place of the first event that nobody may count is an error, and nothing is counted.
+    pub fn record(&mut self, events: &[(Subject, i64)]) -> Result<(), usize> {
+        let is_refused = |(subject, _): &(Subject, i64)| self.refusal(subject).is_some();
+        events.iter().position(is_refused).map_or(Ok(()), Err)?;
+        for (subject, amount) in events.iter().filter(|(_, amount)| *amount > 0) {
+            self.give_back_before_more(subject, None);
+            self.count(subject, *amount);
+            self.count_consumed(subject, *amount);
+        }
+        Ok(())
     }
 
     pub fn commit(&mut self, id: Uuid, actual: Option<i64>) -> Value {
@@ -118,66 +150,83 @@ impl Model {
     pub fn give_back(&mut self, id: Uuid) {
         let reservation = self.reservations.get_mut(&id).expect("a reservation");
         reservation.status = Status::Expired;
-        let (counter, amount) = (reservation.counter.clone(), reservation.amount);
-        self.add(counter, -amount);
+        let (subject, amount) = (reservation.subject.clone(), reservation.amount);
+        self.count(&subject, -amount);
     }
 
     /// The expected counters: committed, reserved and consumed amounts.
     pub fn balance(&self) -> Counts {
         let mut counts = self.consumed.clone();
-        for Reservation { counter, amount, status, actual, .. } in self.reservations.values() {
+        for Reservation { subject, amount, status, actual, .. } in self.reservations.values() {
             let counted = if *status == Status::Reserved { *amount } else { actual.unwrap_or(0) };
-            *counts.entry(counter.clone()).or_default() += counted;
+            for counter in subject.counters() {
+                *counts.entry(counter).or_default() += counted;
+            }
         }
         counts.retain(|_, count| *count != 0);
         counts
     }
 
     /// Decides, expires reservations, and counts.
-    fn admit(&mut self, counter: &Counter, amount: i64) -> (bool, Value) {
-        let usage = self.count(counter) - self.held(counter, true);
-        let mut answer = self.decide(counter, usage, amount);
+    fn admit(&mut self, subject: &Subject, amount: i64) -> (bool, Value) {
+        let mut answer = self.decide(subject, amount);
+        if self.refusal(subject).is_some() {
+            return (false, answer);
+        }
         let is_admitted = answer["allowed"] == true;
-        if self.held(counter, true) > 0 {
-            let mut past = self.past();
-            past.retain(|id| self.reservations[id].counter == *counter);
-            for id in past {
-                self.give_back(id);
-            }
+        // A plain call does not look for those of 0.
+        if self.is_governed(subject) || self.held(&subject.counter(), true) > 0 {
+            self.give_back_past_of(&subject.counter(), None);
         }
         if is_admitted {
-            self.add(counter.clone(), amount);
-            answer["current_usage"] = self.count(counter).into();
+            self.count(subject, amount);
+            answer["current_usage"] = self.counted(&subject.counter()).into();
         }
-        answer["reserved"] = self.held(counter, false).into();
+        answer["reserved"] = self.held(&subject.counter(), false).into();
         (is_admitted, answer)
     }
 
-    fn decide(&self, counter: &Counter, usage: i64, amount: i64) -> Value {
-        let about = json!({"feature_type": counter.feature, "period": counter.period});
-        let decision = match self.limits[counter.feature] {
-            None => json!({
-                "allowed": true, "limit": null, "remaining": null, "is_unlimited": true,
-                "current_usage": usage
-            }),
-            Some(limit) if usage + amount > limit => json!({
-                "allowed": false, "limit": limit, "remaining": (limit - usage).max(0),
-                "is_unlimited": false, "current_usage": usage, "error_code": "LIMIT_EXCEEDED"
-            }),
-            Some(limit) => json!({
-                "allowed": true, "limit": limit, "remaining": limit - usage - amount,
-                "is_unlimited": false, "current_usage": usage
-            }),
-        };
-        merged(decision, about)
+    /// Why somebody may not act in a pool.
+    fn refusal(&self, subject: &Subject) -> Option<&'static str> {
+        let pool = self.pools.get(&subject.who.pool?);
+        match pool.map(|pool| pool.members.contains(&subject.who.user)) {
+            None => Some("UNKNOWN_POOL"),
+            Some(false) => Some("NOT_A_MEMBER"),
+            Some(true) => None,
+        }
+    }
+
+    fn decide(&self, subject: &Subject, amount: i64) -> Value {
+        let about = json!({"feature_type": subject.feature, "period": subject.period});
+        match subject.who.pool {
+            Some(pool) => {
+                let about = merged(about, json!({"pool_id": pool.to_string()}));
+                merged(self.decide_in_pool(subject, amount), about)
+            }
+            None => {
+                let usage = self.usage(&subject.counter());
+                merged(decide_limit(self.limits[subject.feature], usage, amount), about)
+            }
+        }
+    }
+
+    fn decide_in_pool(&self, subject: &Subject, amount: i64) -> Value {
+        let pool = subject.who.pool.and_then(|pool| self.pools.get(&pool));
+        match (self.refusal(subject), pool, subject.part()) {
+            (None, Some(pool), Some(part)) => {
+                let usage = self.usage(&subject.counter());
+                pool.decide(subject, amount, usage, |per| self.usage_per(&part, per))
+            }
+            (refusal, ..) => json!({"allowed": false, "error_code": refusal}),
+        }
     }
 
     fn settle(&mut self, id: Uuid, status: Status, actual: Option<i64>) -> Value {
         let before = self.reservations[&id].clone();
-        let Reservation { counter, amount, .. } = before.clone();
+        let Reservation { subject, amount, .. } = before.clone();
         let about = json!({
-            "reservation_id": id.to_string(), "feature_type": counter.feature,
-            "period": counter.period, "amount": amount
+            "reservation_id": id.to_string(), "feature_type": subject.feature,
+            "period": subject.period, "amount": amount
         });
         let is_final = matches!(before.status, Status::Committed | Status::Released);
         if is_final && (before.status, before.actual) != (status, actual) {
@@ -188,7 +237,11 @@ impl Model {
         let late = before.late.unwrap_or(before.is_past);
         if !is_final {
             let held = if before.status == Status::Reserved { amount } else { 0 };
-            self.add(counter, actual.unwrap_or(0) - held);
+            let more = actual.unwrap_or(0) - held;
+            if more > 0 {
+                self.give_back_before_more(&subject, Some(id));
+            }
+            self.count(&subject, more);
             let late = Some(late);
             self.reservations.insert(id, Reservation { status, actual, late, ..before });
         }
@@ -199,20 +252,81 @@ impl Model {
         merged(settled, about)
     }
 
-    fn add(&mut self, counter: Counter, amount: i64) {
-        *self.counts.entry(counter).or_default() += amount;
-        self.counts.retain(|_, count| *count != 0);
+    fn is_governed(&self, subject: &Subject) -> bool {
+        self.has_rules || subject.who.pool.is_some()
     }
 
-    fn count(&self, counter: &Counter) -> i64 {
+    /// Gives back what has expired, before more is counted without a decision. Only governed calls do.
+    fn give_back_before_more(&mut self, subject: &Subject, settled: Option<Uuid>) {
+        if self.is_governed(subject) {
+            self.give_back_past_of(&subject.counter(), settled);
+        }
+    }
+
+    /// Gives back what has expired of a counter, of all members, except for the reservation that is settled.
+    fn give_back_past_of(&mut self, counter: &Counter, settled: Option<Uuid>) {
+        let mut past = self.past();
+        past.retain(|id| {
+            Some(*id) != settled && self.reservations[id].subject.counter() == *counter
+        });
+        for id in past {
+            self.give_back(id);
+        }
+    }
+
+    fn count(&mut self, subject: &Subject, amount: i64) {
+        for counter in subject.counters() {
+            add(&mut self.counts, counter, amount);
+        }
+    }
+
+    fn count_consumed(&mut self, subject: &Subject, amount: i64) {
+        for counter in subject.counters() {
+            *self.consumed.entry(counter).or_default() += amount;
+        }
+    }
+
+    fn counted(&self, counter: &Counter) -> i64 {
         self.counts.get(counter).copied().unwrap_or(0)
+    }
+
+    /// What is counted without expired reservations.
+    fn usage(&self, counter: &Counter) -> i64 {
+        self.counted(counter) - self.held(counter, true)
+    }
+
+    fn usage_per(&self, part: &Counter, per: Per) -> i64 {
+        if per == Per::Period {
+            return self.usage(part);
+        }
+        let of_total = |counter: &&Counter| {
+            (counter.pool, counter.user, counter.feature) == (part.pool, part.user, part.feature)
+        };
+        self.counts.keys().filter(of_total).map(|counter| self.usage(counter)).sum()
     }
 
     /// The amounts of open reservations: either expired or live ones.
     fn held(&self, counter: &Counter, past: bool) -> i64 {
         let reservations = self.reservations.values();
-        let open = reservations.filter(|r| is_open(r) && r.counter == *counter);
-        open.filter(|r| r.is_past == past).map(|r| r.amount).sum()
+        let open = reservations.filter(|r| is_open(r) && r.is_past == past);
+        open.filter(|r| r.subject.counters().any(|of| of == *counter)).map(|r| r.amount).sum()
+    }
+}
+
+pub(crate) fn decide_limit(limit: Option<i64>, usage: i64, amount: i64) -> Value {
+    match limit {
+        None => json!({
+            "allowed": true, "limit": null, "remaining": null, "is_unlimited": true,
+            "current_usage": usage
+        }),
+        Some(limit) if usage + amount > limit => json!({
+            "allowed": false, "limit": limit, "remaining": (limit - usage).max(0),
+            "is_unlimited": false, "current_usage": usage, "error_code": "LIMIT_EXCEEDED"
+        }),
+        Some(limit) => json!({
+            "allowed": true, "limit": limit, "remaining": limit - usage - amount,
+            "is_unlimited": false, "current_usage": usage
+        }),
     }
 }
 

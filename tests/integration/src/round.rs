@@ -3,11 +3,14 @@
 use postgres::Client;
 use uuid::Uuid;
 
-use crate::{FEATURES, Feature, Random, user};
+use crate::team::Team;
+use crate::{FEATURES, Feature, Random, Who, user};
 
 pub struct Round {
     pub number: u64,
     pub user: Uuid,
+    /// The pool that is used in place of the user's plan.
+    pub team: Option<Team>,
     /// The features of the round, one or two.
     pub features: Vec<Feature>,
     /// The limits before and after the plan changes in the round; mostly equal.
@@ -71,6 +74,7 @@ impl Round {
         Self {
             number,
             user: user(1_000 + u128::from(number)),
+            team: None,
             features,
             limits: [limit as i64, second as i64],
             used: used.map(|used| used as i32),
@@ -85,6 +89,42 @@ impl Round {
         }
     }
 
+    /// Plays the round in a pool. Its limits are for all seats, unless a rule of the pool has them.
+    pub fn join(&mut self, sessions: u64, random: &mut Random) {
+        let before = 1 + random.below(3) as i64;
+        let after = if self.is_moved() { 1 + before % 3 } else { before };
+        let seats = [before, after];
+        if self.limited_by == LimitedBy::Plan {
+            // Seats change in place of the plan.
+            let plan = if self.is_moved() { [self.limits[0]; 2] } else { self.limits };
+            self.limits = [plan[0] * seats[0], plan[1] * seats[1]];
+        }
+        let least = self.limits[0].min(self.limits[1]);
+        self.team = Some(Team::new(self.number, least, seats, random));
+        // With caps of members, there may be no more calls than one denial per session.
+        self.change_after %= sessions;
+    }
+
+    /// Who acts: sessions take turns.
+    pub fn members(&self) -> Vec<Who> {
+        self.team.as_ref().map_or_else(|| vec![self.user.into()], |team| team.members.clone())
+    }
+
+    /// What a member may use of the limit, if not all.
+    pub fn cap_of(&self, member: Uuid) -> Option<i64> {
+        self.team.as_ref().and_then(|team| team.cap_of(member))
+    }
+
+    /// Whose id the rules have.
+    fn owner(&self) -> Uuid {
+        self.team.as_ref().map_or(self.user, |team| team.pool)
+    }
+
+    /// Whether the user's plan, or the seats of the pool, change rather than the plan's limit.
+    fn is_moved(&self) -> bool {
+        self.number % 8 == 3
+    }
+
     pub fn plan_changes(&self) -> bool {
         self.limits[0] != self.limits[1]
     }
@@ -97,13 +137,14 @@ impl Round {
         };
     }
 
-    /// Creates the plans, the user and the earlier usage.
+    /// Creates the plans, the user or the pool, and the earlier usage.
     pub fn prepare(&self, owner: &mut Client) {
         let Self { number, user, .. } = self;
+        let seats = self.team.as_ref().map_or([1; 2], |team| team.seats);
         for (place, limit) in self.limits.iter().enumerate() {
             let is_active = self.plan == Plan::Active;
             let limit = match self.limited_by {
-                LimitedBy::Plan => Some(*limit as i32),
+                LimitedBy::Plan => Some((*limit / seats[place]) as i32),
                 LimitedBy::Override => Some(7),
                 LimitedBy::Cap => None,
             };
@@ -116,27 +157,34 @@ impl Round {
                 owner.execute(plan, &[&name, &is_active, &limit]).expect("a plan");
             }
         }
-        owner
-            .execute(
-                "INSERT INTO user_plans VALUES ($1, $2, true, 'active')",
-                &[user, &format!("round_{number}_0")],
-            )
-            .expect("a user");
+        let plan = format!("round_{number}_0");
+        match &self.team {
+            Some(team) => team.prepare(&plan, &self.features, owner),
+            None => {
+                let row = "INSERT INTO user_plans VALUES ($1, $2, true, 'active')";
+                owner.execute(row, &[user, &plan]).expect("a user");
+            }
+        }
         if self.limited_by != LimitedBy::Plan {
             let (effect, per) = match self.limited_by {
                 LimitedBy::Cap => ("cap", "total"),
                 _ => ("set", "period"),
             };
+            let level = if self.team.is_some() { "pool" } else { "user" };
             for feature in &self.features {
-                let rule = "INSERT INTO usage_rules (applies_to, user_id, feature_type, effect, amount, per)
-                            VALUES ('user', $1, $2, $3, $4, $5)";
-                let amount = self.limits[0];
+                let rule = format!(
+                    "INSERT INTO usage_rules (applies_to, {level}_id, feature_type, effect, amount, per)
+                     VALUES ('{level}', $1, $2, $3, $4, $5)"
+                );
+                let (of, amount) = (self.owner(), self.limits[0]);
                 owner
-                    .execute(rule, &[user, &feature.name, &effect, &amount, &per])
+                    .execute(&rule, &[&of, &feature.name, &effect, &amount, &per])
                     .expect("a rule");
             }
         }
-        if let Some(used) = self.used {
+        if let (Some(used), Some(team)) = (self.used, &self.team) {
+            team.use_earlier(used, &self.features, owner);
+        } else if let Some(used) = self.used {
             let row = "INSERT INTO feature_usage (user_id, period, chat_messages, images_generated,
                                                   therai_calls, voice_seconds)
                        SELECT $1, to_char(now() AT TIME ZONE 'UTC', form), day, day, day, month
@@ -146,25 +194,28 @@ impl Round {
         }
     }
 
-    /// Changes the user's plan, or the plan's limit.
+    /// Changes the user's plan, the seats of the pool, or the limit.
     pub fn change_plan(&self, client: &mut Client) {
         let Self { number, user, limits, .. } = self;
         if self.limited_by != LimitedBy::Plan {
-            let change = "UPDATE usage_rules SET amount = $2 WHERE user_id = $1";
-            client.execute(change, &[user, &limits[1]]).expect("a change");
+            let change = "UPDATE usage_rules SET amount = $2
+                           WHERE applies_to <> 'member' AND coalesce(pool_id, user_id) = $1";
+            client.execute(change, &[&self.owner(), &limits[1]]).expect("a change");
             return;
         }
         let (before, after) = (format!("round_{number}_0"), format!("round_{number}_1"));
-        let changed = if self.number % 8 == 3 {
-            client.execute("UPDATE user_plans SET plan_id = $2 WHERE user_id = $1", &[user, &after])
-        } else {
-            client.execute(
+        let seats = self.team.as_ref().map_or(1, |team| team.seats[1]);
+        let changed = match &self.team {
+            Some(team) if self.is_moved() => team.change_seats(client),
+            None if self.is_moved() => client
+                .execute("UPDATE user_plans SET plan_id = $2 WHERE user_id = $1", &[user, &after]),
+            _ => client.execute(
                 "UPDATE plan_limits
                     SET chat_messages_daily_limit = $2, image_generation_daily_limit = $2,
                         voice_seconds_limit = $2, therai_calls_limit = $2
                   WHERE plan_id = $1 AND is_active",
-                &[&before, &(limits[1] as i32)],
-            )
+                &[&before, &((limits[1] / seats) as i32)],
+            ),
         };
         changed.expect("a change");
     }

@@ -10,8 +10,19 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_admissi
 fn contest(database: &Database, functions: Functions) -> Contest<'_> {
     let isolation = "read committed";
     let (sessions, rounds, most, seed) = (64, repetitions(200), 500, seed());
-    let (with_keys, with_rules) = (true, false);
-    Contest { database, functions, isolation, sessions, rounds, most, with_keys, with_rules, seed }
+    let (with_keys, with_rules, in_pools) = (true, false, false);
+    Contest {
+        database,
+        functions,
+        isolation,
+        sessions,
+        rounds,
+        most,
+        with_keys,
+        with_rules,
+        in_pools,
+        seed,
+    }
 }
 
 fn require_exact(contest: &Contest) -> Tally {
@@ -55,6 +66,50 @@ fn at_serializable_it_is_reached_exactly_by_retries() {
     retries_reach_it("serializable");
 }
 
+/// In fewer rounds, hardly any call has a key.
+const ROUNDS_WITH_KEYS: u64 = 22;
+
+/// 64 sessions of four members of a pool; some members have caps.
+fn in_pools(contest: Contest<'_>) -> Contest<'_> {
+    let rounds = repetitions(60).max(ROUNDS_WITH_KEYS);
+    Contest { in_pools: true, rounds, most: 120, ..contest }
+}
+
+/// Nothing is counted for the members themselves, and caps were reached beside the limits.
+fn require_exact_in_pools(contest: &Contest) -> Tally {
+    let tally = require_exact(contest);
+    assert!(tally.capped > contest.rounds / 4, "{tally:?}");
+    let own = "SELECT count(*) FROM feature_usage";
+    let own = contest.database.connect().query_one(own, &[]).expect("a number");
+    assert_eq!(own.get::<_, i64>(0), 0);
+    tally
+}
+
+#[test]
+fn the_limit_of_a_pool_and_the_caps_of_its_members_are_reached_exactly() {
+    let database = CLUSTER.database("pools");
+    let tally = require_exact_in_pools(&in_pools(contest(&database, FUNCTIONS)));
+    assert_eq!(tally.retried, 0);
+}
+
+#[test]
+fn the_limit_of_a_rule_of_a_pool_is_reached_exactly() {
+    let database = CLUSTER.database("rules_of_pools");
+    let contest = Contest { with_rules: true, ..in_pools(contest(&database, FUNCTIONS)) };
+    let tally = require_exact_in_pools(&contest);
+    assert_eq!(tally.retried, 0);
+}
+
+#[test]
+fn at_repeatable_read_the_limit_of_a_pool_is_reached_exactly_by_retries() {
+    let database = CLUSTER.database("pools_repeatable_read");
+    let contest = in_pools(contest(&database, FUNCTIONS));
+    let isolation = "repeatable read";
+    let contest = Contest { isolation, rounds: ROUNDS_WITH_KEYS, most: 20, ..contest };
+    let tally = require_exact_in_pools(&contest);
+    assert!(tally.retried > 0, "no call had to be retried");
+}
+
 /// Most calls fail, because another one has committed first, so there are fewer rounds.
 fn retries_reach_it(isolation: &str) {
     let database = CLUSTER.database(&isolation.replace(' ', "_"));
@@ -65,13 +120,14 @@ fn retries_reach_it(isolation: &str) {
 
 /// The same contest detects a known-wrong function.
 fn is_caught(functions: Functions, violation: &str) {
-    let name = [functions.consume, functions.release].into_iter();
+    let name = [functions.consume, functions.consume_in_pool, functions.release].into_iter();
     let name = name.filter(|name| name.starts_with("wrong")).collect::<String>();
     let database = CLUSTER.database(&name);
     database.execute(include_str!("../fixtures/mutants.sql"));
     let contest = contest(&database, functions);
     let with_keys = name == "wrong_replay";
-    let caught = Contest { sessions: 16, most: 50, with_keys, ..contest }.play();
+    let in_pools = functions.consume_in_pool != FUNCTIONS.consume_in_pool;
+    let caught = Contest { sessions: 16, most: 50, with_keys, in_pools, ..contest }.play();
     let broken = caught.err().unwrap_or_else(|| panic!("the contest has not caught {name}"));
     println!("{name}: {broken}");
     assert!(broken.contains(violation), "{name}: {broken}");
@@ -124,4 +180,18 @@ fn an_expired_amount_that_is_used_twice_is_caught() {
 #[test]
 fn a_release_that_subtracts_twice_is_caught() {
     is_caught(Functions { release: "wrong_release", ..FUNCTIONS }, "over the limit");
+}
+
+fn consume_in_pool_is_caught(consume_in_pool: &'static str) {
+    is_caught(Functions { consume_in_pool, ..FUNCTIONS }, "over the limit");
+}
+
+#[test]
+fn check_then_act_in_a_pool_is_caught() {
+    consume_in_pool_is_caught("wrong_in_pool_check_then_act");
+}
+
+#[test]
+fn a_members_part_that_is_read_before_the_lock_is_caught() {
+    consume_in_pool_is_caught("wrong_in_pool_old_part");
 }

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use integration::{
-    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, counts, refusal, repetitions,
-    reservation_id, seed, together, user,
+    Caller, Cluster, Counter, Counts, FEATURES, FUNCTIONS, Random, add, counts, refusal,
+    repetitions, reservation_id, seed, together, user,
 };
 use postgres::types::Json;
 use serde_json::{Value, json};
@@ -25,12 +25,7 @@ fn event(random: &mut Random, users: u64) -> (Value, Counter, i64) {
     let event = json!({
         "user_id": user.to_string(), "feature_type": feature.name, "amount": amount, "period": period
     });
-    (event, Counter { user, feature: feature.name, period: period.to_owned() }, amount)
-}
-
-fn add(sums: &mut Counts, counter: Counter, amount: i64) {
-    *sums.entry(counter).or_default() += amount;
-    sums.retain(|_, sum| *sum != 0);
+    (event, Counter::of(user, feature.name, period), amount)
 }
 
 #[test]
@@ -251,7 +246,7 @@ fn an_overflow_in_the_last_event_rolls_back_the_batch() {
         assert!(refusal.message().starts_with(&name), "{}", refusal.message());
         assert_eq!(counts(&mut caller.client), standing);
     }
-    let counter = Counter { user: full, feature: "chat", period: PERIOD.to_owned() };
+    let counter = Counter::of(full, "chat", PERIOD);
     assert_eq!(counts(&mut caller.client)[&counter], i64::from(i32::MAX));
 }
 

@@ -55,7 +55,7 @@ fn grants_counters_and_windows_tell_the_same_whoever_is_killed() {
     });
     let [admitted, retried] = [0, 1].map(|which| told.iter().map(|told| told[which]).sum::<u64>());
     println!("{} calls, {admitted} admitted, {retried} to be retried", calls * SESSIONS);
-    assert!(admitted * 20 > calls * SESSIONS, "only {admitted} calls were admitted");
+    assert!(admitted * 100 > calls * SESSIONS, "only {admitted} calls were admitted");
     assert!(retried * 100 < calls * SESSIONS, "{retried} calls failed with 40001");
     compare(&database);
     // What is still open gives back exactly what it holds.

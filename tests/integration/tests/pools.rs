@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use integration::frozen::{Frozen, admitted, ask, denials, number, rules, sessions};
 use integration::{
-    Caller, Cluster, Database, Random, is_to_be_retried, repetitions, reservation_id, seed,
-    sqlstate, together, user,
+    Caller, Cluster, Database, Random, is_to_be_retried, repetitions, require_explained,
+    require_parts, reservation_id, seed, sqlstate, together, user,
 };
 use postgres::Error;
 use postgres::error::SqlState;
@@ -270,6 +270,8 @@ impl<'a> Player<'a> {
 /// currency counts; grants are used by what was drawn.
 fn require_agreement(database: &Database) {
     let mut client = database.connect();
+    require_parts(&mut client);
+    require_explained(&mut client);
     let mut require_none =
         |what: &str, query: &str| integration::require_none(&mut client, what, query);
     let nobody = Uuid::nil();
@@ -277,36 +279,13 @@ fn require_agreement(database: &Database) {
         "(SELECT *, user_id = '{nobody}' AS is_total FROM usage_counters WHERE pool_id <> '{nobody}')"
     );
     require_none(
-        "totals and members' parts differ",
+        "a window counts something else",
         &format!(
-            "SELECT pool_id, feature_type, period, sum(used) FILTER (WHERE is_total) AS total,
-                    sum(used) FILTER (WHERE NOT is_total) AS parts
-               FROM {of_pools} AS c WHERE length(period) = 7 GROUP BY 1, 2, 3
-             HAVING sum(used) FILTER (WHERE is_total) IS DISTINCT FROM sum(used) FILTER (WHERE NOT is_total)"
+            "SELECT * FROM {of_pools} AS w JOIN {of_pools} AS c USING (pool_id, user_id, feature_type)
+              WHERE w.feature_type = 'credits' AND NOT w.is_total
+                AND w.period LIKE '____-W__' AND length(c.period) = 7 AND w.used <> c.used"
         ),
     );
-    require_none(
-        "members' parts and the ledger differ",
-        &format!(
-            "SELECT * FROM (SELECT pool_id, user_id, feature_type, period, used FROM {of_pools} AS c
-                             WHERE NOT is_total AND length(period) = 7) AS c
-               FULL JOIN (SELECT pool_id, user_id, feature_type, period, sum(amount) AS told FROM usage_ledger
-                           WHERE pool_id IS NOT NULL AND period <> '' GROUP BY 1, 2, 3, 4) AS l
-              USING (pool_id, user_id, feature_type, period) WHERE coalesce(used, 0) <> coalesce(told, 0)"
-        ),
-    );
-    for (feature, window, is_total) in
-        [("insights", "total", true), ("insights", "total", false), ("credits", "____-W__", false)]
-    {
-        require_none(
-            "a window counts something else",
-            &format!(
-                "SELECT * FROM {of_pools} AS w JOIN {of_pools} AS c USING (pool_id, user_id, feature_type)
-                  WHERE w.feature_type = '{feature}' AND w.is_total = {is_total}
-                    AND w.period LIKE '{window}' AND length(c.period) = 7 AND w.used <> c.used"
-            ),
-        );
-    }
     require_none(
         "what is paid is not what the currency counts",
         &format!(
