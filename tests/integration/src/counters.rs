@@ -23,6 +23,11 @@ impl Counter {
     pub fn of(user: Uuid, feature: &'static str, period: &str) -> Self {
         Self { pool: Uuid::nil(), user, feature, period: period.to_owned() }
     }
+
+    /// Whether both count the same use, perhaps in other periods.
+    pub fn differs_in_period_only(&self, other: &Self) -> bool {
+        (self.pool, self.user, self.feature) == (other.pool, other.user, other.feature)
+    }
 }
 
 /// Those that are not 0.

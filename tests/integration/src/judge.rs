@@ -170,9 +170,6 @@ impl Judge<'_> {
 
 /// How much is used in the last period. After midnight, the previous day may end below its limit.
 fn last(used: &Counts, of: &Counter) -> i64 {
-    let is_meant = |counter: &Counter| {
-        (counter.pool, counter.user, counter.feature) == (of.pool, of.user, of.feature)
-    };
-    let last = used.iter().rev().find(|(counter, _)| is_meant(counter));
+    let last = used.iter().rev().find(|(counter, _)| counter.differs_in_period_only(of));
     last.map_or(0, |(_, usage)| *usage)
 }

@@ -299,9 +299,7 @@ impl Model {
         if per == Per::Period {
             return self.usage(part);
         }
-        let of_total = |counter: &&Counter| {
-            (counter.pool, counter.user, counter.feature) == (part.pool, part.user, part.feature)
-        };
+        let of_total = |counter: &&Counter| counter.differs_in_period_only(part);
         self.counts.keys().filter(of_total).map(|counter| self.usage(counter)).sum()
     }
 

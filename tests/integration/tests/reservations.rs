@@ -24,7 +24,7 @@ const SESSIONS: u64 = 8;
 const PHASES: u64 = 60;
 const CALLS_A_PHASE: u64 = 24;
 
-/// New users, and their pools, follow after so many phases.
+/// The number of phases after which new users take over, with new pools.
 const PHASES_OF_USERS: u64 = 4;
 
 const _: () = assert!(SEQUENTIAL + PHASES * SESSIONS * CALLS_A_PHASE >= 20_000);
