@@ -1,4 +1,4 @@
-// Prints how many calls per second so many clients make through node-postgres:
+// Prints the calls per second that CLIENTS clients make through node-postgres:
 // node main.ts STATEMENT|rate-limiter-flexible USERS CLIENTS SECONDS SOCKET PORT SYNCHRONOUS_COMMIT
 import pg from "pg";
 import { RateLimiterPostgres } from "rate-limiter-flexible";

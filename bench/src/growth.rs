@@ -5,7 +5,7 @@ use std::error::Error;
 use postgres::Client;
 
 use crate::statistics::Spread;
-use crate::throughput::{By, CALLS, Call, Pgbench, script};
+use crate::throughput::{By, CALLS, Call, Pgbench, Setting, Who, script};
 
 pub struct Size {
     pub rows: u32,
@@ -23,13 +23,15 @@ pub struct Cost {
     pub wal_bytes: f64,
 }
 
-pub const SIZES: [u32; 3] = [10_000, 1_000_000, 10_000_000];
+const SIZES: [u32; 3] = [10_000, 1_000_000, 10_000_000];
 
 const ROUNDS: usize = 3;
 const SECONDS: u32 = 3;
-pub const CLIENTS: u32 = 8;
 
-/// Measures calls for users at random, with `synchronous_commit` off, which leaves the disk out.
+/// With `synchronous_commit` off, which leaves the disk out.
+const SETTING: Setting = Setting { who: Who::Many, is_durable: false, clients: 8 };
+
+/// Measures calls for users at random, of as many users as there are rows.
 pub fn run(db: &mut Client, pgbench: &Pgbench) -> Result<Vec<Size>, Box<dyn Error>> {
     // That in which calls without a period count.
     let period = db.query_one("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')", &[])?;
@@ -66,27 +68,24 @@ fn measure(
     let row = db.query_one(size, &[])?;
     let [table_bytes, index_bytes] =
         [0, 1].map(|column| row.get::<_, i64>(column) as f64 / f64::from(rows));
-    let cost = |call| Cost { call, rates: Vec::new(), wal_bytes: 0.0 };
-    let mut calls: Vec<Cost> =
-        CALLS.iter().filter(|call| statements(call).is_some()).map(cost).collect();
+    let scripted = |call: &'static Call| match call.by {
+        By::Pgbench(statements) => {
+            let cost = Cost { call, rates: Vec::new(), wal_bytes: 0.0 };
+            Some((script(statements, rows, period), cost))
+        }
+        _ => None,
+    };
+    let mut calls: Vec<(String, Cost)> = CALLS.iter().filter_map(scripted).collect();
     for _ in 0..ROUNDS {
-        for Cost { call, rates, wal_bytes } in &mut calls {
-            let Some(statements) = statements(call) else { continue };
+        for (script, Cost { rates, wal_bytes, .. }) in &mut calls {
             let before = written(db)?;
-            let script = script(statements, rows, period);
-            let outcome = pgbench.run(&script, CLIENTS, false, SECONDS)?;
+            let outcome = pgbench.run(script, SETTING, SECONDS)?;
             *wal_bytes = (written(db)? - before) as f64 / outcome.runs.max(1) as f64;
             rates.push(outcome.rate);
         }
     }
+    let calls = calls.into_iter().map(|(_, cost)| cost).collect();
     Ok(Size { rows, table_bytes, index_bytes, calls })
-}
-
-fn statements(call: &Call) -> Option<&'static str> {
-    match call.by {
-        By::Pgbench(statements) => Some(statements),
-        _ => None,
-    }
 }
 
 /// The bytes that the server has written to its log.

@@ -28,7 +28,7 @@ pub fn print(samples: &Samples, options: &Options) {
 
 pub fn print_rates(rates: &Rates) {
     println!("\nCalls per second: median (lower to upper quartile)");
-    for who in [Who::Many, Who::One] {
+    for who in Who::ALL {
         for (is_durable, commits) in [(true, "durable commits"), (false, "synchronous_commit off")]
         {
             let spreads = |call: &Call| {

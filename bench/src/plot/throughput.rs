@@ -19,7 +19,7 @@ pub fn draw(folder: &Path, rates: &Rates) -> Drawn {
     let fastest = fastest.map(|spread| spread.median);
     let scale = LONGEST_BAR / fastest.fold(1.0, f64::max);
     let row = CLIENTS.len() as i32 * BAR + 12;
-    let height = LEGEND + 2 * (TITLE + CALLS.len() as i32 * row) + MARGIN;
+    let height = LEGEND + Who::ALL.len() as i32 * (TITLE + CALLS.len() as i32 * row) + MARGIN;
 
     let path = folder.join("throughput.svg");
     let root = canvas(&path, height)?;
@@ -29,7 +29,7 @@ pub fn draw(folder: &Path, rates: &Rates) -> Drawn {
         &[(0, "32 clients"), (1, "8 clients"), (2, "1 client")],
     )?;
     let mut y = LEGEND;
-    for who in [Who::Many, Who::One] {
+    for who in Who::ALL {
         write_text(&root, who.title(), (MARGIN, y + 8), 19)?;
         y += TITLE;
         for call in CALLS {

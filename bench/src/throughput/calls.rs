@@ -99,7 +99,7 @@ pub const CALLS: &[Call] = &[
     Call { name: "a Lua script on Redis", is_ours: false, by: Client::RedisBenchmark },
 ];
 
-/// The script of pgbench for one of so many users at random.
+/// A script of pgbench that calls for one of `users` users at random.
 pub fn script(statements: &str, users: u32, period: &str) -> String {
     // As tables.sql makes the ids of users.
     let statements = statements.replace("{user}", "md5(:number::text)::uuid");
@@ -108,6 +108,8 @@ pub fn script(statements: &str, users: u32, period: &str) -> String {
 }
 
 impl Who {
+    pub const ALL: [Self; 2] = [Self::Many, Self::One];
+
     /// The number of users.
     pub fn users(self) -> u32 {
         match self {

@@ -3,6 +3,7 @@
 mod calls;
 mod node;
 mod pgbench;
+mod program;
 mod redis;
 
 use std::error::Error;
@@ -28,6 +29,13 @@ pub struct Setting {
     pub clients: u32,
 }
 
+impl Setting {
+    /// The parameter of Postgres.
+    fn synchronous_commit(self) -> &'static str {
+        if self.is_durable { "on" } else { "off" }
+    }
+}
+
 pub struct Rate {
     pub call: &'static Call,
     pub setting: Setting,
@@ -47,12 +55,12 @@ const QUICK: [Setting; 2] = [
     Setting { who: Who::One, is_durable: true, clients: 32 },
 ];
 
-pub fn settings(is_quick: bool) -> Vec<Setting> {
+fn settings(is_quick: bool) -> Vec<Setting> {
     if is_quick {
         return QUICK.into();
     }
     let mut settings = Vec::new();
-    for who in [Who::Many, Who::One] {
+    for who in Who::ALL {
         for is_durable in [true, false] {
             let setting = |clients| Setting { who, is_durable, clients };
             settings.extend(CLIENTS.map(setting));
@@ -71,16 +79,15 @@ pub struct Clients {
 impl Clients {
     /// Calls per second.
     fn run(&self, call: &Call, setting: Setting, seconds: u32) -> Result<f64, Box<dyn Error>> {
-        let Setting { who, is_durable, clients } = setting;
-        let node = |what: &str| self.node.run(what, who, clients, is_durable, seconds);
+        let node = |what: &str| self.node.run(what, setting, seconds);
         match call.by {
             By::Pgbench(statements) => {
-                let script = script(statements, who.users(), PERIOD);
-                Ok(self.pgbench.run(&script, clients, is_durable, seconds)?.rate)
+                let script = script(statements, setting.who.users(), PERIOD);
+                Ok(self.pgbench.run(&script, setting, seconds)?.rate)
             }
             By::NodePostgres(statement) => node(&statement.replace("{period}", PERIOD)),
             By::RateLimiterFlexible => node("rate-limiter-flexible"),
-            By::RedisBenchmark => self.redis.run(who, clients, is_durable, seconds),
+            By::RedisBenchmark => self.redis.run(setting, seconds),
         }
     }
 }

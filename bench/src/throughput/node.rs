@@ -4,7 +4,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::Who;
+use super::Setting;
+use super::program::told_by;
 
 /// Where node is, and the server.
 pub struct Node {
@@ -16,28 +17,16 @@ pub struct Node {
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/main.ts");
 
 impl Node {
-    /// Calls per second of so many clients. `what` is a statement for `$1`, the user's number, or the name
-    /// of a library that main.ts knows.
-    pub fn run(
-        &self,
-        what: &str,
-        who: Who,
-        clients: u32,
-        is_durable: bool,
-        seconds: u32,
-    ) -> Result<f64, Box<dyn Error>> {
-        let commit = if is_durable { "on" } else { "off" };
-        let numbers = [who.users(), clients, seconds].map(|number| number.to_string());
-        let output = Command::new(&self.program)
+    /// Calls per second of all clients. `what` is a statement for `$1`, the user's number, or the name of a
+    /// library that main.ts knows.
+    pub fn run(&self, what: &str, setting: Setting, seconds: u32) -> Result<f64, Box<dyn Error>> {
+        let numbers = [setting.who.users(), setting.clients, seconds];
+        let mut command = Command::new(&self.program);
+        command
             .args([CLIENTS, what])
-            .args(numbers)
-            .args([self.socket.as_str(), &self.port.to_string(), commit])
-            .output()?;
-        let (told, errors) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        match output.status.success() {
-            true => Ok(told.trim().parse()?),
-            false => Err(format!("node failed: {errors}").into()),
-        }
+            .args(numbers.map(|number| number.to_string()))
+            .args([&self.socket, &self.port.to_string()])
+            .arg(setting.synchronous_commit());
+        Ok(told_by(&mut command)?.trim().parse()?)
     }
 }
