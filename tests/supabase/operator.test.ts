@@ -1,7 +1,7 @@
 // The edge function operator: who may ask, and what each report says.
 import assert from "node:assert/strict";
-import { SignJWT } from "jose";
 import { addRule, newUser, removeFeature, sql } from "./support/database.ts";
+import { operatorToken, tokenWith } from "./support/operator.ts";
 import {
   anon,
   anonKey,
@@ -9,7 +9,6 @@ import {
   post,
   service,
   serviceKey,
-  setting,
   signedIn,
   userToken,
 } from "./support/stack.ts";
@@ -21,13 +20,7 @@ const DAY = 86_400_000;
 const day = (daysAgo = 0) => new Date(Date.now() - daysAgo * DAY).toISOString().slice(0, 10);
 const thisMonth = day().slice(0, 7);
 
-/** A user's token with these claims. */
-function tokenWith(userId: string, claims: Record<string, unknown>): Promise<string> {
-  return new SignJWT({ role: "authenticated", ...claims }).setProtectedHeader({ alg: "HS256" })
-    .setSubject(userId).setExpirationTime("1h").sign(new TextEncoder().encode(setting("JWT_SECRET")));
-}
-
-const operator = await tokenWith(await newUser(), { app_metadata: { role: "operator" } });
+const operator = await operatorToken(await newUser());
 
 // deno-lint-ignore no-explicit-any
 async function report(name: string, more: Record<string, unknown> = {}): Promise<any> {

@@ -1,26 +1,15 @@
 // The actions of the edge function operator: what each writes, once, with its reason, and for whom it does not.
 import assert from "node:assert/strict";
 import { newUser, sql } from "./support/database.ts";
-import { anon, anonKey, post, service, serviceKey, setting, signedIn, userToken } from "./support/stack.ts";
-import { SignJWT } from "jose";
+import { newOperator, operatorToken, setRole } from "./support/operator.ts";
+import { anon, anonKey, post, service, serviceKey, signedIn, userToken } from "./support/stack.ts";
 import type { Client } from "../../supabase/functions/_shared/limitChecker.ts";
 
 const NOT_ALLOWED = "42501";
 const CHAT = { feature_type: "chat" };
 const newId = () => crypto.randomUUID();
 
-/** A token that says that its user is an operator. */
-const operatorToken = (userId: string): Promise<string> =>
-  new SignJWT({ role: "authenticated", app_metadata: { role: "operator" } })
-    .setProtectedHeader({ alg: "HS256" }).setSubject(userId).setExpirationTime("1h")
-    .sign(new TextEncoder().encode(setting("JWT_SECRET")));
-
-const setRole = (userId: string, metadata: string) =>
-  sql(`update auth.users set raw_app_meta_data = '${metadata}' where id = '${userId}'`);
-
-const operatorId = await newUser();
-await setRole(operatorId, '{"role": "operator"}');
-const bearer = await operatorToken(operatorId);
+const { id: operatorId, token: bearer } = await newOperator();
 
 const act = (action: string, more: Record<string, unknown>) =>
   post("operator", { action, reason: "asked by mail", ...more }, bearer);

@@ -1,18 +1,14 @@
 // What operators see of a team, and do for it: every member's part; units, rules and corrections, with a reason, once.
 import assert from "node:assert/strict";
-import { SignJWT } from "jose";
 import { newPool, newUser, sql, sum } from "./support/database.ts";
-import { anon, post, service, setting, signedIn, userToken } from "./support/stack.ts";
+import { newOperator } from "./support/operator.ts";
+import { anon, post, service, signedIn, userToken } from "./support/stack.ts";
 import { consume, status } from "../../supabase/functions/_shared/limitChecker.ts";
 
 const NOT_ALLOWED = "42501";
 const newId = () => crypto.randomUUID();
 
-const operatorId = await newUser();
-await sql(`update auth.users set raw_app_meta_data = '{"role": "operator"}' where id = '${operatorId}'`);
-const bearer = await new SignJWT({ role: "authenticated", app_metadata: { role: "operator" } })
-  .setProtectedHeader({ alg: "HS256" }).setSubject(operatorId).setExpirationTime("1h")
-  .sign(new TextEncoder().encode(setting("JWT_SECRET")));
+const { id: operatorId, token: bearer } = await newOperator();
 
 const act = (action: string, more: Record<string, unknown>) =>
   post("operator", { action, reason: "asked by mail", feature_type: "insights", ...more }, bearer);
