@@ -1,8 +1,8 @@
 // Whose usage something is about: a user's or a team's, which the database calls a pool.
 export type Owner = { user_id: string } | { pool_id: string };
 
-export const isTeam = (owner: Owner) => "pool_id" in owner;
+export const isTeam = (owner: Owner): owner is { pool_id: string } => "pool_id" in owner;
 
 /** A label of something that may be on the page once more, for another team. */
 export const labelFor = (owner: Owner | undefined, label: string): string =>
-  owner && "pool_id" in owner ? `${label}, team ${owner.pool_id}` : label;
+  owner && isTeam(owner) ? `${label}, team ${owner.pool_id}` : label;
