@@ -79,6 +79,14 @@ update_apt() {
     export APT_UPDATED=1
 }
 
+# Installs the package of a server for its program only, unless it is there. Debian would start it.
+need_without_service() {
+    local program=$1 package=$2 service=$3
+    ! command -v "$program" >/dev/null || return 0
+    need_packages "$package"
+    [ ! -d /run/systemd/system ] || as_root systemctl disable --quiet --now "$service"
+}
+
 # Installs Debian packages that are missing, and only those.
 need_packages() {
     local missing=() package

@@ -24,20 +24,13 @@ export SUPABASE_TELEMETRY_DISABLED=1 SUPABASE_NO_UPDATE_NOTIFIER=1 SUPABASE_HOME
 
 need_stack_tools() {
     ! is_debians || need_packages "postgresql-$PG_MAJOR-plpgsql-check"
-    need_nginx
+    need_without_service "$NGINX" nginx-light nginx
     mkdir -p "$TOOLS"
     need_deno
     need_supabase_cli
     need_postrust
     "$DENO" install --quiet --frozen --config "$DENO_CONFIG"
     "$DENO" install --quiet --frozen --config "$AUTH_CONFIG"
-}
-
-need_nginx() {
-    [ ! -x "$NGINX" ] || return 0
-    need_packages nginx-light
-    # Debian would start nginx on port 80, which is not needed here.
-    [ ! -d /run/systemd/system ] || as_root systemctl disable --quiet --now nginx
 }
 
 need_deno() {
