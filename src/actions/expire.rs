@@ -128,7 +128,7 @@ impl Due {
         self.open.iter().filter(|open| self.reservation_ids.contains(&open.reservation_id))
     }
 
-    /// Gives back what those hold that are marked as expired.
+    /// Gives back what the reservations hold that are marked as expired.
     fn expire(self, marked: &BTreeSet<Uuid>, grants: &Grants) {
         let Self { open, mut counts, .. } = self;
         let expired: Vec<&Open> =
