@@ -13,7 +13,8 @@ DECLARE
     tables constant text[] := ARRAY['feature_usage', 'user_plans', 'plan_limits',
                                     'feature_reservations', 'feature_idempotency_keys',
                                     'usage_counters', 'usage_rules', 'usage_grants', 'usage_alerts',
-                                    'usage_ledger', 'usage_pools', 'usage_pool_members', 'usage_features'];
+                                    'usage_ledger', 'usage_pools', 'usage_pool_members', 'usage_increments',
+                                    'usage_features'];
     is_restore boolean;
     part record;
 BEGIN

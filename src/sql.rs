@@ -81,9 +81,14 @@ extension_sql_file!(
     requires = ["tables_usage_pools"]
 );
 extension_sql_file!(
+    "../sql/tables/usage_increments.sql",
+    name = "tables_usage_increments",
+    requires = ["tables_usage_pool_members"]
+);
+extension_sql_file!(
     "../sql/tables/usage_features.sql",
     name = "tables_usage_features",
-    requires = ["tables_usage_pool_members"]
+    requires = ["tables_usage_increments"]
 );
 extension_sql_file!(
     "../sql/ensure/wanted.sql",

@@ -6,6 +6,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $func
 DECLARE
     named record;
 BEGIN
+    -- Keep the order in which setup locks the tables, for the lock below.
+    LOCK TABLE @extschema@.usage_increments IN ROW SHARE MODE;
     -- Whoever owns the registry may have put triggers and policies on it, which would run as this role.
     LOCK TABLE @extschema@.usage_features IN ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_roles AS o ON o.oid = c.relowner
@@ -29,6 +31,9 @@ BEGIN
         IF NOT named.is_governed THEN
             -- The first rules of several features, in any order, wait for one another here.
             PERFORM pg_advisory_xact_lock(hashtextextended('feature_usage: flags of the registry', 0));
+            -- Wait for increments that were appended without looking for rules. Later ones wait for this
+            -- rule, and then count by it.
+            LOCK TABLE @extschema@.usage_increments IN SHARE MODE;
             UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE f.feature_type = named.feature_type AND NOT f.is_governed;
             -- Another transaction may have set it while this one waited for the row.
             IF NOT FOUND AND NOT EXISTS (SELECT FROM @extschema@.usage_features AS f
@@ -101,6 +106,7 @@ BEGIN
     governed := ARRAY(SELECT ur.feature_type FROM @extschema@.usage_rules AS ur UNION SELECT ur.paid_in FROM @extschema@.usage_rules AS ur
                        UNION SELECT ug.feature_type FROM @extschema@.usage_grants AS ug);
     IF EXISTS (SELECT FROM @extschema@.usage_features AS f WHERE NOT f.is_governed AND f.feature_type = ANY (governed)) THEN
+        LOCK TABLE @extschema@.usage_increments IN SHARE MODE;
         UPDATE @extschema@.usage_features AS f SET is_governed = true WHERE NOT f.is_governed AND f.feature_type = ANY (governed);
     END IF;
     FOR plans IN

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION @extschema@.reserve_feature(uuid, text, integer, interval, t
 'Result: that of consume_feature(), with reservation_id, expires_at, and reserved: how much of current_usage is reserved. If it is neither committed nor released within p_ttl (1 second to 24 hours), its amount is given back. Errors: those of consume_feature(), 22004 for a NULL p_ttl, 22023 for one out of range.';
 COMMENT ON FUNCTION @extschema@.expire_reservations(integer) IS
 'Gives back the amounts of at most p_limit expired reservations, and returns their number. '
-'For a scheduler: a user''s expired reservations are given back on their next call anyway. Errors: 22004 for a NULL, 22023 for a negative limit.';
+'For a scheduler: a user''s expired reservations are given back on their next call anyway. Also adds to feature_usage what sessions that found it held have appended to usage_increments, of at most p_limit counters. Errors: 22004 for a NULL, 22023 for a negative limit.';
 COMMENT ON FUNCTION @extschema@.record_usage(jsonb) IS
 'Counts a batch of events that have happened, whatever the limits; all or nothing. '
 'p_events is [{"user_id", "feature_type", "amount", "period"?, "idempotency_key"?, "pool_id"?}, …]; with a pool_id, the user must be a member; without a period, or with the period current, it is the current one. Overlapping batches do not deadlock. Returns how many events were counted, without those whose idempotency key was counted before. Errors: 22004 for a NULL, 22023 if p_events is not an array or an event is bad (the message names its index), 22003 if a count would be out of range.';

@@ -45,7 +45,7 @@ BEGIN
        OR to_regclass('@extschema@.feature_reservations') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
        OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_features') IS NULL
        OR to_regclass('@extschema@.usage_rules') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL
-       OR to_regclass('@extschema@.usage_pools') IS NULL THEN
+       OR to_regclass('@extschema@.usage_pools') IS NULL OR to_regclass('@extschema@.usage_increments') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -55,6 +55,7 @@ BEGIN
     LOCK TABLE @extschema@.feature_reservations IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.feature_idempotency_keys IN ROW EXCLUSIVE MODE;
     LOCK TABLE @extschema@.usage_counters IN ROW EXCLUSIVE MODE;
+    LOCK TABLE @extschema@.usage_increments IN ROW EXCLUSIVE MODE;
     -- Period keys of one kind sort by time in "C". A period of a time zone ends at most a day later
     -- than in UTC; one of a billing kind is taken to be as long as the longest of its kind.
     SELECT CASE WHEN bool_or(f.reads_calendars)
@@ -99,6 +100,12 @@ BEGIN
                FOR UPDATE SKIP LOCKED)';
         GET DIAGNOSTICS periods = ROW_COUNT;
     END IF;
+    -- What was appended to a count goes with it.
+    DELETE FROM @extschema@.usage_increments WHERE (user_id, period, feature_type, increment_id) IN (
+        SELECT ui.user_id, ui.period, ui.feature_type, ui.increment_id FROM @extschema@.usage_increments AS ui
+         WHERE NOT EXISTS (SELECT FROM @extschema@.feature_usage AS fu
+                            WHERE fu.user_id = ui.user_id AND fu.period = ui.period AND fu.has_increments)
+           FOR UPDATE SKIP LOCKED);
     -- What grants and overage covered of a period goes with its count; what an open reservation is
     -- counted in stays, so that it can be given back.
     EXECUTE 'DELETE FROM ' || '@extschema@.usage_counters' || ' WHERE (pool_id, user_id, feature_type, period) IN (

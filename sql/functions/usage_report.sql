@@ -35,7 +35,8 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Ask for fewer days, or by day.';
     END IF;
     IF to_regclass('@extschema@.usage_features') IS NULL OR to_regclass('@extschema@.feature_usage') IS NULL
-       OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL THEN
+       OR to_regclass('@extschema@.usage_counters') IS NULL OR to_regclass('@extschema@.usage_ledger') IS NULL
+       OR to_regclass('@extschema@.usage_increments') IS NULL THEN
         RAISE EXCEPTION 'a table of feature_usage is missing'
             USING ERRCODE = 'undefined_table', HINT = 'Run SELECT @extschema@.feature_usage_setup(); as the owner of the extension.';
     END IF;
@@ -63,8 +64,11 @@ BEGIN
     -- A key that somebody has written by hand, and that is no period, is left out.
     SELECT string_agg(format(
                $$SELECT %1$s AS bucket, %2$L::text AS feature_type, fu.user_id::uuid AS user_id, '00000000-0000-0000-0000-000000000000'::uuid AS pool_id,
-                        fu.%3$I::bigint AS amount, fu.period::text AS period
-                   FROM @extschema@.feature_usage AS fu WHERE fu.%3$I > 0 AND fu.period::text ~ %4$L
+                        fu.%3$I::bigint + CASE WHEN fu.has_increments THEN
+                            (SELECT coalesce(sum(ui.amount), 0)::bigint FROM @extschema@.usage_increments AS ui
+                              WHERE ui.user_id = fu.user_id AND ui.period = fu.period AND ui.feature_type = %2$L)
+                            ELSE 0 END AS amount, fu.period::text AS period
+                   FROM @extschema@.feature_usage AS fu WHERE (fu.%3$I > 0 OR fu.has_increments) AND fu.period::text ~ %4$L
                   UNION ALL
                  SELECT %5$s, uc.feature_type, uc.user_id, uc.pool_id, uc.used, uc.period
                    FROM @extschema@.usage_counters AS uc
@@ -100,7 +104,7 @@ BEGIN
             LEFT JOIN @extschema@.usage_counters AS uc
               ON uc.pool_id = c.pool_id AND uc.user_id = c.user_id
              AND uc.feature_type = c.feature_type AND uc.period = c.period
-           WHERE c.bucket >= $1 AND c.bucket < $2 AND ($3 IS NULL OR c.user_id = $3)
+           WHERE c.amount > 0 AND c.bucket >= $1 AND c.bucket < $2 AND ($3 IS NULL OR c.user_id = $3)
              AND ($4 IS NULL OR c.pool_id = $4)
            GROUP BY 1, 2, 3, 4 ORDER BY 1, c.feature_type COLLATE "C", 4 NULLS FIRST, 3 NULLS FIRST$$, counters)
     USING p_from, p_to, p_user_id, p_pool_id;

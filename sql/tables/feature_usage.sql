@@ -16,9 +16,11 @@ VALUES
      'The period key, in UTC: a day (YYYY-MM-DD) or a month (YYYY-MM).'),
     ('feature_usage', 5, 'has_reservations', 'boolean NOT NULL DEFAULT false', '{boolean}',
      'Whether anything was ever reserved in the period; false saves looking for reservations.'),
-    ('feature_usage', 6, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+    ('feature_usage', 6, 'has_increments', 'boolean NOT NULL DEFAULT false', '{boolean}',
+     'Whether increments of the period did not wait for this row, so that usage_increments may have more of its counts; false saves looking for them.'),
+    ('feature_usage', 7, 'created_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the first count of the period arrived.'),
-    ('feature_usage', 7, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
+    ('feature_usage', 8, 'updated_at', 'timestamptz NOT NULL DEFAULT now()', NULL,
      'When the last count of the period arrived.');
 
 -- A counter: never NULL, never negative, 0 by default. Those of add_feature() are bigint, so that

@@ -1,7 +1,7 @@
 -- usage_features: the registry. Which features there are, where each is counted and what limits it.
 
 INSERT INTO feature_usage_internal.tables (name, lock_order, key, may_be_view, references_users, description)
-VALUES ('usage_features', 13, '{feature_type}', false, false,
+VALUES ('usage_features', 14, '{feature_type}', false, false,
         'The registry of features. add_feature() writes the rows of user-defined features.');
 
 INSERT INTO feature_usage_internal.columns (table_name, position, name, definition, types, description)

@@ -56,7 +56,7 @@ pub fn admit(call: &Call) -> Option<Outcome> {
             return Some(answer.into());
         }
     }
-    if subject.counter.count(Snapshot::Latest).is_some() {
+    if subject.counter.read(Snapshot::Latest).is_some() {
         CountingError::Contention.raise();
     }
     CountingError::Suppressed { feature: subject.counter.feature() }.raise();

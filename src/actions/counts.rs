@@ -200,7 +200,7 @@ impl Counts {
                 self.add_pool(key, windows::read(&self.registry, &own));
                 continue;
             }
-            let row = Counter::of(&self.registry, key).and_then(|counter| counter.read());
+            let row = Counter::of(&self.registry, key).and_then(|counter| counter.read(Snapshot::Caller));
             if let Some(row) = row {
                 self.add_counter(key, row, Snapshot::Caller);
             }
@@ -240,7 +240,8 @@ impl Counts {
     fn add_pool(&mut self, key: &CounterKey, found: Windows) -> bool {
         let Some(window) = found.get(&key.cover()) else { return false };
         let Window { used, has_reservations, drawn, overage, .. } = *window;
-        let row = Counted { count: used, has_reservations, id: RowId::UNKNOWN };
+        let has_increments = false;
+        let row = Counted { count: used, has_reservations, has_increments, id: RowId::UNKNOWN };
         self.stored.counters.insert(key.clone(), CounterRow { row, drawn, overage });
         let overage = overage.min(used.max(0));
         let drawn = drawn.min(used.max(0) - overage);

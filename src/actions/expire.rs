@@ -11,11 +11,11 @@ use super::counts::{Counts, Keys};
 use super::terms::{Unusable, current_calendar};
 use super::windows::{Sums, extend_each};
 use crate::pg::snapshot::{self, Snapshot};
-use crate::store::counter::{Counted, Counter};
+use crate::store::counter::{Counted, Counter, CounterKey};
 use crate::store::owner::Owner;
 use crate::store::registry::Registry;
 use crate::store::reservations::Open;
-use crate::store::{grants, registry, reservations};
+use crate::store::{grants, increments, registry, reservations};
 
 /// Expires the reservations of a counter whose row is locked. Returns the row afterwards, and the
 /// amount that live reservations hold.
@@ -29,7 +29,8 @@ pub fn of_locked(counter: &Counter, row: Counted) -> (Counted, i64) {
 }
 
 /// Expires up to `limit` reservations of all users and pools, those first that ended first, and returns
-/// their number. What another transaction has locked is left to it, and to the next run.
+/// their number. Adds to up to `limit` counters what was appended to them. What another transaction has
+/// locked is left to it, and to the next run.
 ///
 /// Counters of all users come first, then windows of all, then grants: SKIP LOCKED may wait for a row
 /// that has just been updated, and only in the order of locks does that never deadlock.
@@ -74,12 +75,20 @@ fn due_of_each(registry: &Rc<Registry>, limit: i32) -> Vec<Due> {
     for open in reservations::past_of_any(registry, limit) {
         past.entry(open.holding.owner.without_member()).or_default().push(open);
     }
+    let mut appended: BTreeMap<Owner, BTreeSet<CounterKey>> = BTreeMap::new();
+    for counter in increments::counters(registry, limit) {
+        let owner = Owner::User(counter.user_id);
+        past.entry(owner).or_default();
+        appended.entry(owner).or_default().insert(counter);
+    }
     let due = |(owner, mut past): (Owner, Vec<Open>)| {
         extend(registry, owner, &mut past);
+        let mut keys = Keys::of_all(past.iter().map(|open| Keys::of(&open.holding)));
+        keys.counters.extend(appended.remove(&owner).unwrap_or_default());
         Due {
             owner,
             reservation_ids: past.iter().map(|open| open.reservation_id).collect(),
-            keys: Keys::of_all(past.iter().map(|open| Keys::of(&open.holding))),
+            keys,
             grants: past.iter().flat_map(grants_of).collect(),
             counts: Counts::new(registry),
             open: Vec::new(),
@@ -110,6 +119,9 @@ fn extend(registry: &Rc<Registry>, owner: Owner, open: &mut [Open]) {
 impl Due {
     /// Keeps those of which everything is locked.
     fn cover(&mut self, registry: &Rc<Registry>, grants: &Grants) {
+        if self.reservation_ids.is_empty() {
+            return;
+        }
         // Some may have been settled before their counters were locked.
         self.open = reservations::open_of(registry, self.owner, Snapshot::Latest);
         extend(registry, self.owner, &mut self.open);

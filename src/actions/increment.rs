@@ -7,6 +7,7 @@ use pgrx::Uuid;
 
 use super::admit::ATTEMPTS;
 use super::charge::{self, Counted};
+use super::contended;
 use super::lock::Target;
 use super::terms::{Unusable, current_calendar};
 use crate::error::Report;
@@ -50,8 +51,9 @@ pub fn increment(user_id: Uuid, feature_type: &str, amount: i32, text: &str) {
     }
     let cause = Cause::of(Kind::Increment);
     if !registered.is_governed {
-        Counter::new(&registry, registered, user_id, period).increment(amount);
-        // The first rule may have been committed while this waited for the row.
+        let counter = Counter::new(&registry, registered, user_id, period);
+        contended::increment(&counter, amount);
+        // The first rule may have been committed while this waited for the row or the side table.
         if registry::still_has(&registry, registered) {
             return;
         }

@@ -10,6 +10,7 @@ mod admit_plain;
 pub mod carry;
 mod charge;
 pub mod check;
+mod contended;
 pub mod correct;
 mod counts;
 pub mod expire;

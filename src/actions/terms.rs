@@ -115,7 +115,7 @@ pub fn has_counter(
     match owner {
         Owner::User(user_id) => {
             let counter = Counter::new(registry, registered, user_id, period);
-            counter.count(Snapshot::Latest).is_some()
+            counter.read(Snapshot::Latest).is_some()
         }
         Owner::Pool { .. } => {
             let key = owner.counter(&registered.feature.feature_type, &period.to_string());

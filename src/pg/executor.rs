@@ -83,6 +83,7 @@ unsafe fn is_as_written(source: *mut pg_sys::CachedPlanSource) -> bool {
 /// index, the planner's cost estimate would be high enough to load LLVM for JIT.
 struct ByKey {
     scans_tables: bool,
+    makes_bitmaps: bool,
     compiles: bool,
 }
 
@@ -91,9 +92,13 @@ impl ByKey {
         // SAFETY: settings of this backend, which has one thread; restored on drop, even after an
         // error.
         unsafe {
-            let before =
-                Self { scans_tables: pg_sys::enable_seqscan, compiles: pg_sys::jit_enabled };
+            let before = Self {
+                scans_tables: pg_sys::enable_seqscan,
+                makes_bitmaps: pg_sys::enable_bitmapscan,
+                compiles: pg_sys::jit_enabled,
+            };
             pg_sys::enable_seqscan = false;
+            pg_sys::enable_bitmapscan = false;
             pg_sys::jit_enabled = false;
             before
         }
@@ -105,6 +110,7 @@ impl Drop for ByKey {
         // SAFETY: as above.
         unsafe {
             pg_sys::enable_seqscan = self.scans_tables;
+            pg_sys::enable_bitmapscan = self.makes_bitmaps;
             pg_sys::jit_enabled = self.compiles;
         }
     }

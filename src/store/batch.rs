@@ -75,5 +75,5 @@ pub fn counted(registry: &Rc<Registry>, (user_id, key): &RowKey, feature: usize)
     let registered = &registry.features[feature];
     let period = Period::parse(registered.feature.period, key).ok();
     let counter = period.map(|period| Counter::new(registry, registered, *user_id, period));
-    counter.and_then(|counter| counter.count(Snapshot::Caller)).unwrap_or(0)
+    counter.and_then(|counter| counter.read(Snapshot::Caller)).map_or(0, |row| row.count)
 }

@@ -6,6 +6,7 @@ use domain::feature::Feature;
 use domain::period::Period;
 use pgrx::Uuid;
 
+use super::increments;
 use super::owner::{Owner, nobody};
 use super::registry::{Registered, Registry};
 use super::statements::{EntitlementStatements, FeatureCounterStatements};
@@ -15,6 +16,7 @@ use crate::error::counting::CountingError;
 use crate::pg::argument::Argument;
 use crate::pg::row::Row;
 use crate::pg::snapshot::Snapshot;
+use crate::pg::statement::Statement;
 
 pub struct Counter {
     pub registry: Rc<Registry>,
@@ -62,6 +64,8 @@ pub struct Counted {
     pub count: i64,
     /// Whether reservations may hold a part of this row's counts, of any feature.
     pub has_reservations: bool,
+    /// Whether increments of this row, of any feature, may be appended instead of waiting for it.
+    pub has_increments: bool,
     /// Distinguishes the row from one inserted after it was deleted.
     pub id: RowId,
 }
@@ -106,7 +110,8 @@ impl Counted {
         Self {
             count: row.integer(first_column).unwrap_or(0),
             has_reservations: row.get(first_column + 1) == Some(true),
-            id: RowId::read(row, first_column + 2),
+            has_increments: row.get(first_column + 2) == Some(true),
+            id: RowId::read(row, first_column + 3),
         }
     }
 }
@@ -147,7 +152,7 @@ impl Counter {
         &self.registered.statements.entitlement
     }
 
-    fn statements(&self) -> &FeatureCounterStatements {
+    pub fn statements(&self) -> &FeatureCounterStatements {
         &self.registered.statements.counter
     }
 
@@ -162,50 +167,47 @@ impl Counter {
         [user_id, key, Argument::Text(&self.feature().feature_type)]
     }
 
-    /// Locks the row, if there is one, until the end of the transaction.
+    /// Locks the row, if there is one, until the end of the transaction, and adds to it what was
+    /// appended.
     pub fn lock(&self) -> Option<Counted> {
-        let lock = || {
-            let read = |row: &Row| Counted::read(row, 0);
-            self.statements().lock.rows(&self.arguments(), Snapshot::Command, read)
-        };
-        self.registry.on_tables(lock).pop()
+        self.row(&self.statements().lock, Snapshot::Command).map(|row| increments::fold(self, row))
     }
 
-    /// Locks the row unless another transaction has locked it. `None` if it has, or if there is no
-    /// row.
+    /// The same unless another transaction has locked the row. `None` if it has, or if there is no row.
     pub fn lock_if_free(&self) -> Option<Counted> {
-        let lock = || {
-            let read = |row: &Row| Counted::read(row, 0);
-            self.statements().lock_if_free.rows(&self.arguments(), Snapshot::Command, read)
-        };
-        self.registry.on_tables(lock).pop()
+        let row = self.row(&self.statements().lock_if_free, Snapshot::Command);
+        row.map(|row| increments::fold(self, row))
+    }
+
+    /// The row in a snapshot, with what was appended to it, locked or not.
+    pub fn read(&self, snapshot: Snapshot) -> Option<Counted> {
+        let row = self.row(&self.statements().read, snapshot);
+        row.map(|row| increments::add(self, row, snapshot))
+    }
+
+    fn row(&self, statement: &Statement, snapshot: Snapshot) -> Option<Counted> {
+        let read = |row: &Row| Counted::read(row, 0);
+        self.registry.on_tables(|| statement.rows(&self.arguments(), snapshot, read)).pop()
     }
 
     /// The user's counts of the feature in all periods, with their period keys, in this snapshot.
     pub fn all_counts(&self, snapshot: Snapshot) -> Vec<(String, i64)> {
-        let counts = || {
-            let read = |row: &Row| row.get(0).zip(row.integer(1));
-            self.statements().all_counts.rows(&[Argument::Uuid(self.user_id)], snapshot, read)
+        let all_counts = &self.statements().all_counts;
+        let read = |row: &Row| Some((row.get(4)?, Counted::read(row, 0)));
+        let rows: Vec<Option<(String, Counted)>> = self
+            .registry
+            .on_tables(|| all_counts.rows(&[Argument::Uuid(self.user_id)], snapshot, read));
+        let rows: Vec<(String, Counted)> = rows.into_iter().flatten().collect();
+        let appended = match rows.iter().any(|(_, row)| row.has_increments) {
+            true => increments::of_user(&self.registry, self.user_id, snapshot),
+            false => increments::Sums::new(),
         };
-        self.registry.on_tables(counts).into_iter().flatten().collect()
-    }
-
-    /// The count, if there is a row in this snapshot, locked or not.
-    pub fn count(&self, snapshot: Snapshot) -> Option<i64> {
-        let count = || {
-            let read = |row: &Row| row.integer(0).unwrap_or(0);
-            self.statements().count.rows(&self.arguments(), snapshot, read)
+        let count = |(period, row): (String, Counted)| {
+            let name = (self.feature().feature_type.clone(), period.clone());
+            let appended = appended.get(&name).filter(|_| row.has_increments).unwrap_or(&0);
+            (period, row.count.saturating_add(*appended))
         };
-        self.registry.on_tables(count).pop()
-    }
-
-    /// The row in the caller's snapshot.
-    pub fn read(&self) -> Option<Counted> {
-        let read = || {
-            let read = |row: &Row| Counted::read(row, 0);
-            self.statements().read.rows(&self.arguments(), Snapshot::Caller, read)
-        };
-        self.registry.on_tables(read).pop()
+        rows.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
     }
 
     /// Inserts the row unless it exists.
@@ -252,6 +254,18 @@ impl Counter {
         self.require_counted(written);
     }
 
+    /// Locks the row unless another transaction has locked it, and adds the amount and what was
+    /// appended. Returns false, with nothing written, if another transaction has, or if there is no row.
+    pub fn increment_if_free(&self, amount: i32) -> bool {
+        let row = self.row(&self.statements().lock_if_free, Snapshot::Command);
+        let Some(row) = row else { return false };
+        let amount = i64::from(amount);
+        let appended = if row.has_increments { increments::take(self) } else { 0 };
+        self.require_room(row.count.saturating_add(appended), amount);
+        self.add(amount + appended);
+        true
+    }
+
     /// Raises an error if the column has no room for the amount in addition to this count.
     pub fn require_room(&self, counted: i64, amount: i64) {
         if !self.feature().has_room(counted, amount) {
@@ -267,7 +281,7 @@ impl Counter {
 
     /// The amount in the type of the column, which saves a cast. It fits, because the counter has
     /// room for it or counts at least the amount.
-    fn arguments_with_amount(&self, amount: i64) -> [Argument<'_>; 3] {
+    pub fn arguments_with_amount(&self, amount: i64) -> [Argument<'_>; 3] {
         let [user_id, key] = self.arguments();
         let amount = match i32::try_from(amount) {
             Ok(amount) if self.feature().max_count == i64::from(i32::MAX) => {

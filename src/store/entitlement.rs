@@ -6,6 +6,7 @@ use domain::subscription::Subscription;
 use pgrx::Uuid;
 
 use super::counter::{Counted, Counter};
+use super::increments;
 use super::registry::{Registered, Registry};
 use super::statements::EntitlementStatements;
 use crate::error::Report;
@@ -63,7 +64,8 @@ pub fn with_counter(counter: &Counter) -> (Entitlement, Option<Counted>) {
     };
     let rows =
         counter.registry.on_tables(|| statement.rows(&counter.arguments(), Snapshot::Caller, read));
-    at_most_one(rows, counter.user_id).unwrap_or_default()
+    let (entitlement, row) = at_most_one(rows, counter.user_id).unwrap_or_default();
+    (entitlement, row.map(|row| increments::add(counter, row, Snapshot::Caller)))
 }
 
 pub fn entitlement(row: &Row) -> Entitlement {

@@ -10,6 +10,7 @@ pub mod entitlement;
 pub mod grants;
 pub mod holding;
 pub mod idempotency;
+pub mod increments;
 pub mod ledger;
 pub mod owner;
 pub mod pools;

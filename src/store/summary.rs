@@ -9,6 +9,7 @@ use pgrx::Uuid;
 
 use super::counter::{Counted, RowId};
 use super::entitlement::at_most_one;
+use super::increments;
 use super::owner::Owner;
 use super::registry::{Registered, Registry};
 use super::reservations::{held_of, open_of};
@@ -41,19 +42,27 @@ pub fn read(
     } else {
         Vec::new()
     };
+    let has_increments = counters.iter().any(|row| row.has_increments);
+    let appended = if has_increments {
+        increments::of_user(registry, user_id, Snapshot::Caller)
+    } else {
+        increments::Sums::new()
+    };
     let usage = registry.features.iter().zip(&counters).map(|(registered, row)| {
         let feature = &registered.feature;
         let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
         let key = Owner::User(user_id).counter(&feature.feature_type, &keys[place]);
         let held = held_of(&open, &key, row);
-        held.usage(row.count)
+        let name = (key.feature_type, key.period);
+        let appended = appended.get(&name).filter(|_| row.has_increments).unwrap_or(&0);
+        held.usage(row.count.saturating_add(*appended))
     });
     (plan, usage.collect())
 }
 
 /// The position of the first feature column.
 fn first_feature(registry: &Registry) -> usize {
-    3 + 2 * registry.statements.summary.columns.kinds.len()
+    3 + 3 * registry.statements.summary.columns.kinds.len()
 }
 
 fn plan(registry: &Registry, row: &Row) -> Option<Plan> {
@@ -82,8 +91,9 @@ fn counters(registry: &Registry, row: &Row) -> Vec<Counted> {
         let kind = kinds.iter().position(|kind| *kind == registered.feature.period).unwrap_or(0);
         Counted {
             count: row.integer(first + 2 * place + 1).unwrap_or(0),
-            has_reservations: row.get(3 + 2 * kind) == Some(true),
-            id: RowId::read(row, 4 + 2 * kind),
+            has_reservations: row.get(3 + 3 * kind) == Some(true),
+            has_increments: row.get(4 + 3 * kind) == Some(true),
+            id: RowId::read(row, 5 + 3 * kind),
         }
     };
     registry.features.iter().enumerate().map(counter).collect()

@@ -15,7 +15,7 @@ use crate::pg::table::{self, Use};
 
 /// Our tables. Every call locks the first one before the others, and so does whoever changes any of
 /// them: so they wait for one another there, and never in a circle.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 14] = [
     "feature_usage",
     "user_plans",
     "plan_limits",
@@ -28,12 +28,13 @@ pub const TABLES: [&str; 13] = [
     "usage_ledger",
     "usage_pools",
     "usage_pool_members",
+    "usage_increments",
     "usage_features",
 ];
 
 /// The names of our tables in error messages, or the alias that statements use for a column's
 /// table.
-pub const NAMES: [&str; 34] = [
+pub const NAMES: [&str; 36] = [
     "feature_usage",
     "fu",
     "fu0",
@@ -66,6 +67,8 @@ pub const NAMES: [&str; 34] = [
     "po",
     "usage_pool_members",
     "pm",
+    "usage_increments",
+    "ui",
     "usage_features",
     "uf",
 ];

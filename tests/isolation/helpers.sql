@@ -27,7 +27,7 @@ $$;
 -- and user 1 has used "used" of insights; NULL means no row of this month.
 CREATE PROCEDURE test.start(allowed integer, used integer DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+    TRUNCATE feature_usage, feature_reservations, feature_idempotency_keys, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
     UPDATE usage_features SET is_governed = false, reads_calendars = false WHERE is_governed OR reads_calendars;
     DELETE FROM user_plans;
     DELETE FROM plan_limits WHERE plan_id <> 'free';

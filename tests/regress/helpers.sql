@@ -94,7 +94,7 @@ CREATE VIEW test.relations AS
       JOIN pg_extension AS e ON e.extname = 'feature_usage' AND e.extnamespace = c.relnamespace
      WHERE c.relname IN ('feature_usage', 'plan_limits', 'user_plans', 'usage_features',
                          'feature_reservations', 'feature_idempotency_keys', 'usage_counters', 'usage_rules', 'usage_grants',
-                         'usage_alerts', 'usage_ledger', 'usage_pools', 'usage_pool_members');
+                         'usage_alerts', 'usage_ledger', 'usage_pools', 'usage_pool_members', 'usage_increments');
 
 -- PUBLIC and all roles, by oid, because another test may drop its roles meanwhile.
 CREATE VIEW test.roles AS SELECT 0::oid AS oid, 'public' AS name UNION ALL SELECT oid, rolname FROM pg_roles;

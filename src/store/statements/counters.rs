@@ -13,11 +13,9 @@ const ROW: &str = "fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(p
 
 /// The statements of one feature's counter. Those of one row take the user and the period key first.
 pub struct FeatureCounterStatements {
-    /// The count.
-    pub count: Rc<Statement>,
-    /// The period keys of user `$1` in which there is a count, and the counts.
+    /// The period keys of user `$1` in which there may be a count, and what [`Self::read`] reads.
     pub all_counts: Rc<Statement>,
-    /// The count of the row, whether it has reservations, and its id.
+    /// The count of the row, whether it has reservations, whether it has increments, and its id.
     pub read: Rc<Statement>,
     /// The same, and locks the row.
     pub lock: Rc<Statement>,
@@ -31,6 +29,11 @@ pub struct FeatureCounterStatements {
     pub subtract: Rc<Statement>,
     /// Adds `$3`, inserting the row if there is none, if it has room.
     pub upsert: Rc<Statement>,
+    /// Appends `$3` for feature `$4` to the increments of the row, if it allows that and it counts at
+    /// most half of what the column holds.
+    pub append: Rc<Statement>,
+    /// Allows increments of the row to be appended, unless that is allowed.
+    pub allow_appending: Rc<Statement>,
     /// Adds to many rows: see [`add_many`].
     pub add_many: Rc<Statement>,
 }
@@ -42,15 +45,13 @@ impl FeatureCounterStatements {
         let count = tables.integer("fu", "feature_usage", &feature.usage_column);
         let max = feature.max_count;
         let id = tables.row_id("fu");
-        let only_count = format!("SELECT {count} FROM {schema}.feature_usage AS fu WHERE {ROW}");
+        let counted = format!("{count}, fu.has_reservations, fu.has_increments, {id}");
         let all_counts = format!(
-            "SELECT fu.period::pg_catalog.text, {count} FROM {schema}.feature_usage AS fu
+            "SELECT {counted}, fu.period::pg_catalog.text FROM {schema}.feature_usage AS fu
               WHERE fu.user_id OPERATOR(pg_catalog.=) $1
-                AND fu.{usage} OPERATOR(pg_catalog.>) 0"
+                AND (fu.{usage} OPERATOR(pg_catalog.>) 0 OR fu.has_increments)"
         );
-        let read = format!(
-            "SELECT {count}, fu.has_reservations, {id} FROM {schema}.feature_usage AS fu WHERE {ROW}"
-        );
+        let read = format!("SELECT {counted} FROM {schema}.feature_usage AS fu WHERE {ROW}");
         let lock = format!("{read} FOR NO KEY UPDATE");
         // The last condition makes an overflow the extension's own error, with a hint.
         let add = |and_set: &str| {
@@ -76,8 +77,20 @@ impl FeatureCounterStatements {
               WHERE fu.{usage} OPERATOR(pg_catalog.<=)
                     ({max} OPERATOR(pg_catalog.-) excluded.{usage})"
         );
+        let half = max / 2;
+        let append = format!(
+            "INSERT INTO {schema}.usage_increments (user_id, period, feature_type, amount)
+             SELECT $1, $2, $4, $3 FROM {schema}.feature_usage AS fu
+              WHERE {ROW} AND fu.has_increments
+                AND fu.{usage} OPERATOR(pg_catalog.<=) ({half} OPERATOR(pg_catalog.-) $3)"
+        );
+        let allow_appending = format!(
+            "UPDATE {schema}.feature_usage AS fu SET has_increments = true
+              WHERE {ROW} AND NOT fu.has_increments"
+        );
         Self {
-            count: Statement::kept(only_count),
+            append: Statement::kept(append),
+            allow_appending: Statement::kept(allow_appending),
             all_counts: Statement::kept(all_counts),
             lock_if_free: Statement::kept(format!("{lock} SKIP LOCKED")),
             lock: Statement::kept(lock),

@@ -14,7 +14,8 @@ pub struct EntitlementStatements {
     /// The subscription of user `$1`, whether the plan is active, its limit and, if there are
     /// calendars, the user's time zone and anchor.
     pub read: Rc<Statement>,
-    /// The same, and the counter of period `$2`: count, whether it has reservations, and its id.
+    /// The same, and the counter of period `$2`: count, whether it has reservations and
+    /// increments, and its id.
     pub read_with_counter: Rc<Statement>,
     pub has_calendars: bool,
     /// The subscription of pool `$1`, whether the plan is active, its limit, the time zone, the
@@ -43,7 +44,7 @@ impl EntitlementStatements {
         let read = format!("SELECT {columns} FROM (VALUES (true)) AS call {plan}");
         // The tables are in the common lock order.
         let read_with_counter = format!(
-            "SELECT {columns}, {usage}, fu.has_reservations, {id}
+            "SELECT {columns}, {usage}, fu.has_reservations, fu.has_increments, {id}
                FROM (VALUES (true)) AS call
                LEFT JOIN {schema}.feature_usage AS fu
                  ON fu.user_id OPERATOR(pg_catalog.=) $1 AND fu.period OPERATOR(pg_catalog.=) $2

@@ -7,6 +7,7 @@ mod alerts;
 mod counters;
 mod entitlements;
 mod grants;
+mod increments;
 mod keys;
 mod ledger;
 mod reservations;
@@ -23,6 +24,7 @@ pub use alerts::AlertStatements;
 pub use counters::{CounterStatements, FeatureCounterStatements};
 pub use entitlements::EntitlementStatements;
 pub use grants::GrantStatements;
+pub use increments::IncrementStatements;
 pub use keys::KeyStatements;
 pub use ledger::LedgerStatements;
 pub use reservations::ReservationStatements;
@@ -51,6 +53,7 @@ pub struct Statements {
     pub alerts: AlertStatements,
     pub counters: CounterStatements,
     pub grants: GrantStatements,
+    pub increments: IncrementStatements,
     pub keys: KeyStatements,
     pub ledger: LedgerStatements,
     pub reservations: ReservationStatements,
@@ -68,6 +71,7 @@ impl Statements {
             alerts: AlertStatements::new(schema),
             counters: CounterStatements::new(schema, &counted),
             grants: GrantStatements::new(schema),
+            increments: IncrementStatements::new(schema),
             keys: KeyStatements::new(schema),
             ledger: LedgerStatements::new(schema),
             reservations: ReservationStatements::new(schema),

@@ -18,7 +18,7 @@ pub struct SummaryStatement {
 }
 
 /// First the plan: its id, name and whether it is active. Then, for each kind of period, whether its
-/// row has reservations, and its id. Then each feature's limit and count. Then the flags.
+/// row has reservations and increments, and its id. Then each feature's limit and count. Then the flags.
 pub struct SummaryColumns {
     pub kinds: Vec<PeriodKind>,
     /// The names of the `has_…` columns.
@@ -46,6 +46,7 @@ impl SummaryStatement {
         let mut counters = String::new();
         for place in 0..kinds.len() {
             selected.push(format!("fu{place}.has_reservations"));
+            selected.push(format!("fu{place}.has_increments"));
             selected.push(tables.row_id(&format!("fu{place}")));
             counters += &format!(
                 "LEFT JOIN {schema}.feature_usage AS fu{place}

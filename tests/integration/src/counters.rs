@@ -39,9 +39,24 @@ pub fn add(counts: &mut Counts, counter: Counter, amount: i64) {
     counts.retain(|_, count| *count != 0);
 }
 
+/// The rows of `feature_usage`, with what was appended to their counters.
+pub fn usage() -> String {
+    let counter = |feature: &crate::Feature| {
+        let (column, name) = (feature.column, feature.name);
+        format!(
+            "fu.{column} + coalesce((
+                SELECT sum(ui.amount)::integer FROM usage_increments AS ui
+                 WHERE fu.has_increments AND ui.user_id = fu.user_id AND ui.period = fu.period
+                   AND ui.feature_type = '{name}'), 0) AS {column}"
+        )
+    };
+    let counters: Vec<String> = FEATURES.iter().map(counter).collect();
+    format!("(SELECT fu.user_id, fu.period, {} FROM feature_usage AS fu)", counters.join(", "))
+}
+
 /// All counters.
 pub fn counts(client: &mut Client) -> Counts {
-    let mut counts = read(client.query("SELECT * FROM feature_usage", &[]));
+    let mut counts = read(client.query(&format!("SELECT * FROM {} AS u", usage()), &[]));
     counts.extend(of_pools(client, None));
     counts
 }
@@ -50,7 +65,10 @@ pub fn counts(client: &mut Client) -> Counts {
 pub fn counts_of(client: &mut Client, who: Who) -> Counts {
     match who.pool {
         Some(pool) => of_pools(client, Some(pool)),
-        None => read(client.query("SELECT * FROM feature_usage WHERE user_id = $1", &[&who.user])),
+        None => {
+            let query = format!("SELECT * FROM {} AS u WHERE user_id = $1", usage());
+            read(client.query(&query, &[&who.user]))
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub use caller::{Caller, FUNCTIONS, Functions, reservation_id};
 pub use cluster::{Clock, Cluster, Database, Settings, program};
 pub use contest::{Contest, Tally};
 pub use counters::{
-    Counter, Counts, add, counts, counts_of, require_explained, require_none, require_parts,
+    Counter, Counts, add, counts, counts_of, require_explained, require_none, require_parts, usage,
 };
 pub use features::{FEATURES, Feature, check, counted, increment, limits, user};
 pub use random::{Random, seed};

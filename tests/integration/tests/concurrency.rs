@@ -6,7 +6,7 @@ use std::thread;
 
 use integration::{
     Cluster, Database, FEATURES, Random, at_once, backend_pid, increment, poll, repetitions,
-    sqlstate, user, wait_until_blocked,
+    sqlstate, usage, user, wait_until_blocked,
 };
 use postgres::{Client, IsolationLevel};
 
@@ -16,10 +16,9 @@ const MONTH: &str = "2024-01";
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::create("it_concurrency"));
 
 fn count(client: &mut Client, period: &str) -> Option<i32> {
-    let counted = client.query_opt(
-        "SELECT voice_seconds FROM feature_usage WHERE user_id = $1 AND period = $2",
-        &[&user(1), &period],
-    );
+    let query =
+        format!("SELECT voice_seconds FROM {} AS u WHERE user_id = $1 AND period = $2", usage());
+    let counted = client.query_opt(&query, &[&user(1), &period]);
     counted.expect("at most one row").map(|row| row.get(0))
 }
 
@@ -87,7 +86,7 @@ fn many_rows_and_mixed_features_add_up() {
 type Counts = BTreeMap<(uuid::Uuid, String, &'static str), i32>;
 
 fn counts(database: &Database) -> Counts {
-    let rows = database.connect().query("SELECT * FROM feature_usage", &[]);
+    let rows = database.connect().query(&format!("SELECT * FROM {} AS u", usage()), &[]);
     let mut counts = Counts::new();
     for row in rows.expect("rows") {
         for feature in &FEATURES {

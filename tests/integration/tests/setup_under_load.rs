@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use integration::{Caller, Cluster, Database, FUNCTIONS, Random, increment, seed, together, user};
+use integration::{
+    Caller, Cluster, Database, FUNCTIONS, Random, increment, seed, together, usage, user,
+};
 use postgres::Error;
 use serde_json::{Value, json};
 
@@ -107,8 +109,8 @@ fn expect_no_error(database: &Database) {
     }
     assert!(errors.is_empty(), "{errors:#?}");
     let counted: i64 = sessions.iter().map(|session| session.counted).sum();
-    let sum = "SELECT sum(images_generated) FROM feature_usage WHERE period = $1";
-    let row = database.connect().query_one(sum, &[&DAY]).expect("a sum");
+    let sum = format!("SELECT sum(images_generated) FROM {} AS u WHERE period = $1", usage());
+    let row = database.connect().query_one(&sum, &[&DAY]).expect("a sum");
     assert_eq!(row.get::<_, i64>(0), counted, "the sum of acknowledged counts");
     let check = "SELECT count(*) FROM feature_usage_internal.needed_locks()";
     let row = database.connect().query_one(check, &[]).expect("a number");

@@ -43,7 +43,7 @@ SELECT insights_count FROM feature_usage WHERE user_id = '00000000-0000-0000-000
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-02') ->> 'remaining' AS remaining;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000002', 'voice_seconds', 1, '2025-02') ->> 'is_unlimited' AS is_unlimited;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 
 -- A table keeps its own unique key if that is on the user and the period, in either order.
 CREATE TABLE feature_usage (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id uuid NOT NULL, period text NOT NULL, UNIQUE (period, user_id));
@@ -54,7 +54,7 @@ SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '20
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 SELECT images_generated FROM feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 -- Unique keys that are not enough: a partial one, and one with a further column.
 CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, kind text NOT NULL DEFAULT '', PRIMARY KEY (user_id, period, kind));
 CREATE UNIQUE INDEX partial ON feature_usage (user_id, period) WHERE kind = '';
@@ -63,14 +63,14 @@ SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint
  WHERE conrelid = 'feature_usage'::regclass AND contype IN ('p', 'u') ORDER BY 1;
 SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10');
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 -- Postgres cannot upsert beside a deferrable unique key: either the setup refuses it, or it works.
 CREATE TABLE feature_usage (user_id uuid NOT NULL, period text NOT NULL, UNIQUE (user_id, period) DEFERRABLE);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage') <> '00000'
     OR test.sqlstate($$SELECT increment_images_generated('00000000-0000-0000-0000-000000000001', 1, '2025-02-10')$$) = '00000' AS is_refused_or_works;
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 RESET client_min_messages;
 
 -- Duplicates must be merged by hand. At most ten are listed.
@@ -102,7 +102,7 @@ ALTER TABLE feature_usage ADD CONSTRAINT voice_seconds_not_negative CHECK (voice
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE IF EXISTS plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 RESET client_min_messages;
 -- A counter's default becomes 0.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer NOT NULL DEFAULT 5);
@@ -110,7 +110,7 @@ CREATE EXTENSION feature_usage;
 SELECT increment_insights_count('00000000-0000-0000-0000-000000000001', 1, '2025-02');
 SELECT voice_seconds, insights_count FROM feature_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds integer);
 -- Rows without a user or a period are refused.
 TRUNCATE feature_usage;
@@ -122,7 +122,7 @@ ALTER TABLE feature_usage ADD UNIQUE (user_id, period);
 SELECT test.sqlstate('CREATE EXTENSION feature_usage');
 SET client_min_messages = error;
 DROP EXTENSION IF EXISTS feature_usage;
-DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE IF EXISTS feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 RESET client_min_messages;
 
 -- A count beyond the range of integer is kept.
@@ -132,7 +132,7 @@ CREATE EXTENSION feature_usage;
 SELECT voice_seconds FROM feature_usage;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-01') ->> 'current_usage' AS current_usage;
 DROP EXTENSION feature_usage;
-DROP TABLE plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, feature_usage;
+DROP TABLE plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments, feature_usage;
 -- Reservations whose primary key is the id alone get the required unique key in addition.
 CREATE TABLE feature_reservations (reservation_id uuid PRIMARY KEY, user_id uuid, feature_type text, period text, amount integer, status text, expires_at timestamptz);
 CREATE EXTENSION feature_usage;
@@ -141,7 +141,7 @@ SELECT conname AS constraint, pg_get_constraintdef(oid) AS definition FROM pg_co
 SELECT feature_usage_setup();
 SELECT count(*) AS keys FROM pg_constraint WHERE conrelid = 'feature_reservations'::regclass AND contype IN ('p', 'u');
 DROP EXTENSION feature_usage;
-DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE plan_limits, user_plans, feature_usage, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 -- Columns of another type.
 CREATE TABLE feature_usage (user_id uuid, period text, voice_seconds bigint);
 ALTER TABLE feature_usage ALTER voice_seconds TYPE text;
@@ -170,7 +170,7 @@ SELECT substring(test.hint('CREATE EXTENSION feature_usage') FROM '(ALTER .*;)')
 CREATE EXTENSION feature_usage;
 SELECT check_feature_limit('00000000-0000-0000-0000-000000000001', 'voice_seconds', 1, '2025-02') ->> 'remaining' AS remaining;
 DROP EXTENSION feature_usage;
-DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members;
+DROP TABLE feature_usage, plan_limits, user_plans, feature_reservations, feature_idempotency_keys, usage_features, usage_counters, usage_rules, usage_grants, usage_alerts, usage_ledger, usage_pools, usage_pool_members, usage_increments;
 -- The other tables.
 CREATE TABLE plan_limits (plan_id text, insights_limit text);
 CREATE EXTENSION feature_usage;
