@@ -30,6 +30,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
+    PERFORM feature_usage_internal.ensure_partitions();
     PERFORM feature_usage_internal.ensure_user_references();
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
