@@ -2,6 +2,9 @@
 -- that Supabase applications use. Like theirs, the check inserts the row of the period, and all are
 -- SECURITY DEFINER.
 
+-- What a call costs that does nothing.
+CREATE FUNCTION nothing() RETURNS integer LANGUAGE sql STABLE AS $$ SELECT 1 $$;
+
 CREATE FUNCTION hand_increment_images_generated(p_user_id uuid, p_count integer, p_period text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN

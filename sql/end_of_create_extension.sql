@@ -64,6 +64,12 @@ BEGIN
                  WHERE c.relnamespace = '@extschema@'::regnamespace
                    AND c.relname = ANY (tables)
                  UNION ALL
+                SELECT 'TABLE ' || tree.relid::regclass,
+                       EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = tree.relid AND d.deptype = 'e')
+                  FROM pg_class AS c CROSS JOIN LATERAL pg_partition_tree(c.oid) AS tree
+                 WHERE c.relnamespace = '@extschema@'::regnamespace
+                   AND c.relname = ANY (tables) AND tree.level > 0
+                 UNION ALL
                 -- The sequences of identity columns, if they are new.
                 SELECT 'SEQUENCE ' || c.oid::regclass, true
                   FROM pg_class AS c

@@ -119,9 +119,14 @@ extension_sql_file!(
 extension_sql_file!("../sql/ensure/key.sql", name = "ensure_key", requires = ["ensure_checks"]);
 extension_sql_file!("../sql/ensure/index.sql", name = "ensure_index", requires = ["ensure_key"]);
 extension_sql_file!(
+    "../sql/ensure/partitions.sql",
+    name = "ensure_partitions",
+    requires = ["ensure_index"]
+);
+extension_sql_file!(
     "../sql/ensure/user_reference.sql",
     name = "ensure_user_reference",
-    requires = ["ensure_index"]
+    requires = ["ensure_partitions"]
 );
 extension_sql_file!(
     "../sql/ensure/trigger.sql",

@@ -2,6 +2,7 @@
 // node main.ts STATEMENT|rate-limiter-flexible USERS CLIENTS SECONDS SOCKET PORT SYNCHRONOUS_COMMIT
 import pg from "pg";
 import { RateLimiterPostgres } from "rate-limiter-flexible";
+import { measure } from "./load.ts";
 
 const [call, users, clients, seconds, host, port, commit] = process.argv.slice(2);
 const pool = new pg.Pool({
@@ -14,21 +15,8 @@ const pool = new pg.Pool({
 });
 
 const make = call === "rate-limiter-flexible" ? await limited() : stated;
-await makeAll(Date.now() + 300); // Connects, and prepares the statement.
-const begun = performance.now();
-const calls = await makeAll(Date.now() + 1000 * Number(seconds));
-console.log((1000 * calls) / (performance.now() - begun));
+await measure(make, Number(users), Number(clients), Number(seconds));
 await pool.end();
-
-/** Each client waits for an answer before its next call. */
-async function makeAll(end: number): Promise<number> {
-  const numbers = await Promise.all(Array.from({ length: Number(clients) }, async () => {
-    let number = 0;
-    for (; Date.now() < end; number++) await make(String(Math.floor(Math.random() * Number(users))));
-    return number;
-  }));
-  return numbers.reduce((sum, number) => sum + number, 0);
-}
 
 async function stated(user: string): Promise<void> {
   await pool.query({ name: "call", text: call, values: [user] });

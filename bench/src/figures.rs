@@ -18,7 +18,7 @@ use crate::throughput::{Rates, Who};
 
 #[derive(Serialize)]
 struct Figures<'a> {
-    machine: Machine,
+    machine: &'a Machine,
     load_at_end: f64,
     revision: &'a str,
     users: u32,
@@ -84,7 +84,7 @@ struct Against<'a> {
 
 pub fn write(
     options: &Options,
-    machine: Machine,
+    machine: &Machine,
     samples: &Samples,
     rates: &Rates,
     sizes: &[Size],

@@ -1,6 +1,7 @@
 //! The machine and time of the measurement.
 
 use std::error::Error;
+use std::fmt;
 use std::fs;
 
 use postgres::Client;
@@ -34,6 +35,13 @@ impl Machine {
             date: row.get(1),
             load_at_begin: load()?,
         })
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { cpu, cores, postgres, date, load_at_begin } = self;
+        write!(f, "{cores} cores of {cpu}, PostgreSQL {postgres}, {date} UTC, load {load_at_begin}")
     }
 }
 

@@ -37,26 +37,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         options.clusters.iter().map(Cluster::prepare).collect::<Result<Vec<_>, _>>()?;
     let begun = machine::Machine::read(&mut clusters[0].db)?;
     let samples = measure::run(&mut clusters, options.rounds)?;
-    report::print(&samples, &options);
+    report::print(&samples, &options, &begun);
     drop(clusters);
     println!("\nThroughput");
     let mut durable = prepare(&options.durable)?;
     let rates = throughput::run(&mut durable, &options.clients, options.is_quick)?;
-    report::print_rates(&rates);
+    report::print_rates(&rates, &begun);
+    report::print_of_empty_requests(&rates, &begun);
     let sizes = match options.is_quick {
         true => Vec::new(),
         false => growth::run(&mut durable, &options.clients.pgbench)?,
     };
-    report::print_sizes(&sizes);
-    figures::write(&options, begun, &samples, &rates, &sizes)?;
+    report::print_sizes(&sizes, &begun);
+    figures::write(&options, &begun, &samples, &rates, &sizes)?;
     plot::draw_costs(&options.folder, &samples)?;
     plot::draw_rates(&options.folder, &rates)?;
     if !options.is_quick {
         let plain = &options.clusters[0].config;
-        updates::run(&mut prepare(plain)?)?;
+        updates::run(&mut prepare(plain)?, &begun)?;
         // Use new tables: with large ones, every backend needs more memory.
         drop(prepare(plain)?);
-        memory::run(plain)?;
+        memory::run(plain, &begun)?;
     }
     Ok(())
 }

@@ -5,13 +5,16 @@ use std::fs;
 
 use postgres::{Client, Config};
 
+use crate::machine::Machine;
 use crate::{PERIOD, USERS, connect};
 
 const CALLS: u32 = 1_000_000;
 const WARM_UP: u32 = 100_000;
 
-pub fn run(config: &Config) -> Result<(), Box<dyn Error>> {
-    println!("\nGrowth of one backend over {CALLS} calls, after {WARM_UP} warm-up calls, in KiB:");
+pub fn run(config: &Config, machine: &Machine) -> Result<(), Box<dyn Error>> {
+    println!(
+        "\nGrowth of one backend over {CALLS} calls, after {WARM_UP} warm-up calls, in KiB\n({machine})"
+    );
     let increment =
         format!("PERFORM increment_images_generated(ids[1 + i % {USERS}], 1, '{PERIOD}')");
     let check = format!(

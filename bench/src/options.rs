@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use postgres::Config;
 
 use crate::cluster::{Address, Libraries, Revision};
-use crate::throughput::{Clients, Node, Pgbench, Redis};
+use crate::throughput::{Clients, Node, Pgbench, Redis, Rest};
 
-const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PGBENCH NODE REDIS_SOCKET DURABLE_SOCKET \
+const USAGE: &str = "usage: bench [--quick] PORT FOLDER REVISION PGBENCH NODE REST REDIS_SOCKET DURABLE_SOCKET \
                      PLAIN_SOCKET PRELOADED_SOCKET [OLD_REVISION OLD_PLAIN_SOCKET OLD_PRELOADED_SOCKET]";
 
 const ROUNDS: usize = 9;
-const QUICK_ROUNDS: usize = 3;
+const QUICK_ROUNDS: usize = 2;
 
 pub struct Options {
     /// Few rounds; skips HOT updates and memory.
@@ -39,7 +39,8 @@ impl Options {
             [flag] if flag == "--quick" => true,
             _ => return Err(USAGE.into()),
         };
-        let [port, folder, revision, pgbench, node, redis, durable, sockets @ ..] = rest.as_slice()
+        let [port, folder, revision, pgbench, node, rest, redis, durable, sockets @ ..] =
+            rest.as_slice()
         else {
             return Err(USAGE.into());
         };
@@ -78,6 +79,7 @@ impl Options {
                     folder: folder.into(),
                 },
                 node: Node { program: node.into(), socket: durable.clone(), port },
+                rest: Rest { node: node.into(), script: rest.into() },
                 redis: Redis { socket: redis.clone() },
             },
         })

@@ -4,30 +4,33 @@ use crate::USERS;
 use crate::cluster::{Libraries, Revision};
 use crate::contenders::{self, GROUPS};
 use crate::growth::Size;
+use crate::machine::Machine;
 use crate::options::Options;
 use crate::ratios::RATIOS;
 use crate::samples::Samples;
 use crate::statistics::Spread;
-use crate::throughput::{CALLS, CLIENTS, Call, Rates, Setting, Who};
+use crate::throughput::{CALLS, CLIENTS, Call, EMPTY_REQUEST, Rates, Setting, Who};
 
 const LIBRARIES: [Libraries; 2] = [Libraries::Plain, Libraries::Preloaded];
 
-pub fn print(samples: &Samples, options: &Options) {
+pub fn print(samples: &Samples, options: &Options, machine: &Machine) {
     println!(
-        "\nMicroseconds per call: median (lower to upper quartile) of {} rounds, {USERS} users",
+        "\nMicroseconds per call: median (lower to upper quartile) of {} rounds, {USERS} users\n({machine})",
         options.rounds
     );
     print_costs(samples);
-    println!("\nRatios: median (lower to upper quartile) of the rounds; targets are for preloaded");
+    println!(
+        "\nRatios: median (lower to upper quartile) of the rounds; targets are for preloaded\n({machine})"
+    );
     print_ratios(samples);
     if let Some(old) = &options.old_revision {
-        println!("\nNew / old: {} compared with {old}", options.revision);
+        println!("\nNew / old: {} compared with {old}\n({machine})", options.revision);
         print_changes(samples);
     }
 }
 
-pub fn print_rates(rates: &Rates) {
-    println!("\nCalls per second: median (lower to upper quartile)");
+pub fn print_rates(rates: &Rates, machine: &Machine) {
+    println!("\nCalls per second: median (lower to upper quartile)\n({machine})");
     for who in Who::ALL {
         for (is_durable, commits) in [(true, "durable commits"), (false, "synchronous_commit off")]
         {
@@ -46,9 +49,23 @@ pub fn print_rates(rates: &Rates) {
     }
 }
 
-pub fn print_sizes(sizes: &[Size]) {
+/// How many calls through the REST server there are for each that does nothing.
+pub fn print_of_empty_requests(rates: &Rates, machine: &Machine) {
+    println!("\nCalls per second / those of {EMPTY_REQUEST}; clients: {CLIENTS:?}\n({machine})");
+    for call in CALLS.iter().filter(|call| call.is_rest() && call.name != EMPTY_REQUEST) {
+        let ratio = |clients| {
+            let setting = Setting { who: Who::Many, is_durable: true, clients };
+            rates.of_empty_request(call, setting)
+        };
+        print_line(call.name, CLIENTS.map(ratio), 2, "");
+    }
+}
+
+pub fn print_sizes(sizes: &[Size], machine: &Machine) {
     for Size { rows, table_bytes, index_bytes, calls } in sizes {
-        println!("\n{rows} rows of {table_bytes:.0} bytes and {index_bytes:.0} of the index");
+        println!(
+            "\n{rows} rows of {table_bytes:.0} bytes and {index_bytes:.0} of the index\n({machine})"
+        );
         println!("  {:<40}{:<28}bytes of log per call", "", "calls per second");
         for cost in calls {
             let Spread { lower_quartile, median, upper_quartile } = cost.spread();

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use postgres::Client;
 
+use crate::machine::Machine;
 use crate::{PERIOD, USERS};
 
 const UPDATES: u32 = 1_000_000;
 
-pub fn run(db: &mut Client) -> Result<(), postgres::Error> {
+pub fn run(db: &mut Client, machine: &Machine) -> Result<(), postgres::Error> {
     println!(
-        "\nHOT updates ({UPDATES} increments of {USERS} rows, each a transaction, autovacuum on):"
+        "\nHOT updates ({UPDATES} increments of {USERS} rows, each a transaction, autovacuum on)\n({machine})"
     );
     db.batch_execute("VACUUM FULL feature_usage")?;
     db.batch_execute("SELECT pg_stat_reset()")?;

@@ -25,9 +25,7 @@ stack_start() {
     printf '%s' "$sockets" >"$folder/sockets"
     printf 'http://127.0.0.1:%s' "$port" >"$folder/url"
 
-    start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS="${API_SCHEMAS:-public}" PGRST_DB_ANON_ROLE=anon \
-        PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
-        PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$(stack_key_set)" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
+    start_rest "$folder" "$cluster" "$database" "$sockets"
     # Deno opens sockets below /dev only with --allow-all, and the clusters of tests are in /dev/shm.
     start_service "$folder" auth env DENO_SERVE_ADDRESS="unix:$sockets/auth.sock" SUPABASE_URL="http://127.0.0.1:$port" \
         DATABASE="$database" DATABASE_SOCKET="$(cluster_socket "$cluster")/.s.PGSQL.$CLUSTER_PORT" \
@@ -40,14 +38,10 @@ stack_start() {
             --allow-read="$sockets" --allow-write="$sockets" "$ROOT/supabase/functions/$function/index.ts"
         locations+="location = /functions/v1/$function { proxy_pass http://unix:$sockets/$function.sock:/$function; } "
     done
-    cp dev/stack/cors.conf "$folder"
     [ -z "${WEB_ROOT:-}" ] || page="include web.conf;"
     sed -e "s|@WEB_PORT@|${WEB_PORT:-}|" -e "s|@WEB_ROOT@|${WEB_ROOT:-}|" dev/stack/web.conf >"$folder/web.conf"
     sed -e "s|@API@|127.0.0.1:$port|g" dev/stack/web-security.conf >"$folder/web-security.conf"
-    sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" -e "s|@PAGE@|$page|" \
-        -e "s|@ANON_KEY@|$ANON_KEY|" -e "s|@SERVICE_KEY@|$SERVICE_KEY|" \
-        dev/stack/gateway.conf >"$folder/gateway.conf"
-    start_service "$folder" gateway "$NGINX" -e stderr -p "$folder" -c "$folder/gateway.conf"
+    start_gateway "$folder" "$port" "$sockets" "$locations" "$page"
 
     wait_for_service "$folder" rest test -S "$sockets/rest.sock"
     wait_for_service "$folder" auth test -S "$sockets/auth.sock"
@@ -55,6 +49,36 @@ stack_start() {
         wait_for_service "$folder" "$function" test -S "$sockets/$function.sock"
     done
     wait_for_service "$folder" gateway port_is_taken "$port"
+}
+
+# Only the REST server of a database, and the gateway before it.
+stack_start_rest() {
+    local name=$1 cluster=$2 database=$3 port=$4 folder sockets
+    folder=$(stack_folder "$name")
+    stack_stop "$name"
+    mkdir -p "$folder"
+    sockets=$(mktemp -d /tmp/stack.XXXXXX)
+    printf '%s' "$sockets" >"$folder/sockets"
+    start_rest "$folder" "$cluster" "$database" "$sockets"
+    start_gateway "$folder" "$port" "$sockets" '' ''
+    wait_for_service "$folder" rest test -S "$sockets/rest.sock"
+    wait_for_service "$folder" gateway port_is_taken "$port"
+}
+
+start_rest() {
+    local folder=$1 cluster=$2 database=$3 sockets=$4
+    start_service "$folder" rest env PGRST_COMPAT_MODE=true PGRST_DB_SCHEMAS="${API_SCHEMAS:-public}" PGRST_DB_ANON_ROLE=anon \
+        PGRST_DB_URI="postgres://authenticator@localhost/$database?host=$(cluster_socket "$cluster")&port=$CLUSTER_PORT" \
+        PGRST_DB_CHANNEL_ENABLED=true PGRST_JWT_SECRET="$(stack_key_set)" PGRST_SERVER_UNIX_SOCKET="$sockets/rest.sock" "$POSTRUST"
+}
+
+start_gateway() {
+    local folder=$1 port=$2 sockets=$3 locations=$4 page=$5
+    cp dev/stack/cors.conf "$folder"
+    sed -e "s|@PORT@|$port|" -e "s|@SOCKETS@|$sockets|" -e "s|@FUNCTIONS@|$locations|" -e "s|@PAGE@|$page|" \
+        -e "s|@ANON_KEY@|$ANON_KEY|" -e "s|@SERVICE_KEY@|$SERVICE_KEY|" \
+        dev/stack/gateway.conf >"$folder/gateway.conf"
+    start_service "$folder" gateway "$NGINX" -e stderr -p "$folder" -c "$folder/gateway.conf"
 }
 
 # The address of a stack that is running.

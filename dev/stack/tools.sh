@@ -13,6 +13,7 @@ DENO=$TOOLS/deno-$DENO_VERSION/bin/deno
 NODE_BIN=$TOOLS/node-$NODE_VERSION/bin
 SUPABASE_CLI=$TOOLS/supabase-$SUPABASE_CLI_VERSION/supabase
 POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION/bin/postrust
+OPTIMIZED_POSTRUST=$TOOLS/postrust-$POSTRUST_VERSION-optimized/bin/postrust
 NGINX=/usr/sbin/nginx
 DENO_CONFIG=$ROOT/supabase/functions/deno.json
 AUTH_CONFIG=$ROOT/dev/stack/auth/deno.json
@@ -31,6 +32,15 @@ need_stack_tools() {
     need_postrust
     "$DENO" install --quiet --frozen --config "$DENO_CONFIG"
     "$DENO" install --quiet --frozen --config "$AUTH_CONFIG"
+}
+
+# What the benchmark needs of it: the gateway, and a REST server that is compiled for speed.
+need_rest_tools() {
+    need_without_service "$NGINX" nginx-light nginx
+    mkdir -p "$TOOLS"
+    need_deno
+    "$DENO" install --quiet --frozen --config "$DENO_CONFIG"
+    need_optimized_postrust
 }
 
 need_deno() {
@@ -80,6 +90,14 @@ need_postrust() {
     # Unoptimized, as tests wait for the compiler longer than for the server.
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --root "$TOOLS/postrust-$POSTRUST_VERSION" --target-dir "$TOOLS/postrust-build" \
+        "postrust-server@$POSTRUST_VERSION" 2>&1 | say_progress || fail "Postrust could not be compiled: see above"
+    rm -rf "$TOOLS/postrust-build"
+}
+
+need_optimized_postrust() {
+    [ ! -x "$OPTIMIZED_POSTRUST" ] || return 0
+    printf '    Postrust %s, from crates.io (compiling it for speed takes five to ten minutes, once)\n' $POSTRUST_VERSION
+    cargo install --root "$TOOLS/postrust-$POSTRUST_VERSION-optimized" --target-dir "$TOOLS/postrust-build" \
         "postrust-server@$POSTRUST_VERSION" 2>&1 | say_progress || fail "Postrust could not be compiled: see above"
     rm -rf "$TOOLS/postrust-build"
 }

@@ -35,6 +35,9 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_fill_factors()
              UNION ALL
+            -- A lock of a partitioned table includes its partitions.
+            SELECT root, lock_order, true FROM feature_usage_internal.partitions() WHERE NOT is_protected OR missing_fill_factor IS NOT NULL
+             UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_user_references() WHERE is_permitted
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_triggers()

@@ -6,9 +6,11 @@ DECLARE
     unusable record;
 BEGIN
     SELECT r.relation, pg_get_userbyid(c.relowner) AS owner INTO unusable
-      FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
+      FROM (SELECT relation, lock_order FROM feature_usage_internal.relations()
+             UNION ALL
+            SELECT relation, lock_order FROM feature_usage_internal.partitions()) AS r JOIN pg_class AS c ON c.oid = r.relation
      WHERE NOT feature_usage_internal.is_trusted(c.relowner)
-     ORDER BY r.lock_order LIMIT 1;
+     ORDER BY r.lock_order, r.relation::text COLLATE "C" LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% belongs to %', unusable.relation, quote_ident(unusable.owner)
             USING ERRCODE = 'insufficient_privilege',

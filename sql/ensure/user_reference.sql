@@ -44,6 +44,11 @@ BEGIN
         END IF;
         EXECUTE format('SELECT count(*) FROM %s AS t WHERE t.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
                        missing.relation) INTO orphans;
+        IF orphans > 0 AND (SELECT relkind = 'p' FROM pg_class WHERE oid = missing.relation) THEN
+            RAISE EXCEPTION '% rows of % belong to users that are not in auth.users', orphans, missing.relation
+                USING ERRCODE = 'foreign_key_violation',
+                      HINT = format('A partitioned table can''t keep them: run DELETE FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); then retry.', missing.relation);
+        END IF;
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE %s',
                        missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
         IF orphans > 0 THEN

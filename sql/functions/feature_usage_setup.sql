@@ -30,6 +30,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
+    PERFORM feature_usage_internal.ensure_partitions();
     PERFORM feature_usage_internal.ensure_user_references();
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
@@ -54,4 +55,4 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 'Creates the tables of feature_usage, or brings existing ones up to date. '
-'It adds missing columns, defaults, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts or limits, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
+'It adds missing columns, defaults, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts or limits, 23502 for rows without a key, 23503 for counts of users that are gone in a partitioned table, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';

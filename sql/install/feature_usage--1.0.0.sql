@@ -1103,9 +1103,11 @@ DECLARE
     unusable record;
 BEGIN
     SELECT r.relation, pg_get_userbyid(c.relowner) AS owner INTO unusable
-      FROM feature_usage_internal.relations() AS r JOIN pg_class AS c ON c.oid = r.relation
+      FROM (SELECT relation, lock_order FROM feature_usage_internal.relations()
+             UNION ALL
+            SELECT relation, lock_order FROM feature_usage_internal.partitions()) AS r JOIN pg_class AS c ON c.oid = r.relation
      WHERE NOT feature_usage_internal.is_trusted(c.relowner)
-     ORDER BY r.lock_order LIMIT 1;
+     ORDER BY r.lock_order, r.relation::text COLLATE "C" LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% belongs to %', unusable.relation, quote_ident(unusable.owner)
             USING ERRCODE = 'insufficient_privilege',
@@ -1696,6 +1698,53 @@ $function$;
 COMMENT ON FUNCTION feature_usage_internal.ensure_fill_factors() IS
 'Sets the fillfactor of the tables that should have one.';
 
+-- The partitions of an app's partitioned feature_usage. They inherit columns, keys and constraints, but
+-- neither storage parameters nor row-level security nor privileges: without these steps, whoever may use
+-- a partition's schema could count in it.
+
+CREATE FUNCTION feature_usage_internal.partitions()
+RETURNS TABLE (relation regclass, root regclass, lock_order smallint, owner oid, acl aclitem[], is_protected boolean,
+               missing_fill_factor smallint)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT c.oid::regclass, r.relation, r.lock_order, c.relowner, coalesce(c.relacl, acldefault('r', c.relowner)), c.relrowsecurity,
+           CASE WHEN c.relkind = 'r' AND coalesce(c.reloptions::text, '') NOT LIKE '%fillfactor=%' THEN r.fill_factor END
+      FROM feature_usage_internal.relations() AS r
+     CROSS JOIN LATERAL pg_partition_tree(r.relation) AS t
+      JOIN pg_class AS c ON c.oid = t.relid
+     WHERE r.is_table AND t.level > 0
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.partitions() IS
+'Returns the partitions of the tables, on every level.';
+
+CREATE FUNCTION feature_usage_internal.ensure_partitions() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    part record;
+    granted record;
+BEGIN
+    FOR part IN SELECT * FROM feature_usage_internal.partitions() ORDER BY lock_order, relation::text COLLATE "C" LOOP
+        IF part.missing_fill_factor IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s SET (fillfactor = %s)', part.relation, part.missing_fill_factor);
+        END IF;
+        -- Without a policy of its own, only the owner and roles with BYPASSRLS see rows of a partition itself;
+        -- the policies of the table apply to whoever names the table.
+        IF NOT part.is_protected THEN
+            EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', part.relation);
+        END IF;
+        FOR granted IN
+            SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS name
+              FROM aclexplode(part.acl) AS a
+             WHERE a.grantee <> part.owner
+               AND (a.grantee = 0 OR pg_get_userbyid(a.grantee) IN ('anon', 'authenticated', 'service_role'))
+        LOOP
+            EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', part.relation, granted.name);
+        END LOOP;
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION feature_usage_internal.ensure_partitions() IS
+'Gives partitions their fillfactor, and lets the roles of the API reach their rows through the table only.';
+
 -- Foreign keys to auth.users, if there is such a table: a user's rows go when the user goes.
 
 CREATE FUNCTION feature_usage_internal.auth_users() RETURNS oid
@@ -1742,6 +1791,11 @@ BEGIN
         END IF;
         EXECUTE format('SELECT count(*) FROM %s AS t WHERE t.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id)',
                        missing.relation) INTO orphans;
+        IF orphans > 0 AND (SELECT relkind = 'p' FROM pg_class WHERE oid = missing.relation) THEN
+            RAISE EXCEPTION '% rows of % belong to users that are not in auth.users', orphans, missing.relation
+                USING ERRCODE = 'foreign_key_violation',
+                      HINT = format('A partitioned table can''t keep them: run DELETE FROM %s AS t WHERE NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = t.user_id); then retry.', missing.relation);
+        END IF;
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE %s',
                        missing.relation, CASE WHEN orphans > 0 THEN 'NOT VALID' ELSE '' END);
         IF orphans > 0 THEN
@@ -2427,6 +2481,9 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $function$
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_fill_factors()
              UNION ALL
+            -- A lock of a partitioned table includes its partitions.
+            SELECT root, lock_order, true FROM feature_usage_internal.partitions() WHERE NOT is_protected OR missing_fill_factor IS NOT NULL
+             UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_user_references() WHERE is_permitted
              UNION ALL
             SELECT relation, lock_order, true FROM feature_usage_internal.missing_triggers()
@@ -2610,6 +2667,7 @@ BEGIN
     PERFORM feature_usage_internal.ensure_keys();
     PERFORM feature_usage_internal.ensure_indexes();
     PERFORM feature_usage_internal.ensure_fill_factors();
+    PERFORM feature_usage_internal.ensure_partitions();
     PERFORM feature_usage_internal.ensure_user_references();
     PERFORM feature_usage_internal.ensure_reservation_flags();
     PERFORM feature_usage_internal.ensure_rows('usage_features', false);
@@ -2634,7 +2692,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@.feature_usage_setup() IS
 'Creates the tables of feature_usage, or brings existing ones up to date. '
-'It adds missing columns, defaults, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts or limits, 23502 for rows without a key, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
+'It adds missing columns, defaults, keys, indexes, policies and privileges, and turns NULL counts into 0; it keeps every row and every column. CREATE EXTENSION calls it. Call it again after a restore without roles, after you have replaced user_plans by a view, or if an error says so, in a transaction of its own: it locks feature_usage, and the tables that it changes. For the owner of the extension. Errors: 23505 for duplicates of a key, 23514 for negative counts or limits, 23502 for rows without a key, 23503 for counts of users that are gone in a partitioned table, 55000 for a deferrable key, 42804 for a column of another type, 42501 for a table of an untrusted role, 0A000 for a table with a rule and for one that Citus distributes. The detail lists the rows.';
 
 -- Registering a user-defined feature.
 
@@ -3548,6 +3606,12 @@ BEGIN
                   FROM pg_class AS c
                  WHERE c.relnamespace = '@extschema@'::regnamespace
                    AND c.relname = ANY (tables)
+                 UNION ALL
+                SELECT 'TABLE ' || tree.relid::regclass,
+                       EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = tree.relid AND d.deptype = 'e')
+                  FROM pg_class AS c CROSS JOIN LATERAL pg_partition_tree(c.oid) AS tree
+                 WHERE c.relnamespace = '@extschema@'::regnamespace
+                   AND c.relname = ANY (tables) AND tree.level > 0
                  UNION ALL
                 -- The sequences of identity columns, if they are new.
                 SELECT 'SEQUENCE ' || c.oid::regclass, true

@@ -19,7 +19,13 @@ pub fn draw(folder: &Path, rates: &Rates) -> Drawn {
     let fastest = fastest.map(|spread| spread.median);
     let scale = LONGEST_BAR / fastest.fold(1.0, f64::max);
     let row = CLIENTS.len() as i32 * BAR + 12;
-    let height = LEGEND + Who::ALL.len() as i32 * (TITLE + CALLS.len() as i32 * row) + MARGIN;
+    let measured = |who| {
+        let is_measured =
+            |call: &&Call| CLIENTS.iter().any(|clients| median(call, who, *clients).is_some());
+        CALLS.iter().filter(is_measured).collect::<Vec<_>>()
+    };
+    let rows: usize = Who::ALL.iter().map(|who| measured(*who).len()).sum();
+    let height = LEGEND + Who::ALL.len() as i32 * TITLE + rows as i32 * row + MARGIN;
 
     let path = folder.join("throughput.svg");
     let root = canvas(&path, height)?;
@@ -32,7 +38,7 @@ pub fn draw(folder: &Path, rates: &Rates) -> Drawn {
     for who in Who::ALL {
         write_text(&root, who.title(), (MARGIN, y + 8), 19)?;
         y += TITLE;
-        for call in CALLS {
+        for call in measured(who) {
             write_text(&root, call.name, (MARGIN, y + BAR), 16)?;
             let shades = shades(call.is_ours);
             for (line, clients) in CLIENTS.into_iter().rev().enumerate() {

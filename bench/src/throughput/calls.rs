@@ -1,5 +1,6 @@
 //! The calls whose throughput is measured.
 
+use super::Setting;
 use crate::USERS;
 
 pub struct Call {
@@ -16,6 +17,8 @@ pub enum Client {
     NodePostgres(&'static str),
     /// The package rate-limiter-flexible, with its own table.
     RateLimiterFlexible,
+    /// node's fetch, through the gateway and the REST server: the requests of a call, as rest.ts reads them.
+    Rest(&'static str),
     /// redis-benchmark, with a script that counts unless a limit is reached.
     RedisBenchmark,
 }
@@ -97,7 +100,47 @@ pub const CALLS: &[Call] = &[
     },
     Call { name: "rate-limiter-flexible", is_ours: false, by: Client::RateLimiterFlexible },
     Call { name: "a Lua script on Redis", is_ours: false, by: Client::RedisBenchmark },
+    Call { name: EMPTY_REQUEST, is_ours: false, by: Client::Rest(r#"[["nothing", null]]"#) },
+    Call {
+        name: "check_feature_limit, REST",
+        is_ours: true,
+        by: Client::Rest(r#"[["check_feature_limit", {"p_feature_type": "image_generation"}]]"#),
+    },
+    Call {
+        name: "consume_feature, REST",
+        is_ours: true,
+        by: Client::Rest(r#"[["consume_feature", {"p_feature_type": "image_generation"}]]"#),
+    },
+    Call {
+        name: "increment_images_generated, REST",
+        is_ours: true,
+        by: Client::Rest(
+            r#"[["increment_images_generated", {"p_count": 1, "p_period": "{period}"}]]"#,
+        ),
+    },
+    Call {
+        name: "hand-written check and upsert, REST",
+        is_ours: false,
+        by: Client::Rest(
+            r#"[["hand_check_feature_limit", {"p_feature_type": "image_generation", "p_period": "{period}"}],
+                ["hand_increment_images_generated", {"p_count": 1, "p_period": "{period}"}]]"#,
+        ),
+    },
 ];
+
+/// What the REST server, the gateway and node take: nothing can be faster through them.
+pub const EMPTY_REQUEST: &str = "an empty function, REST";
+
+impl Call {
+    pub fn is_rest(&self) -> bool {
+        matches!(self.by, Client::Rest(_))
+    }
+
+    /// The REST server is measured with its own settings, and for users at random.
+    pub fn is_measured_in(&self, setting: Setting) -> bool {
+        !self.is_rest() || setting.is_durable && setting.who == Who::Many
+    }
+}
 
 /// A script of pgbench that calls for one of `users` users at random.
 pub fn script(statements: &str, users: u32, period: &str) -> String {

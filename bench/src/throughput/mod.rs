@@ -5,6 +5,7 @@ mod node;
 mod pgbench;
 mod program;
 mod redis;
+mod rest;
 
 use std::error::Error;
 use std::time::Instant;
@@ -12,10 +13,12 @@ use std::time::Instant;
 use postgres::Client;
 
 pub use calls::Client as By;
-pub use calls::{CALLS, Call, Who, script};
+pub use calls::{CALLS, Call, EMPTY_REQUEST, Who, script};
 pub use node::Node;
 pub use pgbench::Pgbench;
 pub use redis::Redis;
+use rest::Gateway;
+pub use rest::Rest;
 
 use crate::PERIOD;
 use crate::statistics::Spread;
@@ -74,11 +77,18 @@ pub struct Clients {
     pub pgbench: Pgbench,
     pub node: Node,
     pub redis: Redis,
+    pub rest: Rest,
 }
 
 impl Clients {
     /// Calls per second.
-    fn run(&self, call: &Call, setting: Setting, seconds: u32) -> Result<f64, Box<dyn Error>> {
+    fn run(
+        &self,
+        call: &Call,
+        gateway: &Gateway,
+        setting: Setting,
+        seconds: u32,
+    ) -> Result<f64, Box<dyn Error>> {
         let node = |what: &str| self.node.run(what, setting, seconds);
         match call.by {
             By::Pgbench(statements) => {
@@ -87,6 +97,9 @@ impl Clients {
             }
             By::NodePostgres(statement) => node(&statement.replace("{period}", PERIOD)),
             By::RateLimiterFlexible => node("rate-limiter-flexible"),
+            By::Rest(requests) => {
+                gateway.run(&requests.replace("{period}", PERIOD), setting, seconds)
+            }
             By::RedisBenchmark => self.redis.run(setting, seconds),
         }
     }
@@ -95,18 +108,22 @@ impl Clients {
 /// In each round, every call is measured in every setting; calls take turns within a setting.
 pub fn run(db: &mut Client, by: &Clients, is_quick: bool) -> Result<Rates, Box<dyn Error>> {
     let (rounds, seconds) = if is_quick { (1, 1) } else { (ROUNDS, SECONDS) };
+    let gateway = by.rest.start()?;
     let settings = settings(is_quick);
     let rate = |setting: &Setting| {
         let setting = *setting;
-        CALLS.iter().map(move |call| Rate { call, setting, rounds: Vec::new() })
+        let calls = CALLS.iter().filter(move |call| call.is_measured_in(setting));
+        calls.map(move |call| Rate { call, setting, rounds: Vec::new() })
     };
     let mut rates: Vec<Rate> = settings.iter().flat_map(rate).collect();
+    // The first call finds files that have yet to grow.
+    by.run(&CALLS[0], &gateway, settings[0], seconds)?;
     for round in 1..=rounds {
         let begun = Instant::now();
         for Rate { call, setting, rounds } in &mut rates {
             // Dead rows of one call must not slow down the next.
             db.batch_execute("VACUUM feature_usage")?;
-            rounds.push(by.run(call, *setting, seconds)?);
+            rounds.push(by.run(call, &gateway, *setting, seconds)?);
         }
         println!("    round {round} of {rounds}: {} s", begun.elapsed().as_secs());
     }
@@ -118,5 +135,16 @@ impl Rates {
     pub fn spread(&self, call: &Call, setting: Setting) -> Option<Spread> {
         let of = |rate: &&Rate| rate.call.name == call.name && rate.setting == setting;
         self.0.iter().find(of).map(|rate| Spread::of(&rate.rounds))
+    }
+
+    /// The rate of a request, divided by that of the empty one.
+    pub fn of_empty_request(&self, call: &Call, setting: Setting) -> Option<Spread> {
+        let rounds = |name: &str| {
+            let of = |rate: &&Rate| rate.call.name == name && rate.setting == setting;
+            self.0.iter().find(of).map(|rate| &rate.rounds)
+        };
+        let (rates, floors) = rounds(call.name).zip(rounds(EMPTY_REQUEST))?;
+        let ratios: Vec<f64> = rates.iter().zip(floors).map(|(rate, floor)| rate / floor).collect();
+        Some(Spread::of(&ratios))
     }
 }

@@ -40,6 +40,19 @@ fn the_limit_is_reached_exactly() {
 }
 
 #[test]
+fn the_limit_is_reached_exactly_in_partitions() {
+    let database = CLUSTER.empty_database("partitioned");
+    drop(database.psql(include_str!("../../fixtures/partitioned.sql")));
+    database.execute("CREATE EXTENSION feature_usage");
+    let tally =
+        require_exact(&Contest { rounds: repetitions(60), ..contest(&database, FUNCTIONS) });
+    assert_eq!(tally.retried, 0);
+    let kind = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'feature_usage'::regclass";
+    let kind = database.connect().query_one(kind, &[]).expect("a table");
+    assert!(kind.get::<_, bool>(0), "feature_usage is not partitioned");
+}
+
+#[test]
 fn the_limit_of_a_rule_is_reached_exactly() {
     let database = CLUSTER.database("rules");
     let contest = contest(&database, FUNCTIONS);

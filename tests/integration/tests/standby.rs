@@ -6,9 +6,11 @@ use integration::{
     Cluster, Database, FEATURES, check, increment, limits, poll, refusal, sqlstate, user,
 };
 use postgres::Client;
+use postgres::error::SqlState;
 use serde_json::Value;
 
-/// Both servers start in the middle of a day, so that midnight cannot come between two answers.
+/// Both servers start in the middle of a day, so that midnight cannot come between two answers. The clock of
+/// the standby is some seconds behind: what begins has to begin earlier.
 const NOON: &str = "2024-02-29 12:00:00";
 const DAY: &str = "2024-02-29";
 
@@ -151,4 +153,161 @@ fn a_read_assigns_no_transaction_id() {
         assert_eq!(row.expect("an answer").get::<_, Option<String>>(0), None, "{start}");
         session.batch_execute("COMMIT").expect("a commit");
     }
+}
+
+/// What only reads, beside the checks and limits of [`answers`]; NULL-free, so that answers can be compared.
+const READS: [&str; 5] = [
+    "usage_status('00000000-0000-0000-0000-000000000001')",
+    "usage_status('00000000-0000-0000-0000-000000000001', 'image_generation')",
+    "usage_period('00000000-0000-0000-0000-000000000001', 'chat')",
+    "usage_period('00000000-0000-0000-0000-000000000001', 'insights')",
+    "(SELECT jsonb_agg(r) FROM usage_report('2024-02-01', '2024-03-01') AS r)",
+];
+
+/// A call of each function that may write. The commit and the release are of a reservation that exists.
+const WRITES: [(&str, &str); 22] = [
+    ("add_feature", "'exports', 'month'"),
+    ("carry_over_usage", "'00000000-0000-0000-0000-000000000001', 'insights', '2024-01', 5"),
+    ("commit_reservation", "'00000000-0000-0000-0000-00000000000a'"),
+    ("consume_feature", "'00000000-0000-0000-0000-000000000001', 'image_generation'"),
+    ("correct_usage", "'00000000-0000-0000-0000-000000000001', 'chat', -1, 'a mistake'"),
+    ("expire_reservations", ""),
+    ("feature_usage_setup", ""),
+    ("grant_usage", "'00000000-0000-0000-0000-000000000001', 'chat', 5, 'another pack'"),
+    ("increment_chat_messages", "'00000000-0000-0000-0000-000000000001', 1, 'current'"),
+    ("increment_feature_usage", "'00000000-0000-0000-0000-000000000001', 'chat', 1, 'current'"),
+    ("increment_images_generated", "'00000000-0000-0000-0000-000000000001', 1, 'current'"),
+    ("increment_insights_count", "'00000000-0000-0000-0000-000000000001', 1, 'current'"),
+    ("increment_therai_calls", "'00000000-0000-0000-0000-000000000001', 1, 'current'"),
+    ("increment_voice_seconds", "'00000000-0000-0000-0000-000000000001', 1, 'current'"),
+    ("migrate_image_generation_log", ""),
+    ("prune_feature_usage", ""),
+    (
+        "record_usage",
+        r#"'[{"user_id": "00000000-0000-0000-0000-000000000001", "feature_type": "chat", "amount": 1}]'"#,
+    ),
+    ("release_reservation", "'00000000-0000-0000-0000-00000000000a'"),
+    ("reserve_feature", "'00000000-0000-0000-0000-000000000001', 'image_generation'"),
+    ("set_user_plan", "'00000000-0000-0000-0000-000000000001', 'pro'"),
+    ("usage_features_changed", ""),
+    ("void_grant", "'a pack', 'chat', 'a mistake'"),
+];
+
+fn json_of(client: &mut Client, call: &str) -> Value {
+    client.query_one(&format!("SELECT to_jsonb({call})"), &[]).expect(call).get(0)
+}
+
+#[test]
+fn what_only_reads_answers_on_a_standby_and_what_may_write_is_refused() {
+    let (on_primary, on_standby) = PAIR.database("all_functions");
+    on_primary.execute(USERS);
+    on_primary.execute(
+        "CREATE TABLE image_generation_log (user_id uuid, created_at timestamptz);
+         INSERT INTO image_generation_log VALUES ('00000000-0000-0000-0000-000000000001', '2024-02-10');
+         INSERT INTO usage_rules (applies_to, feature_type, effect, amount, starts_at) VALUES ('all', 'chat', 'log', 30, '2024-02-01');
+         SELECT increment_chat_messages('00000000-0000-0000-0000-000000000001', 1, 'current'),
+                grant_usage('00000000-0000-0000-0000-000000000001', 'chat', 5, 'a pack', p_effective_at => '2024-02-01');
+         INSERT INTO feature_reservations (reservation_id, user_id, feature_type, period, amount, status, expires_at)
+         VALUES ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-000000000001', 'chat', '2024-02-29', 1, 'reserved', '2024-03-01'),
+                ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-000000000001', 'chat', '2024-02-29', 1, 'reserved', '2024-02-01')",
+    );
+    PAIR.catch_up();
+    let (mut primary, mut standby) = (on_primary.connect(), on_standby.connect());
+    for read in READS {
+        let expected = json_of(&mut primary, read);
+        assert_ne!(expected, Value::Null, "{read}");
+        assert_eq!(json_of(&mut standby, read), expected, "{read}");
+    }
+
+    // The lists are complete.
+    let functions = "SELECT p.proname::text, p.provolatile = 'v' FROM pg_proc AS p
+          JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+         WHERE p.pronamespace = 'public'::regnamespace ORDER BY 1";
+    let functions = primary.query(functions, &[]).expect("the functions");
+    let (writing, reading): (Vec<_>, Vec<_>) = functions
+        .iter()
+        .map(|row| (row.get::<_, String>(0), row.get::<_, bool>(1)))
+        .partition(|(_, may_write)| *may_write);
+    let names = |functions: Vec<(String, bool)>| -> Vec<String> {
+        functions.into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(names(writing), WRITES.map(|(name, _)| name));
+    let reads =
+        ["check_feature_limit", "get_user_limits", "usage_period", "usage_report", "usage_status"];
+    assert_eq!(names(reading), reads);
+
+    let before = json_of(
+        &mut primary,
+        "(SELECT jsonb_agg(u ORDER BY user_id, period) FROM feature_usage AS u)",
+    );
+    let mut others = Vec::new();
+    // In the second round, the sessions have raised each error once.
+    for _ in 0..2 {
+        for (name, arguments) in WRITES.iter().filter(|(name, _)| *name != "usage_features_changed")
+        {
+            let call = format!("SELECT {name}({arguments})");
+            let outcome = standby.batch_execute(&call).err();
+            let code = outcome.as_ref().and_then(|error| error.code()).map(SqlState::code);
+            if code != Some("25006") {
+                others.push(format!("{call}: {outcome:?}"));
+            }
+        }
+    }
+    assert!(others.is_empty(), "not refused with 25006: {others:#?}");
+    PAIR.catch_up();
+    for session in [&mut primary, &mut standby] {
+        let after = json_of(
+            session,
+            "(SELECT jsonb_agg(u ORDER BY user_id, period) FROM feature_usage AS u)",
+        );
+        assert_eq!(after, before, "something was counted");
+    }
+}
+
+/// Rules and grants are read only of features that the registry says are governed, and each session has a
+/// copy of it.
+#[test]
+fn the_first_rule_of_a_feature_reaches_open_sessions_of_the_standby() {
+    let (on_primary, on_standby) = PAIR.database("first_rule");
+    let mut standby = on_standby.connect();
+    let code = |standby: &mut Client| check(standby, "chat", user(1), 1)["error_code"].clone();
+    assert_eq!(code(&mut standby), Value::Null);
+    on_primary.execute(
+        "INSERT INTO usage_rules (applies_to, feature_type, effect, starts_at) VALUES ('all', 'chat', 'deny', '2024-02-01')",
+    );
+    PAIR.catch_up();
+    assert_eq!(code(&mut standby), "DENIED");
+    on_primary.execute("DELETE FROM usage_rules");
+    PAIR.catch_up();
+    assert_eq!(code(&mut standby), Value::Null);
+}
+
+#[test]
+fn a_standby_that_lags_admits_nothing() {
+    let (on_primary, on_standby) = PAIR.database("lag");
+    let (mut primary, mut standby) = (on_primary.connect(), on_standby.connect());
+    let consume =
+        "SELECT consume_feature('00000000-0000-0000-0000-000000000001', 'image_generation')";
+    let consume = |primary: &mut Client| -> Value {
+        primary.query_one(consume, &[]).expect("an answer").get(0)
+    };
+    let mut control = PAIR.standby.existing("postgres").connect();
+    control.batch_execute("SELECT pg_wal_replay_pause()").expect("a pause");
+    poll("the pause", || {
+        let state = control.query_one("SELECT pg_get_wal_replay_pause_state()", &[]);
+        (state.expect("a state").get::<_, String>(0) == "paused").then_some(())
+    });
+    for _ in 0..3 {
+        assert_eq!(consume(&mut primary)["allowed"], true);
+    }
+    let says =
+        |client: &mut Client| check(client, "image_generation", user(1), 1)["allowed"].clone();
+    let (on_the_primary, while_it_lags) = (says(&mut primary), says(&mut standby));
+    let denied = consume(&mut primary);
+    control.batch_execute("SELECT pg_wal_replay_resume()").expect("the end of the pause");
+    assert_eq!((on_the_primary, while_it_lags), (false.into(), true.into()));
+    assert_eq!(denied["error_code"], "LIMIT_EXCEEDED");
+    PAIR.catch_up();
+    assert_eq!(says(&mut standby), false);
+    assert_eq!(check(&mut standby, "image_generation", user(1), 0)["current_usage"], 3);
 }
