@@ -8,12 +8,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use pgrx::Uuid;
 
 use crate::store::counter::Counter;
 use crate::store::increments;
+use crate::store::registry::Registry;
 
 /// An increment that takes this long has probably waited; others take a tenth of it.
 const WAIT: Duration = Duration::from_micros(250);
@@ -40,9 +42,13 @@ enum Seen {
     Held(Instant),
 }
 
+/// Of which copy of the registry it is, and what was seen of each counter. A change of the tables makes a
+/// new copy.
+type Memory = (Weak<Registry>, HashMap<Name, Seen>);
+
 thread_local! {
     /// Nothing depends on its being right: the row itself says whether increments may be appended.
-    static SEEN: RefCell<HashMap<Name, Seen>> = RefCell::default();
+    static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
 /// Adds an amount in one atomic step, without checking the limit.
@@ -73,9 +79,9 @@ pub fn increment(counter: &Counter, amount: i32) {
 }
 
 fn seen(counter: &Counter) -> Option<Seen> {
-    SEEN.with_borrow(|all| {
+    MEMORY.with_borrow(|(of, all)| {
         // Naming a counter costs more than this, which is true of most backends.
-        if all.is_empty() {
+        if all.is_empty() || of.as_ptr() != Rc::as_ptr(&counter.registry) {
             return None;
         }
         all.get(&name(counter)).copied().filter(Seen::is_recent)
@@ -83,7 +89,11 @@ fn seen(counter: &Counter) -> Option<Seen> {
 }
 
 fn see(counter: &Counter, seen: Seen) {
-    SEEN.with_borrow_mut(|all| {
+    MEMORY.with_borrow_mut(|(of, all)| {
+        if of.as_ptr() != Rc::as_ptr(&counter.registry) {
+            *of = Rc::downgrade(&counter.registry);
+            all.clear();
+        }
         if all.len() >= MOST {
             all.retain(|_, seen| seen.is_recent());
         }

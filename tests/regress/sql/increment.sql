@@ -193,8 +193,10 @@ SELECT test.fingerprint() = :'before' AS is_unchanged;
 SELECT pg_backend_pid() = :backend AS is_same_backend;
 
 -- A READ ONLY transaction cannot count.
+\set VERBOSITY sqlstate
 BEGIN READ ONLY;
 SELECT increment_images_generated(:user, 1, '2025-02-10');
+\set VERBOSITY default
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 \c :home
