@@ -55,11 +55,12 @@ BEGIN
         RAISE EXCEPTION 'billing years that began in % are still current', to_char(month, 'YYYY-MM')
             USING ERRCODE = 'object_in_use', HINT = 'Detach the month when they have ended.';
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c JOIN feature_reservations AS r USING (user_id)
-                                    WHERE r.status = ''reserved'' AND c.period IN (r.period, r.sources -> ''paid'' ->> ''period''))', part)
+    EXECUTE format('SELECT EXISTS (SELECT FROM %1$s AS c JOIN feature_reservations AS r USING (user_id)
+                                    WHERE r.status = ''reserved'' AND c.period IN (r.period, r.sources -> ''paid'' ->> ''period''))
+                        OR EXISTS (SELECT FROM %1$s AS c JOIN usage_increments AS i USING (user_id, period) WHERE c.has_increments)', part)
        INTO is_in_use;
     IF is_in_use THEN
-        RAISE EXCEPTION '% has open reservations', to_char(month, 'YYYY-MM')
+        RAISE EXCEPTION '% has open reservations, or increments that are not added yet', to_char(month, 'YYYY-MM')
             USING ERRCODE = 'object_in_use', HINT = 'Run SELECT expire_reservations(); then retry.';
     END IF;
     EXECUTE format('ALTER TABLE feature_usage DETACH PARTITION %s', part);
