@@ -87,6 +87,7 @@ export type Database = {
         Row: {
           "chat_messages": number;
           "created_at": string;
+          "has_increments": boolean;
           "has_reservations": boolean;
           "id": string;
           "images_generated": number;
@@ -101,6 +102,7 @@ export type Database = {
         Insert: {
           "chat_messages"?: number;
           "created_at"?: string;
+          "has_increments"?: boolean;
           "has_reservations"?: boolean;
           "id"?: string;
           "images_generated"?: number;
@@ -114,6 +116,7 @@ export type Database = {
         Update: {
           "chat_messages"?: number;
           "created_at"?: string;
+          "has_increments"?: boolean;
           "has_reservations"?: boolean;
           "id"?: string;
           "images_generated"?: number;
@@ -412,6 +415,31 @@ export type Database = {
           "used"?: number;
           "user_id"?: string | null;
           "voided_at"?: string | null;
+        };
+        Relationships: [];
+      };
+      "usage_increments": {
+        Row: {
+          "amount": number;
+          "feature_type": string;
+          "increment_id": number;
+          "period": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount": number;
+          "feature_type": string;
+          "increment_id"?: number;
+          "period": string;
+          "user_id": string;
+        };
+        Update: {
+          "amount"?: number;
+          "feature_type"?: string;
+          "increment_id"?: number;
+          "period"?: string;
+          "user_id"?: string;
         };
         Relationships: [];
       };

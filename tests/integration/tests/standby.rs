@@ -88,6 +88,22 @@ fn a_standby_returns_the_answers_of_its_primary() {
 }
 
 #[test]
+fn a_standby_counts_what_was_appended_to_a_counter() {
+    let (database, copy) = PAIR.database("appended");
+    database.execute(&format!(
+        "SELECT increment_chat_messages('{0}', 1, '{DAY}');
+         UPDATE feature_usage SET has_increments = true;
+         INSERT INTO usage_increments (user_id, period, feature_type, amount) VALUES ('{0}', '{DAY}', 'chat', 1)",
+        user(1)
+    ));
+    PAIR.catch_up();
+    for mut client in [database.connect(), copy.connect()] {
+        assert_eq!(check(&mut client, "chat", user(1), 1)["current_usage"], 2);
+        assert_eq!(limits(&mut client, user(1))["usage"]["chat_messages"], 2);
+    }
+}
+
+#[test]
 fn a_change_of_the_registry_reaches_open_sessions_of_the_standby() {
     let (on_primary, on_standby) = PAIR.database("registry");
     let (mut primary, mut standby) = (on_primary.connect(), on_standby.connect());
