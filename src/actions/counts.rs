@@ -200,7 +200,8 @@ impl Counts {
                 self.add_pool(key, windows::read(&self.registry, &own));
                 continue;
             }
-            let row = Counter::of(&self.registry, key).and_then(|counter| counter.read(Snapshot::Caller));
+            let row =
+                Counter::of(&self.registry, key).and_then(|counter| counter.read(Snapshot::Caller));
             if let Some(row) = row {
                 self.add_counter(key, row, Snapshot::Caller);
             }

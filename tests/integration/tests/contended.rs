@@ -197,7 +197,7 @@ fn killed_sessions_lose_nothing_and_leave_nothing() {
                                  WHERE application_name = 'to be killed' ORDER BY random() LIMIT 1) AS s";
                 let killed: i64 = killer.query_one(kill, &[]).expect("a number").get(0);
                 ended.fetch_add(killed as u64, Ordering::SeqCst);
-                thread::sleep(std::time::Duration::from_millis(random.below(20).into()));
+                thread::sleep(std::time::Duration::from_millis(random.below(20)));
             }
         });
         at_once(&database, SESSIONS, |session, _| {
