@@ -19,25 +19,21 @@ CREATE OR REPLACE FUNCTION feature_usage_router.fail(p_state text, p_message tex
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     remote constant text := substring(p_message FROM '\] REMOTE ERROR: (.*)$');
+    -- The end of a session, for instance because the server stops: what it was asked for may have happened.
+    lost constant text := substring(p_message FROM '(\[[^]]*\] REMOTE (FATAL|PANIC): .*)$');
     hint constant text := regexp_replace(p_hint, '^Remote hint: ', '');
     detail constant text := regexp_replace(p_detail, '^Remote detail: ', '');
-    problem constant text := substring(p_message FROM 'PL/Proxy function [^:]*: (.*)$');
-    shards integer;
+    problem constant text := coalesce(lost, substring(p_message FROM 'P[Ll]/Proxy(?: function [^:]*)?: (.*)$'));
 BEGIN
     IF remote IS NOT NULL THEN
-        -- A shard that shuts down ends its sessions with 57P01; what it was asked for may have happened.
-        IF p_state IN ('57P01', '57P02', '57P03') THEN
-            PERFORM feature_usage_router.fail('XX000', 'PL/Proxy function shard: [shard] ' || remote, NULL, NULL);
-        END IF;
         PERFORM feature_usage_router.raise(p_state, remote, detail, hint);
     ELSIF problem IS NULL THEN
         PERFORM feature_usage_router.raise(p_state, p_message, p_detail, p_hint);
     END IF;
-    SELECT count(*) INTO shards FROM feature_usage_router.shards();
-    IF shards = 0 OR shards & (shards - 1) <> 0 THEN
-        RAISE EXCEPTION 'the router has % shards, which is not a power of two', shards
+    IF NOT EXISTS (SELECT FROM feature_usage_router.shards()) THEN
+        RAISE EXCEPTION 'the router has no shards'
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'The options p0, p1, ... of SERVER feature_usage must be 1, 2, 4, 8, ... connection strings. dev/split doubles them.';
+                  HINT = 'The options p0, p1, ... of SERVER feature_usage must be 1, 2, 4, 8, ... connection strings.';
     ELSIF problem LIKE '[%' THEN
         -- Where the shards are is nothing that signed-in users should know.
         PERFORM feature_usage_router.raise('08006', 'the shard of this call does not answer',
