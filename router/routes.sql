@@ -158,7 +158,7 @@ BEGIN
                     '(' || concat_ws(', ', nullif(numbers, ''), 'feature_usage_router.claims()') || ')'));
     END IF;
     IF on_all.is_local THEN
-        body := format('PERFORM feature_usage_router.refuse_during_split(); %s PERFORM feature_usage_router.unroute_increments(); PERFORM feature_usage_router.%I(%s); PERFORM feature_usage_router.route();',
+        body := format('PERFORM feature_usage_router.require_changeable(); %s PERFORM feature_usage_router.unroute_increments(); PERFORM feature_usage_router.%I(%s); PERFORM feature_usage_router.route();',
                        body, 'local_' || f.proname, numbers);
     END IF;
     EXECUTE format('CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE plpgsql %s AS %L',

@@ -18,10 +18,14 @@ $function$;
 COMMENT ON FUNCTION feature_usage_router.stage() IS
 'Returns how far a split is: none, copying, or cut, when calls go to the new shards and the old ones are to be tidied.';
 
-CREATE OR REPLACE FUNCTION feature_usage_router.refuse_during_split() RETURNS void
+-- Before the shards are changed: they and the router must change together.
+CREATE OR REPLACE FUNCTION feature_usage_router.require_changeable() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-    IF feature_usage_router.stage() <> 'none' THEN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'this router is a standby'
+            USING ERRCODE = 'read_only_sql_transaction', HINT = 'Do this on the first router, which the others follow.';
+    ELSIF feature_usage_router.stage() <> 'none' THEN
         RAISE EXCEPTION 'the shards are being split'
             USING ERRCODE = 'object_in_use', HINT = 'The new shards would miss the change. Let dev/split end, then retry.';
     END IF;
@@ -105,5 +109,5 @@ $function$;
 COMMENT ON FUNCTION feature_usage_router.cut(interval) IS
 'Lets calls wait, until the new shards have everything, and then go to them. Returns how long the gate was closed.';
 REVOKE ALL ON FUNCTION feature_usage_router.position_of(integer), feature_usage_router.has_sent(integer, pg_lsn), feature_usage_router.has_copied(integer),
-    feature_usage_router.take_over(integer), feature_usage_router.stage(), feature_usage_router.refuse_during_split(),
+    feature_usage_router.take_over(integer), feature_usage_router.stage(), feature_usage_router.require_changeable(),
     feature_usage_router.require(boolean, timestamptz, text), feature_usage_router.cut(interval) FROM PUBLIC;

@@ -9,10 +9,9 @@ BEGIN
     RETURN QUERY SELECT 'extension', e.extversion FROM pg_extension AS e WHERE e.extname = 'feature_usage';
     RETURN QUERY EXECUTE format($$SELECT 'feature ' || f.feature_type, concat_ws(' ', f.usage_column, f.limit_column, f.period)
                                    FROM %s.usage_features AS f$$, home);
-    RETURN QUERY SELECT 'table ' || r.name, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attname)
+    RETURN QUERY SELECT format('column %s.%s', r.name, a.attname), format_type(a.atttypid, a.atttypmod)
                    FROM feature_usage_internal.relations() AS r
-                   JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-                  GROUP BY r.name;
+                   JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped;
 END
 $function$;
 REVOKE ALL ON FUNCTION feature_usage_shard.state() FROM PUBLIC;
