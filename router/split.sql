@@ -73,7 +73,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start it, or drop its replication slot if it is gone for good.';
     END IF;
     -- Calls that wait behind this lock must not wait for long.
-    PERFORM set_config('lock_timeout', extract(milliseconds FROM p_patience)::integer::text, true);
+    PERFORM set_config('lock_timeout', (extract(epoch FROM p_patience) * 1000)::integer::text, true);
     LOCK TABLE feature_usage_router.gate IN ACCESS EXCLUSIVE MODE;
     closed_at := clock_timestamp();
     until := closed_at + p_patience;

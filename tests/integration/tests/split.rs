@@ -374,12 +374,28 @@ fn a_cut_that_cannot_be_made_opens_the_gate_and_changes_nothing() {
     });
     caller.client.batch_execute("COMMIT").expect("an end");
     assert_eq!(stage(&mut observer), "copying");
+
+    // A new shard that lags holds the cut up: what is acknowledged must have arrived.
+    let mut blocker = shards.shard(1).connect();
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE feature_usage IN ACCESS EXCLUSIVE MODE")
+        .expect("a lock");
+    // Half of these users move.
+    for n in 0..USERS {
+        other.consume(user(n), "chat", 1, None).expect("an answer");
+    }
+    let late = refusal(observer.execute("SELECT feature_usage_router.cut('1 second')", &[]));
+    assert_eq!(late.code().code(), "55P03", "{late:?}");
+    assert_eq!(late.message(), "the new shard has not caught up with shard 0 in time");
+    assert_eq!(stage(&mut observer), "copying");
+    other.consume(user(1), "chat", 1, None).expect("an answer");
+    blocker.batch_execute("ROLLBACK").expect("an end");
     // What dev/split had prepared still follows, so the cut alone is enough.
     observer.execute("SELECT feature_usage_router.cut()", &[]).expect("a cut");
     assert_eq!(stage(&mut observer), "cut");
     shards.split();
     let answer = caller.check(user(1), "chat", 0).expect("an answer");
-    assert_eq!(answer["current_usage"], 4, "{answer}");
+    assert_eq!(answer["current_usage"], 6, "{answer}");
 }
 
 fn stage(client: &mut Client) -> String {
