@@ -195,7 +195,7 @@ impl Call<'_> {
                 Some(answer)
             }
             Purpose::Reserve { ttl } => {
-                let new = reservations::New::of_user(self.user_id, ttl);
+                let new = reservations::New::of_owner(self.owner, ttl);
                 let (id, expires_at) = (new.id.to_string(), iso8601(new.expires_at));
                 let answer = counted.with_reservation(id, expires_at, self.amount);
                 if !stored(&answer) {

@@ -32,14 +32,15 @@ pub struct New {
 }
 
 impl New {
-    /// A reservation of the user that expires after `ttl` microseconds.
+    /// A reservation that expires after `ttl` microseconds.
     ///
     /// Ids ascend with time, so that new ones go to the same page of the index. Their last 16 bits
-    /// are those of `uuid_hash(user_id)`, so that a router for several databases can find the
-    /// reservation by its id alone.
-    pub fn of_user(user_id: pgrx::Uuid, ttl: i64) -> Self {
+    /// are those of `uuid_hash` of the pool or, without one, of the user: where its counters are, so
+    /// that a router for several databases can find the reservation by its id alone.
+    pub fn of_owner(owner: Owner, ttl: i64) -> Self {
         let mut id = Uuid::now_v7().into_bytes();
-        id[14..].copy_from_slice(&uuid_hash(user_id).to_be_bytes()[2..]);
+        let place = owner.pool_id().or(owner.user_id()).map_or(0, uuid_hash);
+        id[14..].copy_from_slice(&place.to_be_bytes()[2..]);
         let expires_at = clock::wall() + TimeDelta::microseconds(ttl);
         Self { id: Uuid::from_bytes(id), expires_at }
     }

@@ -63,6 +63,11 @@ impl Cluster {
     fn start(arguments: &[&str], name: &str, settings: Settings) -> Self {
         remove_at_exit(name);
         server(arguments, settings);
+        Self::running(name)
+    }
+
+    /// A cluster that is running already.
+    pub fn running(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             socket: server(&["socket", name], Settings::default()).into(),
@@ -208,7 +213,7 @@ fn output_of(command: &mut Command, input: &str) -> String {
 static CLUSTERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Statics are never dropped, but even a failing test must remove its server.
-fn remove_at_exit(name: &str) {
+pub fn remove_at_exit(name: &str) {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
         // SAFETY: the function exists until the process has ended.

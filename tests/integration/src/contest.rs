@@ -28,6 +28,8 @@ pub struct Contest<'a> {
     pub with_rules: bool,
     /// Whether the sessions are members of a pool, a new one in each round.
     pub in_pools: bool,
+    /// If the database is a router: its shards, in their order.
+    pub shards: &'a [Database],
     pub seed: u64,
 }
 
@@ -64,7 +66,6 @@ impl Contest<'_> {
     /// Plays all rounds; stops at the first violated rule, and returns it as the error.
     pub fn play(&self) -> Result<Tally, String> {
         let mut random = Random(self.seed);
-        let mut owner = self.database.connect();
         let mut callers = Caller::many(self.database, self.sessions, self.functions);
         for caller in &mut callers {
             caller.set_isolation(self.isolation);
@@ -79,7 +80,9 @@ impl Contest<'_> {
             if self.in_pools {
                 round.join(self.sessions, &mut random);
             }
-            self.play_round(&round, &mut owner, &mut callers, &counters)
+            // A call through a router is a transaction of its own.
+            round.with_transactions &= self.shards.is_empty();
+            self.play_round(&round, &mut callers, &counters)
                 .map_err(|broken| format!("round {number}: {broken}"))?;
         }
         Ok(Tally {
@@ -91,15 +94,27 @@ impl Contest<'_> {
         })
     }
 
+    /// The database that has the rows of a user or a pool.
+    fn home(&self, who: Who) -> &Database {
+        if self.shards.is_empty() {
+            return self.database;
+        }
+        let hash = "SELECT uuid_hash($1)";
+        let row = self.shards[0].connect().query_one(hash, &[&who.pool.unwrap_or(who.user)]);
+        let hash: i32 = row.expect("a hash").get(0);
+        &self.shards[hash as usize & (self.shards.len() - 1)]
+    }
+
     fn play_round(
         &self,
         round: &Round,
-        owner: &mut Client,
         callers: &mut [Caller],
         counters: &Counters,
     ) -> Result<(), String> {
-        round.prepare(owner);
         let members = round.members();
+        let home = self.home(members[0]);
+        let owner = &mut home.connect();
+        round.prepare(owner);
         let before = counts_of(owner, members[0]);
         let calls = AtomicU64::new(0);
         let told = together(callers, |session, caller| {
@@ -257,7 +272,10 @@ impl<'a> Player<'a> {
             1 => Some(self.random.below(amount as u64 + 1) as i32),
             2 => {
                 // It is never settled, so its amount expires.
-                self.ask(Way::Alone, |caller| caller.pass(id).map(Value::from))?;
+                match self.contest.shards {
+                    [] => drop(self.ask(Way::Alone, |caller| caller.pass(id).map(Value::from))?),
+                    _ => drop(Caller::connect(self.contest.home(self.who)).pass(id)),
+                }
                 return Ok(true);
             }
             _ => {
@@ -286,7 +304,8 @@ impl<'a> Player<'a> {
             && self.round.plan_changes()
         {
             self.caller.set_isolation("read committed");
-            self.round.change_plan(&mut self.caller.client);
+            let home = self.contest.home(self.who);
+            self.round.change_plan(&mut home.connect());
             self.caller.set_isolation(self.contest.isolation);
         }
         let may_retry = self.contest.isolation != "read committed";

@@ -17,6 +17,7 @@ mod round;
 pub mod sequential;
 pub mod sequential_in_pools;
 mod sessions;
+mod shards;
 mod subject;
 mod team;
 
@@ -32,4 +33,5 @@ pub use sessions::{
     at_once, backend_pid, is_to_be_retried, poll, refusal, repetitions, sqlstate, together,
     wait_until_blocked,
 };
+pub use shards::Shards;
 pub use subject::{Subject, Who};

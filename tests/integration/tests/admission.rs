@@ -21,6 +21,7 @@ fn contest(database: &Database, functions: Functions) -> Contest<'_> {
         with_keys,
         with_rules,
         in_pools,
+        shards: &[],
         seed,
     }
 }

@@ -8,8 +8,8 @@ CREATE EXTENSION feature_usage;
 \set other '\'00000000-0000-0000-0000-000000000002\''
 UPDATE plan_limits SET insights_limit = NULL;
 
--- The last 16 bits of the id are those of the user's hash, so a router for several databases can find
--- the reservation.
+-- The last 16 bits of the id are those of the user's hash, in a pool of the pool's, so a router for several
+-- databases can find the reservation.
 CREATE FUNCTION bits(id uuid) RETURNS integer LANGUAGE sql AS
     'SELECT get_byte(uuid_send(id), 14) * 256 + get_byte(uuid_send(id), 15)';
 CREATE TABLE reserved AS
@@ -18,6 +18,12 @@ CREATE TABLE reserved AS
 SELECT count(*), count(DISTINCT id), bool_and(bits(id) = uuid_hash(user_id) & 65535),
        bool_and(substr(id::text, 15, 1) = '7' AND substr(id::text, 20, 1) IN ('8', '9', 'a', 'b'))
   FROM reserved;
+INSERT INTO usage_pools (pool_id, plan_id)
+SELECT gen_random_uuid(), 'free' FROM generate_series(1, 50);
+INSERT INTO usage_pool_members (pool_id, user_id) SELECT pool_id, :user FROM usage_pools;
+SELECT count(*), bool_and(bits(id) = uuid_hash(pool_id) & 65535), bool_and(bits(id) = uuid_hash(:user) & 65535) AS of_user
+  FROM (SELECT pool_id, (reserve_feature(:user, 'insights', p_pool_id => pool_id) ->> 'reservation_id')::uuid AS id
+          FROM usage_pools) AS reserved;
 
 -- Only the user's own reservation is found; another user's is not changed.
 SELECT reserve_feature(:user, 'insights', 4) ->> 'reservation_id' AS id \gset
