@@ -132,7 +132,9 @@ CREATE OR REPLACE PROCEDURE feature_usage_shard.delete_moved(p_mask integer, p_n
 LANGUAGE plpgsql AS $procedure$
 DECLARE
     one record;
-    deleted bigint;
+    -- Blocks of a table per transaction.
+    step constant bigint := 1000;
+    first bigint;
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = 'feature_usage_split') THEN
         RAISE EXCEPTION 'the new shard still follows this one, and would delete the same rows'
@@ -140,12 +142,12 @@ BEGIN
     END IF;
     FOR one IN SELECT m.relation, m.place FROM feature_usage_shard.moving_tables() AS m LOOP
         -- In small transactions, for the sake of vacuum and of replicas.
-        LOOP
-            EXECUTE pg_catalog.format('DELETE FROM %1$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$s WHERE (%2$s & %3$s) = %4$s LIMIT 10000))',
-                                      one.relation, one.place, p_mask, p_number);
-            GET DIAGNOSTICS deleted = ROW_COUNT;
+        first := 0;
+        WHILE first * pg_catalog.current_setting('block_size')::bigint < pg_catalog.pg_relation_size(one.relation) LOOP
+            EXECUTE pg_catalog.format('DELETE FROM %s WHERE ctid >= %L::tid AND ctid < %L::tid AND (%s & %s) = %s',
+                                      one.relation, '(' || first || ',0)', '(' || first + step || ',0)', one.place, p_mask, p_number);
             COMMIT;
-            EXIT WHEN deleted = 0;
+            first := first + step;
         END LOOP;
     END LOOP;
 END

@@ -11,17 +11,11 @@ const MOST: u32 = 4;
 
 pub struct Shards {
     name: String,
-    environment: Vec<(String, String)>,
 }
 
 impl Shards {
     /// `None`, with the reason printed, if this Postgres has no PL/Proxy.
     pub fn create(name: &str, shards: u32) -> Option<Self> {
-        Self::create_with(name, shards, &[])
-    }
-
-    /// With these environment variables for `dev/shards`, such as CLUSTER_CLOCK.
-    pub fn create_with(name: &str, shards: u32, environment: &[(&str, &str)]) -> Option<Self> {
         if !has_plproxy() {
             eprintln!("skipped: this Postgres has no PL/Proxy (postgresql-15-plproxy)");
             return None;
@@ -31,9 +25,7 @@ impl Shards {
         for cluster in clusters.chain([format!("{name}_router")]) {
             remove_at_exit(&cluster);
         }
-        let environment =
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let shards_of_name = Self { name: name.to_owned(), environment: environment.collect() };
+        let shards_of_name = Self { name: name.to_owned() };
         let output = shards_of_name.run("shards", &[&shards.to_string()], &[]);
         assert!(output.status.success(), "dev/shards failed:\n{}", errors(&output));
         Some(shards_of_name)
@@ -56,7 +48,6 @@ impl Shards {
         let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev")).join(command);
         let mut command = Command::new(path);
         command.args(arguments).env("NAME", &self.name).env("SKIP_BUILD", "1");
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs(environment.iter().copied()).output().expect("a command that runs")
     }
 
