@@ -32,6 +32,13 @@ INSERT INTO feature_reservations (reservation_id, user_id, feature_type, period,
 VALUES (:user, :user, 'image_generation', '2024-02-10', 'reserved', 1, '2024-02-10 13:00:00+00'), (:other, :user, 'image_generation', '2024-02-10', 'reserved', 1, '2024-02-10 13:00:00+00');
 SELECT test.outcome($$SELECT usage_partitions.detach_month('2024-02-01')::text$$);
 SELECT test.hint($$SELECT usage_partitions.detach_month('2024-02-01')$$);
+DELETE FROM feature_reservations;
+UPDATE feature_usage SET has_increments = true WHERE user_id = :user AND period = '2024-02-10';
+INSERT INTO usage_increments (user_id, period, feature_type, amount) VALUES (:user, '2024-02-10', 'chat', 0);
+SELECT test.outcome($$SELECT usage_partitions.detach_month('2024-02-01')::text$$);
+DELETE FROM usage_increments;
+INSERT INTO feature_reservations (reservation_id, user_id, feature_type, period, status, amount, expires_at)
+VALUES (:user, :user, 'image_generation', '2024-02-10', 'reserved', 1, '2024-02-10 13:00:00+00'), (:other, :user, 'image_generation', '2024-02-10', 'reserved', 1, '2024-02-10 13:00:00+00');
 SELECT expire_reservations();
 SELECT usage_partitions.detach_month('2024-02-01');
 -- A billing year ends later.
