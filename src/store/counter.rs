@@ -6,7 +6,7 @@ use domain::feature::Feature;
 use domain::period::Period;
 use pgrx::Uuid;
 
-use super::increments;
+use super::increments::{self, Appended};
 use super::owner::{Owner, nobody};
 use super::registry::{Registered, Registry};
 use super::statements::{EntitlementStatements, FeatureCounterStatements};
@@ -198,14 +198,11 @@ impl Counter {
             .registry
             .on_tables(|| all_counts.rows(&[Argument::Uuid(self.user_id)], snapshot, read));
         let rows: Vec<(String, Counted)> = rows.into_iter().flatten().collect();
-        let appended = match rows.iter().any(|(_, row)| row.has_increments) {
-            true => increments::of_user(&self.registry, self.user_id, snapshot),
-            false => increments::Sums::new(),
-        };
+        let counted = rows.iter().map(|(_, row)| row);
+        let appended = Appended::to_rows(&self.registry, self.user_id, counted, snapshot);
         let count = |(period, row): (String, Counted)| {
-            let name = (self.feature().feature_type.clone(), period.clone());
-            let appended = appended.get(&name).filter(|_| row.has_increments).unwrap_or(&0);
-            (period, row.count.saturating_add(*appended))
+            let count = appended.count(&row, &self.feature().feature_type, &period);
+            (period, count)
         };
         rows.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
     }

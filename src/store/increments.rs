@@ -15,11 +15,11 @@ use super::registry::Registry;
 use crate::pg::argument::Argument;
 use crate::pg::snapshot::Snapshot;
 
-/// Amounts by feature type and period key.
-pub type Sums = BTreeMap<(String, String), i64>;
+/// What was appended to the counters of a user, by feature type and period key.
+pub struct Appended(BTreeMap<(String, String), i64>);
 
 /// Appends an amount without waiting for the counter. Returns false, with nothing written, if its row
-/// does not allow it, or counts so much that the sum might not fit into the column.
+/// does not allow it, or if it counts more than half of what the column holds.
 pub fn append(counter: &Counter, amount: i32) -> bool {
     let [user_id, key, amount] = counter.arguments_with_amount(amount.into());
     let arguments = [user_id, key, amount, Argument::Text(&counter.feature().feature_type)];
@@ -78,7 +78,7 @@ pub fn add(counter: &Counter, row: Counted, snapshot: Snapshot) -> Counted {
     Counted { count: row.count.saturating_add(sums.into_iter().sum()), ..row }
 }
 
-/// At most so many counters that may have more than their rows say, as far as committed.
+/// Up to `limit` counters to which something was appended, as committed now.
 pub fn counters(registry: &Registry, limit: i32) -> Vec<CounterKey> {
     let counters = &registry.statements.increments.counters;
     let rows = registry.on_tables(|| {
@@ -90,13 +90,30 @@ pub fn counters(registry: &Registry, limit: i32) -> Vec<CounterKey> {
     rows.into_iter().flatten().collect()
 }
 
-/// What was appended to the counters of a user.
-pub fn of_user(registry: &Registry, user_id: Uuid, snapshot: Snapshot) -> Sums {
-    let sums = &registry.statements.increments.sums_of_user;
-    let rows = registry.on_tables(|| {
-        sums.rows(&[Argument::Uuid(user_id)], snapshot, |row| {
-            Some(((row.get(0)?, row.get(1)?), row.integer(2)?))
-        })
-    });
-    rows.into_iter().flatten().collect()
+impl Appended {
+    /// Reads what was appended to the counters in these rows, in the snapshot in which the rows were read.
+    pub fn to_rows<'a>(
+        registry: &Registry,
+        user_id: Uuid,
+        mut rows: impl Iterator<Item = &'a Counted>,
+        snapshot: Snapshot,
+    ) -> Self {
+        if !rows.any(|row| row.has_increments) {
+            return Self(BTreeMap::new());
+        }
+        let sums = &registry.statements.increments.sums_of_user;
+        let rows = registry.on_tables(|| {
+            sums.rows(&[Argument::Uuid(user_id)], snapshot, |row| {
+                Some(((row.get(0)?, row.get(1)?), row.integer(2)?))
+            })
+        });
+        Self(rows.into_iter().flatten().collect())
+    }
+
+    /// The count of a feature's row, with what was appended to it.
+    pub fn count(&self, row: &Counted, feature_type: &str, period: &str) -> i64 {
+        let name = (feature_type.to_owned(), period.to_owned());
+        let appended = self.0.get(&name).filter(|_| row.has_increments);
+        row.count.saturating_add(appended.copied().unwrap_or(0))
+    }
 }

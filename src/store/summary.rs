@@ -9,7 +9,7 @@ use pgrx::Uuid;
 
 use super::counter::{Counted, RowId};
 use super::entitlement::at_most_one;
-use super::increments;
+use super::increments::Appended;
 use super::owner::Owner;
 use super::registry::{Registered, Registry};
 use super::reservations::{held_of, open_of};
@@ -42,20 +42,13 @@ pub fn read(
     } else {
         Vec::new()
     };
-    let has_increments = counters.iter().any(|row| row.has_increments);
-    let appended = if has_increments {
-        increments::of_user(registry, user_id, Snapshot::Caller)
-    } else {
-        increments::Sums::new()
-    };
+    let appended = Appended::to_rows(registry, user_id, counters.iter(), Snapshot::Caller);
     let usage = registry.features.iter().zip(&counters).map(|(registered, row)| {
         let feature = &registered.feature;
         let place = kinds.iter().position(|kind| *kind == feature.period).unwrap_or(0);
         let key = Owner::User(user_id).counter(&feature.feature_type, &keys[place]);
         let held = held_of(&open, &key, row);
-        let name = (key.feature_type, key.period);
-        let appended = appended.get(&name).filter(|_| row.has_increments).unwrap_or(&0);
-        held.usage(row.count.saturating_add(*appended))
+        held.usage(appended.count(row, &key.feature_type, &key.period))
     });
     (plan, usage.collect())
 }
